@@ -1,0 +1,25 @@
+"""Where the real models and published numbers lie, for every test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("NETSHEET_SHARED", ROOT.parent / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real models and published numbers; the test is skipped where it is absent."""
+    if not (SHARED / "seed" / "my_model.h5").is_file():
+        pytest.skip(f"no {SHARED}: set NETSHEET_SHARED to the folder of real models")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def seed(shared: Path) -> Path:
+    """The published network's folder."""
+    return shared / "seed"
