@@ -348,7 +348,7 @@ class Number(Expr):
 
 @dataclass(frozen=True, eq=False)
 class Read(Expr):
-    """One element of a tensor; ``at`` has one position per axis, within the shape if guards hold."""
+    """One element of a tensor: one position per axis, within the shape where guards hold."""
 
     tensor: Tensor
     at: tuple[Affine, ...]

@@ -27,9 +27,7 @@ def atomic(target: str | Path) -> Iterator[Path]:
     if not target.parent.is_dir():
         raise NetsheetError(f"{target}: there is no folder {target.parent}; make it first.")
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".tmp", dir=target.parent
-        )
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         os.close(handle)
     except OSError as error:
         raise _explained(target, error) from error

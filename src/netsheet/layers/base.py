@@ -1,0 +1,170 @@
+"""What every layer is: attributes, weights, output shape, equations and ONNX nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from netsheet.errors import UnsupportedError
+from netsheet.expr import (
+    Equation,
+    Expr,
+    Position,
+    Read,
+    Tensor,
+    Weight,
+    affine,
+    equation,
+    indices_of,
+)
+
+Shape = tuple[int | None, ...]
+
+
+class Signature(NamedTuple):
+    """Axes and shape of an output; None where the size depends on an unbound input."""
+
+    axes: tuple[str, ...]
+    shape: Shape
+
+
+class Graph(Protocol):
+    """What a layer needs of an ONNX graph under construction; values are names."""
+
+    def node(self, op: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+        """Append a node; returns its output name, or a list of names where ``outputs`` > 1."""
+
+    def constant(self, array: Any) -> str:
+        """An initializer with these values and their own dtype."""
+
+    def weight(self, weight: Weight, axes: Sequence[str] | None = None) -> str:
+        """The initializer of a weight, its axes in the order asked for."""
+
+    def print(
+        self,
+        equations: Sequence[Equation],
+        given: Mapping[Tensor, str],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        """Nodes for any equations: the general, slower way."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Layer:
+    """One layer of a model, named and parameterised as Keras names it.
+
+    ``name`` is unique in the model (``encoder/conv1`` inside a nested model). ``weights`` maps
+    short names to stored values in the order of ``get_weights()``.
+    """
+
+    name: str = ""
+    type_name: str = ""
+    weights: dict[str, Weight] = field(default_factory=dict, repr=False)
+    # For a Dense behind a Flatten: axes and shape of the feature map, in flattening order.
+    flattened: tuple[tuple[str, ...], tuple[int, ...]] | None = field(default=None, repr=False)
+
+    passes_mask: ClassVar[bool] = True
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        """The weights that this layer has, trainable ones first, each with its axis names."""
+        return {}
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        """Axes and shape of each output; raises ValueError where the inputs do not fit."""
+        raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) is not computed")
+
+    def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
+        """The mask over time that the output carries; ``name`` is the output's key."""
+        if not self.passes_mask:
+            return None
+        return next((tensor.mask for tensor in inputs if tensor.mask is not None), None)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        """The equations that fill the outputs (and intermediates) from the inputs."""
+        raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) has no equations")
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        """ONNX nodes for the layer; returns the names of its outputs."""
+        equations = self.equations(inputs, outputs)
+        return graph.print(equations, dict(zip(inputs, names, strict=True)), outputs)
+
+    @property
+    def params(self) -> int:
+        """Number of stored values, trainable and not."""
+        return sum(int(weight.values.size) for weight in self.weights.values())
+
+    @property
+    def type(self) -> str:
+        """The class name in the framework: ``Conv2D``."""
+        return self.type_name or type(self).__name__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{label}</td><td>{weight.shape}</td><td>{', '.join(weight.axes)}</td></tr>"
+            for label, weight in self.weights.items()
+        )
+        from html import escape
+
+        head = f"<b>{escape(self.name)}</b> {escape(self.type)}, {self.params:,} parameters"
+        return f"{head}<table><tr><th>weight</th><th>shape</th><th>axes</th></tr>{rows}</table>"
+
+
+class Elementwise(Layer):
+    """A layer that computes each output element from the same element of its input."""
+
+    op: ClassVar[str | None] = None  # the ONNX operator that is this very function
+
+    def formula(self, x: Expr) -> Expr:
+        """The function, applied to one value."""
+        raise NotImplementedError
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return [Signature(inputs[0].axes, inputs[0].shape)]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        at = indices_of(outputs[0])
+        return [equation(outputs[0][at], self.formula(inputs[0][at]))]
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        if self.op is not None:
+            return [graph.node(self.op, names)]
+        return super().onnx(graph, names, inputs, outputs)
+
+
+def named(tensor: Tensor, axes: Sequence[str]) -> Callable[[Mapping[str, Position]], Read]:
+    """A function that reads ``tensor`` at positions given by axis name."""
+
+    def read(at: Mapping[str, Position]) -> Read:
+        return Read(tensor, tuple(affine(at[axis]) for axis in axes))
+
+    return read
+
+
+def activated(
+    activation: Layer | None, output: Tensor, before: Callable[[Tensor], list[Equation]]
+) -> list[Equation]:
+    """``before(output)``, or through the visible step ``<output>/pre`` and the activation."""
+    if activation is None:
+        return before(output)
+    pre = output.like("pre")
+    return [*before(pre), *activation.equations([pre], [output])]
+
+
+def activated_onnx(graph: Graph, activation: Layer | None, name: str, output: Tensor) -> str:
+    """The activation's nodes behind ``name``; ``name`` itself without an activation."""
+    if activation is None:
+        return name
+    return activation.onnx(graph, [name], [output.like("pre")], [output])[0]

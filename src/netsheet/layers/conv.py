@@ -1,0 +1,446 @@
+"""Convolutions: plain, grouped, dilated, causal, depthwise, separable, transposed; 1, 2, 3-D."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netsheet.expr import (
+    Equation,
+    Expr,
+    Guard,
+    Index,
+    Position,
+    Tensor,
+    Value,
+    Weight,
+    equation,
+    reduce,
+    value,
+)
+from netsheet.layers.base import Graph, Layer, Signature, activated, activated_onnx, named
+from netsheet.layers.window import (
+    KERNEL,
+    Padding,
+    Window,
+    arranged,
+    as_channels_first,
+    as_stored,
+    onnx_pads,
+    placed,
+    sizes,
+    tensor_axes,
+    windows,
+)
+
+OUT_NAMES = {1: ("t",), 2: ("y", "x"), 3: ("z", "y", "x")}
+TAP_NAMES = {1: ("u",), 2: ("u", "v"), 3: ("w", "u", "v")}
+
+
+@dataclass(eq=False, kw_only=True)
+class _Convolution(Layer):
+    rank: ClassVar[int] = 2
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation_rate: tuple[int, ...]
+    padding: Padding = "valid"
+    data_format: str = "channels_last"
+    use_bias: bool = True
+    activation: Layer | None = None
+
+    passes_mask: ClassVar[bool] = False
+
+    def _spans(self, x: Tensor) -> tuple[list[Window], int]:
+        lengths, channels = sizes(x, self.rank, self.data_format, self.name)
+        spans = windows(lengths, self.kernel_size, self.strides, self.dilation_rate, self.padding)
+        return spans, channels
+
+    def _signature(self, spatial: Sequence[int | None], channels: int) -> list[Signature]:
+        axes = tensor_axes(self.rank, self.data_format)
+        return [Signature(axes, arranged(spatial, channels, self.data_format))]
+
+    def _indices(self, spans: Sequence[Window]) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
+        outs = [Index(n, s.out or 0) for n, s in zip(OUT_NAMES[self.rank], spans, strict=True)]
+        taps = [Index(n, s.size) for n, s in zip(TAP_NAMES[self.rank], spans, strict=True)]
+        return tuple(outs), tuple(taps)
+
+    def _bias(self, out: Position) -> Value:
+        return self.weights["bias"][out] if self.use_bias else 0
+
+    def _reads(
+        self, x: Tensor, spans: Sequence[Window], outs: Sequence[Index], taps: Sequence[Index]
+    ) -> tuple[list[Position], list[Guard]]:
+        triples = list(zip(spans, outs, taps, strict=True))
+        return [s.at(o, u) for s, o, u in triples], [s.guard(o, u) for s, o, u in triples]
+
+
+def _plus(total: Expr, bias: Value) -> Expr:
+    return total if isinstance(bias, int) else total + bias
+
+
+def _kernel(weight: Weight, rank: int, taps: Sequence[Position], **channels: Position) -> Expr:
+    return named(weight, weight.axes)(dict(zip(KERNEL[rank], taps, strict=True)) | channels)
+
+
+@dataclass(eq=False, kw_only=True)
+class Conv2D(_Convolution):
+    """``y[o, c] = sum(u, i) x[o * s + u * d - p, i] * kernel[u, i, c] + bias[c]``."""
+
+    filters: int
+    groups: int = 1
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        axes = {"kernel": (*KERNEL[self.rank], "in", "out")}
+        return axes | ({"bias": ("out",)} if self.use_bias else {})
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        spans, _ = self._spans(inputs[0])
+        return self._signature([span.out for span in spans], self.filters)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return activated(self.activation, outputs[0], lambda y: [self._equation(inputs[0], y)])
+
+    def _equation(self, x: Tensor, y: Tensor) -> Equation:
+        spans, channels = self._spans(x)
+        outs, taps = self._indices(spans)
+        i = Index("i", channels // self.groups)
+        c: Position
+        source: Position
+        if self.groups == 1:
+            c, source = Index("c", self.filters), i
+        else:
+            group, within = Index("g", self.groups), Index("c", self.filters // self.groups)
+            c, source = group * within.size + within, group * i.size + i
+        axes = tensor_axes(self.rank, self.data_format)
+        places, guards = self._reads(x, spans, outs, taps)
+        term = named(x, axes)(placed(self.rank, places, source)) * _kernel(
+            self.weights["kernel"], self.rank, taps, **{"in": i, "out": c}
+        )
+        total = reduce("sum", (*taps, i), term, guards)
+        return equation(named(y, axes)(placed(self.rank, outs, c)), _plus(total, self._bias(c)))
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        spans, _ = self._spans(inputs[0])
+        kernel = graph.weight(self.weights["kernel"], ("out", "in", *KERNEL[self.rank]))
+        bias = [graph.weight(self.weights["bias"])] if self.use_bias else []
+        x = as_channels_first(graph, names[0], self.rank, self.data_format)
+        y = graph.node(
+            "Conv",
+            [x, kernel, *bias],
+            kernel_shape=list(self.kernel_size),
+            strides=list(self.strides),
+            dilations=list(self.dilation_rate),
+            pads=onnx_pads(spans),
+            group=self.groups,
+        )
+        y = as_stored(graph, y, self.rank, self.data_format)
+        return [activated_onnx(graph, self.activation, y, outputs[0])]
+
+
+class Conv1D(Conv2D):
+    """Conv2D along one axis; ``causal`` padding reads only the past."""
+
+    rank = 1
+
+
+class Conv3D(Conv2D):
+    """Conv2D along three axes."""
+
+    rank = 3
+
+
+@dataclass(eq=False, kw_only=True)
+class DepthwiseConv2D(_Convolution):
+    """Each channel for itself; output channel ``i * depth_multiplier + m``."""
+
+    depth_multiplier: int = 1
+    kernel_label: ClassVar[str] = "depthwise_kernel"
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        axes = {self.kernel_label: (*KERNEL[self.rank], "in", "multiplier")}
+        return axes | ({"bias": ("out",)} if self.use_bias else {})
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        spans, channels = self._spans(inputs[0])
+        return self._signature([span.out for span in spans], channels * self.depth_multiplier)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return activated(
+            self.activation, outputs[0], lambda y: [self._depthwise(inputs[0], y, self._bias)]
+        )
+
+    def _depthwise(self, x: Tensor, y: Tensor, bias: object) -> Equation:
+        spans, channels = self._spans(x)
+        outs, taps = self._indices(spans)
+        i, m = Index("i", channels), Index("m", self.depth_multiplier)
+        c = i * m.size + m if m.size > 1 else i + 0
+        axes = tensor_axes(self.rank, self.data_format)
+        places, guards = self._reads(x, spans, outs, taps)
+        kernel = _kernel(
+            self.weights[self.kernel_label],
+            self.rank,
+            taps,
+            **{"in": i, "multiplier": m if m.size > 1 else 0},
+        )
+        term = named(x, axes)(placed(self.rank, places, i)) * kernel
+        total = reduce("sum", taps, term, guards)
+        result = _plus(total, bias(c)) if callable(bias) else total
+        return equation(named(y, axes)(placed(self.rank, outs, c)), result)
+
+    def _depthwise_onnx(self, graph: Graph, x: str, spans: Sequence[Window]) -> str:
+        """Depthwise step on channels-first data; without bias."""
+        weight = self.weights[self.kernel_label]
+        flat = weight.to(("in", "multiplier", *KERNEL[self.rank]))
+        groups = flat.shape[0]
+        kernel = graph.constant(flat.reshape(-1, 1, *flat.shape[2:]))
+        return str(
+            graph.node(
+                "Conv",
+                [x, kernel],
+                kernel_shape=list(self.kernel_size),
+                strides=list(self.strides),
+                dilations=list(self.dilation_rate),
+                pads=onnx_pads(spans),
+                group=groups,
+            )
+        )
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        spans, _ = self._spans(inputs[0])
+        x = as_channels_first(graph, names[0], self.rank, self.data_format)
+        y = as_stored(graph, self._depthwise_onnx(graph, x, spans), self.rank, self.data_format)
+        if self.use_bias:
+            y = graph.node("Add", [y, _channel_weight(graph, self, "bias")])
+        return [activated_onnx(graph, self.activation, y, outputs[0])]
+
+
+class DepthwiseConv1D(DepthwiseConv2D):
+    """DepthwiseConv2D along one axis."""
+
+    rank = 1
+
+
+def _channel_weight(graph: Graph, layer: _Convolution, label: str) -> str:
+    """A per-channel weight that broadcasts over a feature map in the layer's data format."""
+    bias = layer.weights[label].values
+    if layer.data_format == "channels_first":
+        bias = bias.reshape(-1, *[1] * layer.rank)
+    return graph.constant(bias)
+
+
+@dataclass(eq=False, kw_only=True)
+class SeparableConv2D(DepthwiseConv2D):
+    """A depthwise step (visible as ``<name>/depthwise``), then a 1 x 1 convolution."""
+
+    filters: int
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        depthwise = {"depthwise_kernel": (*KERNEL[self.rank], "in", "multiplier")}
+        pointwise = {"pointwise_kernel": (*KERNEL[self.rank], "in", "out")}
+        return depthwise | pointwise | ({"bias": ("out",)} if self.use_bias else {})
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        spans, _ = self._spans(inputs[0])
+        return self._signature([span.out for span in spans], self.filters)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x = inputs[0]
+        spans, channels = self._spans(x)
+        outs, _ = self._indices(spans)
+        axes = tensor_axes(self.rank, self.data_format)
+        middle = channels * self.depth_multiplier
+        shape = arranged([span.out for span in spans], middle, self.data_format)
+        depth = outputs[0].step("depthwise", axes, tuple(n or 0 for n in shape))
+        i, c = Index("i", middle), Index("c", self.filters)
+        pointwise = _kernel(
+            self.weights["pointwise_kernel"], self.rank, [0] * self.rank, **{"in": i, "out": c}
+        )
+        total = reduce("sum", (i,), named(depth, axes)(placed(self.rank, outs, i)) * pointwise)
+        result = _plus(total, self._bias(c))
+        return [
+            self._depthwise(x, depth, None),
+            *activated(
+                self.activation,
+                outputs[0],
+                lambda y: [equation(named(y, axes)(placed(self.rank, outs, c)), result)],
+            ),
+        ]
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        spans, _ = self._spans(inputs[0])
+        x = as_channels_first(graph, names[0], self.rank, self.data_format)
+        axes = ("out", "in", *KERNEL[self.rank])
+        kernel = graph.weight(self.weights["pointwise_kernel"], axes)
+        bias = [graph.weight(self.weights["bias"])] if self.use_bias else []
+        y = graph.node("Conv", [self._depthwise_onnx(graph, x, spans), kernel, *bias])
+        y = as_stored(graph, y, self.rank, self.data_format)
+        return [activated_onnx(graph, self.activation, y, outputs[0])]
+
+
+class SeparableConv1D(SeparableConv2D):
+    """SeparableConv2D along one axis."""
+
+    rank = 1
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """Outputs ``stride * p + offset`` of one axis, which share their kernel taps."""
+
+    p: Index
+    out: Position
+    tap: Index | None
+    kernel: Position
+    source: Position
+    guard: Guard | None
+
+
+@dataclass(eq=False, kw_only=True)
+class Conv2DTranspose(_Convolution):
+    """The gradient of a convolution: input ``q`` and tap ``k`` add to output ``q s + k d - p``.
+
+    Solved for the output, one equation for each remainder of the output position modulo the
+    stride. Output lengths as in Keras (keras/src/backend/common/backend_utils.py).
+    """
+
+    filters: int
+    output_padding: tuple[int, ...] | None = None
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        axes = {"kernel": (*KERNEL[self.rank], "out", "in")}
+        return axes | ({"bias": ("out",)} if self.use_bias else {})
+
+    def _lengths(self, x: Tensor) -> list[tuple[int | None, int, int]]:
+        """Output length, padding before and after, for each axis."""
+        lengths, _ = sizes(x, self.rank, self.data_format, self.name)
+        result: list[tuple[int | None, int, int]] = []
+        for axis, n in enumerate(lengths):
+            stride, extra = self.strides[axis], (self.output_padding or (0,) * self.rank)[axis]
+            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
+            if n is None:
+                result.append((None, 0, 0))
+                continue
+            full = (n - 1) * stride + extent
+            if isinstance(self.padding, tuple):
+                before, after = self.padding[axis]
+                out = full - before - after + extra
+            elif self.output_padding is None:
+                out = n * stride + (max(extent - stride, 0) if self.padding == "valid" else 0)
+                before = max(full - out, 0) // 2 if self.padding == "same" else 0
+            else:
+                out = full + extra - (2 * (extent // 2) if self.padding == "same" else 0)
+                before = max(full - out, 0) // 2 if self.padding == "same" else 0
+            result.append((out, before, full - out - before))
+        return result
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return self._signature([out for out, _, _ in self._lengths(inputs[0])], self.filters)
+
+    def _phases(self, axis: int, n: int, out: int, before: int) -> list[_Phase]:
+        stride, dilation = self.strides[axis], self.dilation_rate[axis]
+        step = stride // math.gcd(stride, dilation)
+        phases = []
+        for remainder in range(min(stride, out)):
+            first = (remainder - before) % stride
+            if first >= out:
+                continue
+            p = Index(OUT_NAMES[self.rank][axis], (out - 1 - first) // stride + 1)
+            taps = [k for k in range(self.kernel_size[axis]) if k * dilation % stride == remainder]
+            place = p * stride + first
+            if not taps:
+                phases.append(_Phase(p, place, None, 0, 0, None))
+                continue
+            tap = Index(TAP_NAMES[self.rank][axis], len(taps))
+            kernel = tap * step + taps[0]
+            # q = (out + before - k d) / s, exact for the taps of this phase
+            source = p + (first + before - taps[0] * dilation) // stride
+            source = source - tap * (step * dilation // stride)
+            phases.append(_Phase(p, place, tap, kernel, source, Guard(source, 0, n)))
+        return phases
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x = inputs[0]
+        lengths, channels = sizes(x, self.rank, self.data_format, self.name)
+        axes = [
+            self._phases(axis, n or 0, out or 0, before)
+            for axis, (n, (out, before, _)) in enumerate(
+                zip(lengths, self._lengths(x), strict=True)
+            )
+        ]
+        return activated(
+            self.activation,
+            outputs[0],
+            lambda y: [self._equation(x, y, channels, p) for p in itertools.product(*axes)],
+        )
+
+    def _equation(self, x: Tensor, y: Tensor, channels: int, phases: Sequence[_Phase]) -> Equation:
+        axes = tensor_axes(self.rank, self.data_format)
+        c, i = Index("c", self.filters), Index("i", channels)
+        taps = [phase.tap for phase in phases if phase.tap is not None]
+        target = named(y, axes)(placed(self.rank, [phase.out for phase in phases], c))
+        if len(taps) < self.rank:  # the kernel does not reach these outputs
+            return equation(target, value(self._bias(c)))
+        kernel = _kernel(
+            self.weights["kernel"],
+            self.rank,
+            [phase.kernel for phase in phases],
+            **{"in": i, "out": c},
+        )
+        term = named(x, axes)(placed(self.rank, [p.source for p in phases], i)) * kernel
+        guards = [phase.guard for phase in phases if phase.guard is not None]
+        return equation(target, _plus(reduce("sum", (*taps, i), term, guards), self._bias(c)))
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        lengths = self._lengths(inputs[0])
+        kernel = graph.weight(self.weights["kernel"], ("in", "out", *KERNEL[self.rank]))
+        bias = [graph.weight(self.weights["bias"])] if self.use_bias else []
+        y = graph.node(
+            "ConvTranspose",
+            [as_channels_first(graph, names[0], self.rank, self.data_format), kernel, *bias],
+            kernel_shape=list(self.kernel_size),
+            strides=list(self.strides),
+            dilations=list(self.dilation_rate),
+            pads=[before for _, before, _ in lengths] + [max(a, 0) for _, _, a in lengths],
+            output_padding=[max(-after, 0) for _, _, after in lengths],
+        )
+        y = as_stored(graph, y, self.rank, self.data_format)
+        return [activated_onnx(graph, self.activation, y, outputs[0])]
+
+
+class Conv1DTranspose(Conv2DTranspose):
+    """Conv2DTranspose along one axis."""
+
+    rank = 1
+
+
+class Conv3DTranspose(Conv2DTranspose):
+    """Conv2DTranspose along three axes."""
+
+    rank = 3
