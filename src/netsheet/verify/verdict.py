@@ -1,0 +1,120 @@
+"""What a verification found: one row per layer, and whether all of it is within the bound.
+
+The bound is the same for every target: ``max|y' - y| <= 1e-5 * max(1, max|y|)``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+BOUND = 1e-5
+
+
+@dataclass(frozen=True)
+class LayerVerdict:
+    """One layer: how many values were compared and how far off the worst one is.
+
+    ``max_abs`` is the largest deviation, ``max_rel`` the same divided by the layer's largest
+    reference value; both are infinite where nothing could be compared.
+    """
+
+    layer: str
+    cells: int
+    max_abs: float
+    max_rel: float
+    ok: bool
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers and strings; an infinite deviation becomes None."""
+        return {
+            "layer": self.layer,
+            "cells": self.cells,
+            "max_abs": _finite(self.max_abs),
+            "max_rel": _finite(self.max_rel),
+            "ok": self.ok,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of comparing an artefact, recomputed by ``engine``, with ``reference``."""
+
+    target: str
+    engine: str
+    reference: str
+    layers: list[LayerVerdict]
+
+    @property
+    def ok(self) -> bool:
+        """True if there are layers and every one is within the bound."""
+        return bool(self.layers) and all(layer.ok for layer in self.layers)
+
+    @property
+    def first_failure(self) -> LayerVerdict | None:
+        """The first layer, in order of execution, that is missing or out of bounds."""
+        return next((layer for layer in self.layers if not layer.ok), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as plain dictionaries and lists."""
+        return {
+            "target": self.target,
+            "engine": self.engine,
+            "reference": self.reference,
+            "layers": [layer.to_json() for layer in self.layers],
+            "ok": self.ok,
+        }
+
+
+def judge(
+    layer: str, got: npt.ArrayLike | None, reference: npt.ArrayLike, note: str = ""
+) -> LayerVerdict:
+    """Compare a layer's recomputed values with the reference of the same shape.
+
+    ``got`` is None where the artefact has no such layer. A NaN or an infinity counts as equal only
+    to the same value in the same place.
+    """
+    expected = np.asarray(reference, float)
+    if got is None:
+        return LayerVerdict(layer, 0, math.inf, math.inf, False, note or "missing")
+    actual = np.asarray(got, float)
+    if actual.shape != expected.shape:
+        note = f"has the shape {actual.shape}, not {expected.shape}"
+        return LayerVerdict(layer, actual.size, math.inf, math.inf, False, note)
+    if expected.size == 0:
+        return LayerVerdict(layer, 0, 0.0, 0.0, True, note)
+    finite = np.isfinite(expected)
+    same = np.array_equal(actual[~finite], expected[~finite], equal_nan=True)
+    if not same or not np.isfinite(actual[finite]).all():
+        note = note or "values that are no numbers"
+        return LayerVerdict(layer, actual.size, math.inf, math.inf, False, note)
+    worst = float(np.abs(actual[finite] - expected[finite]).max(initial=0.0))
+    largest = float(np.abs(expected[finite]).max(initial=0.0))
+    relative = worst / largest if largest else worst
+    return LayerVerdict(
+        layer, actual.size, worst, relative, worst <= BOUND * max(1.0, largest), note
+    )
+
+
+def worst(layer: str, verdicts: list[LayerVerdict]) -> LayerVerdict:
+    """One row for a layer that was judged several times (once per sample)."""
+    cells = sum(verdict.cells for verdict in verdicts)
+    note = next((verdict.note for verdict in verdicts if verdict.note), "")
+    return LayerVerdict(
+        layer,
+        cells,
+        max(verdict.max_abs for verdict in verdicts),
+        max(verdict.max_rel for verdict in verdicts),
+        all(verdict.ok for verdict in verdicts),
+        note,
+    )
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
