@@ -168,3 +168,48 @@ def activated_onnx(graph: Graph, activation: Layer | None, name: str, output: Te
     if activation is None:
         return name
     return activation.onnx(graph, [name], [output.like("pre")], [output])[0]
+
+
+def broadcast(tensor: Tensor, at: Sequence[Position]) -> Read:
+    """The element of ``tensor`` that NumPy's broadcasting puts at the last positions of ``at``."""
+    rank = len(tensor.shape)
+    last = at[len(at) - rank :]
+    places = (0 if size == 1 else i for size, i in zip(tensor.shape, last, strict=True))
+    return tensor[tuple(places)]
+
+
+class Along:
+    """The indices of a tensor, split into those of some axes (``over``) and the ``rest``."""
+
+    def __init__(self, tensor: Tensor, axes: int | Sequence[int], layer: str) -> None:
+        rank = len(tensor.shape)
+        wanted = (axes,) if isinstance(axes, int) else axes
+        for axis in wanted:
+            if not -rank <= axis < rank:
+                raise ValueError(f"layer {layer!r} works along axis {axis} of {rank} axes")
+        self.axes = sorted({axis % rank for axis in wanted})
+        self.at = indices_of(tensor)
+        self.over = tuple(self.at[axis] for axis in self.axes)
+        self.kept = [axis for axis in range(rank) if axis not in self.axes]
+        self.rest = tuple(self.at[axis] for axis in self.kept)
+
+    def step(self, output: Tensor, name: str) -> Tensor:
+        """An intermediate of ``output`` without the axes worked along."""
+        axes = tuple(output.axes[axis] for axis in self.kept)
+        return output.step(name, axes, tuple(output.shape[axis] for axis in self.kept))
+
+
+_BY_RANK: dict[int, tuple[str, ...]] = {
+    0: (),
+    1: ("channel",),
+    2: ("time", "channel"),
+    3: ("height", "width", "channel"),
+    4: ("depth", "height", "width", "channel"),
+}
+
+
+def default_axes(rank: int) -> tuple[str, ...]:
+    """The usual names for the axes of a tensor of this rank, without batch."""
+    if rank in _BY_RANK:
+        return _BY_RANK[rank]
+    return (*(f"axis{i}" for i in range(rank - 4)), *_BY_RANK[4])
