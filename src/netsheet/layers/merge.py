@@ -1,0 +1,204 @@
+"""Layers that take several inputs: arithmetic, Concatenate, Dot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce as fold
+from typing import ClassVar
+
+from netsheet.expr import (
+    Equation,
+    Expr,
+    Position,
+    Tensor,
+    call,
+    equation,
+    indices_of,
+    reduce,
+)
+from netsheet.layers.base import (
+    Along,
+    Graph,
+    Layer,
+    Shape,
+    Signature,
+    broadcast,
+    default_axes,
+)
+
+
+def broadcast_shape(shapes: Sequence[Shape], layer: str) -> Shape:
+    """The shape to which all shapes broadcast as NumPy does; ValueError if there is none."""
+    rank = max(map(len, shapes))
+    result: list[int | None] = []
+    for axis in range(-rank, 0):
+        present = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
+        if len(present - {None}) > 1:
+            raise ValueError(f"layer {layer!r} cannot combine the shapes {list(shapes)}")
+        known = present - {None}
+        result.append(known.pop() if known else (None if present else 1))
+    return tuple(result)
+
+
+class _Merge(Layer):
+    """``function`` between the inputs, element by element, with broadcasting."""
+
+    function: ClassVar[str] = "add"
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        shape = broadcast_shape([x.shape for x in inputs], self.name)
+        axes = next((x.axes for x in inputs if len(x.shape) == len(shape)), inputs[0].axes)
+        return [Signature(axes, shape)]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        at = indices_of(outputs[0])
+        terms: list[Expr] = [broadcast(x, at) for x in inputs]
+        return [equation(outputs[0][at], self._combine(terms))]
+
+    def _combine(self, terms: Sequence[Expr]) -> Expr:
+        return fold(lambda left, right: call(self.function, left, right), terms)
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        op = {"add": "Add", "sub": "Sub", "mul": "Mul", "max": "Max", "min": "Min"}[self.function]
+        if len({len(x.shape) for x in inputs}) > 1 or len(inputs) < 2:
+            return super().onnx(graph, names, inputs, outputs)
+        return [fold(lambda left, right: graph.node(op, [left, right]), names)]
+
+
+class Add(_Merge):
+    """The sum of the inputs."""
+
+
+class Subtract(_Merge):
+    """The first input less the second."""
+
+    function = "sub"
+
+
+class Multiply(_Merge):
+    """The product of the inputs, element by element."""
+
+    function = "mul"
+
+
+class Maximum(_Merge):
+    """The largest of the inputs, element by element."""
+
+    function = "max"
+
+
+class Minimum(_Merge):
+    """The smallest of the inputs, element by element."""
+
+    function = "min"
+
+
+class Average(_Merge):
+    """The mean of the inputs, element by element."""
+
+    def _combine(self, terms: Sequence[Expr]) -> Expr:
+        return super()._combine(terms) / len(terms)
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        return Layer.onnx(self, graph, names, inputs, outputs)
+
+
+@dataclass(eq=False, kw_only=True)
+class Concatenate(Layer):
+    """The inputs one behind the other along ``axis`` (counted without the batch)."""
+
+    axis: int = -1
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        first = inputs[0]
+        axis = Along(first, self.axis, self.name).axes[0]
+        lengths: list[int | None] = [x.shape[axis] for x in inputs if len(x.shape) > axis]
+        rests = {x.shape[:axis] + x.shape[axis + 1 :] for x in inputs}
+        if len(lengths) < len(inputs) or (len(rests) > 1 and not any(None in r for r in rests)):
+            raise ValueError(
+                f"layer {self.name!r} cannot join the shapes {[x.shape for x in inputs]} "
+                f"along axis {axis + 1}"
+            )
+        total = None if None in lengths else sum(n or 0 for n in lengths)
+        return [Signature(first.axes, (*first.shape[:axis], total, *first.shape[axis + 1 :]))]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        axis = Along(outputs[0], self.axis, self.name).axes[0]
+        result, offset = [], 0
+        for x in inputs:
+            at = indices_of(x)
+            target: list[Position] = [*at]
+            target[axis] = at[axis] + offset
+            result.append(equation(outputs[0][tuple(target)], x[at]))
+            offset += x.shape[axis]
+        return result
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        axis = Along(outputs[0], self.axis, self.name).axes[0]
+        return [graph.node("Concat", names, axis=axis + 1)]
+
+
+@dataclass(eq=False, kw_only=True)
+class Dot(Layer):
+    """The sum of products along one axis of each of two inputs (counted without the batch).
+
+    ``normalize`` first divides each by its length along that axis (cosine proximity).
+    """
+
+    axes: tuple[int, int]
+    normalize: bool = False
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        a, b = inputs
+        left, right = self._along(a, b)
+        if left.over[0].size != right.over[0].size:
+            raise ValueError(f"layer {self.name!r} cannot multiply {a.shape} by {b.shape}")
+        shape = [a.shape[axis] for axis in left.kept] + [b.shape[axis] for axis in right.kept]
+        shape = shape or [1]
+        return [Signature(default_axes(len(shape)), tuple(shape))]
+
+    def _along(self, a: Tensor, b: Tensor) -> tuple[Along, Along]:
+        return Along(a, self.axes[0], self.name), Along(b, self.axes[1], self.name)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        before: list[Equation] = []
+        a, b = inputs
+        if self.normalize:
+            a, b = (self._unit(x, n, outputs[0], before) for n, x in enumerate(inputs))
+        left, right = self._along(a, b)
+        shared = left.over[0]
+        place: list[Position] = [*right.at]
+        place[right.axes[0]] = shared
+        total = reduce("sum", (shared,), a[left.at] * b[tuple(place)])
+        target: tuple[Position, ...] = (*left.rest, *right.rest) or (0,)
+        return [*before, equation(outputs[0][target], total)]
+
+    def _unit(self, x: Tensor, n: int, y: Tensor, before: list[Equation]) -> Tensor:
+        """``x`` divided by its length, as a visible step."""
+        along = Along(x, self.axes[n], self.name)
+        unit = y.step(f"unit{n}", x.axes, x.shape)
+        length = along.step(unit, "length")
+        square = reduce("sum", along.over, x[along.at] * x[along.at])
+        root = call("sqrt", call("max", length[along.rest], 1e-12))
+        before.append(equation(length[along.rest], square))
+        before.append(equation(unit[along.at], x[along.at] / root))
+        return unit

@@ -1,0 +1,260 @@
+"""Normalisation layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from netsheet.expr import (
+    Equation,
+    Expr,
+    Index,
+    Position,
+    Tensor,
+    call,
+    equation,
+    indices_of,
+    reduce,
+    value,
+)
+from netsheet.layers.base import Along, Graph, Layer, Signature, broadcast
+
+
+@dataclass(eq=False, kw_only=True)
+class _SameShape(Layer):
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return [Signature(inputs[0].axes, inputs[0].shape)]
+
+
+@dataclass(eq=False, kw_only=True)
+class BatchNormalization(_SameShape):
+    """``(x - moving_mean[c]) * gamma[c] / sqrt(moving_variance[c] + epsilon) + beta[c]``."""
+
+    axis: int = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        labels = ["gamma"] * self.scale + ["beta"] * self.center
+        return dict.fromkeys((*labels, "moving_mean", "moving_variance"), ("out",))
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x, y = inputs[0], outputs[0]
+        at = indices_of(y)
+        along = Along(x, self.axis, self.name)
+        c = at[along.axes[0]]
+        scale = y.step("scale", ("channel",), (c.size,))
+        top: Expr = self.weights["gamma"][c] if self.scale else value(1)
+        factor = top / call("sqrt", self.weights["moving_variance"][c] + self.epsilon)
+        result = (x[at] - self.weights["moving_mean"][c]) * scale[c]
+        if self.center:
+            result = result + self.weights["beta"][c]
+        return [equation(scale[c], factor), equation(y[at], result)]
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        stored = {label: weight.values.astype(float) for label, weight in self.weights.items()}
+        scale = stored.get("gamma", 1) / np.sqrt(stored["moving_variance"] + self.epsilon)
+        axis = Along(inputs[0], self.axis, self.name).axes[0]
+        shape = (-1, *[1] * (len(inputs[0].shape) - 1 - axis))
+
+        def constant(values: np.ndarray) -> str:  # type: ignore[type-arg]
+            return graph.constant(values.astype(np.float32).reshape(shape))
+
+        y = graph.node("Sub", [names[0], constant(stored["moving_mean"])])
+        y = graph.node("Mul", [y, constant(scale)])
+        return [graph.node("Add", [y, constant(stored["beta"])]) if self.center else y]
+
+
+def _affine(layer: Layer, result: Expr, at: Sequence[Position]) -> Expr:
+    """``result * gamma + beta`` with those of the two that the layer has."""
+    if "gamma" in layer.weights:
+        result = result * broadcast(layer.weights["gamma"], at)
+    if "beta" in layer.weights:
+        result = result + broadcast(layer.weights["beta"], at)
+    return result
+
+
+@dataclass(eq=False, kw_only=True)
+class LayerNormalization(_SameShape):
+    """``(x - mean) / sqrt(variance + epsilon) * gamma + beta`` along ``axis``.
+
+    ``rms_scaling`` (Keras 3): ``x / sqrt(variance + epsilon) * gamma`` instead.
+    """
+
+    axis: int | tuple[int, ...] = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    rms_scaling: bool = False
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        single = isinstance(self.axis, int) or len(self.axis) == 1
+        axes: tuple[str, ...] = ("out",) if single else ()
+        labels = ["gamma"] * (self.scale or self.rms_scaling)
+        labels += ["beta"] * (self.center and not self.rms_scaling)
+        return dict.fromkeys(labels, axes)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x, y = inputs[0], outputs[0]
+        along = Along(x, self.axis, self.name)
+        at, rest = along.at, along.rest
+        mean, variance = along.step(y, "mean"), along.step(y, "variance")
+        deviation = x[at] - mean[rest]
+        root = call("sqrt", variance[rest] + self.epsilon)
+        centred = x[at] if self.rms_scaling else deviation
+        return [
+            equation(mean[rest], reduce("mean", along.over, x[at])),
+            equation(variance[rest], reduce("mean", along.over, deviation * deviation)),
+            equation(y[at], _affine(self, centred / root, along.over)),
+        ]
+
+
+@dataclass(eq=False, kw_only=True)
+class RMSNormalization(_SameShape):
+    """``x / sqrt(mean(x^2) + epsilon) * scale`` along ``axis``."""
+
+    axis: int | tuple[int, ...] = -1
+    epsilon: float = 1e-6
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        single = isinstance(self.axis, int) or len(self.axis) == 1
+        return {"scale": ("out",) if single else ()}
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x, y = inputs[0], outputs[0]
+        along = Along(x, self.axis, self.name)
+        at, rest = along.at, along.rest
+        square = along.step(y, "mean_square")
+        scale = broadcast(self.weights["scale"], along.over)
+        return [
+            equation(square[rest], reduce("mean", along.over, x[at] * x[at])),
+            equation(y[at], x[at] / call("sqrt", square[rest] + self.epsilon) * scale),
+        ]
+
+
+@dataclass(eq=False, kw_only=True)
+class GroupNormalization(_SameShape):
+    """LayerNormalization over space and each of ``groups`` runs of channels; -1: one each."""
+
+    groups: int = 32
+    axis: int = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+
+    passes_mask: ClassVar[bool] = True
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        labels = ["gamma"] * self.scale + ["beta"] * self.center
+        return dict.fromkeys(labels, ("out",))
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x, y = inputs[0], outputs[0]
+        axis = Along(x, self.axis, self.name).axes[0]
+        channels = x.shape[axis]
+        groups = channels if self.groups == -1 else self.groups
+        if channels % groups:
+            raise ValueError(f"layer {self.name!r}: {channels} channels in {groups} groups")
+        g, within = Index("g", groups), Index("c", channels // groups)
+        c = g * within.size + within
+        at: list[Position] = [*indices_of(x)]
+        over = [i for k, i in enumerate(at) if k != axis and isinstance(i, Index)] + [within]
+        at[axis] = c
+        place = tuple(at)
+        mean, variance = (y.step(n, ("group",), (groups,)) for n in ("mean", "variance"))
+        deviation = x[place] - mean[g]
+        normal = deviation / call("sqrt", variance[g] + self.epsilon)
+        return [
+            equation(mean[g], reduce("mean", over, x[place])),
+            equation(variance[g], reduce("mean", over, deviation * deviation)),
+            equation(y[place], _affine(self, normal, (c,))),
+        ]
+
+
+@dataclass(eq=False, kw_only=True)
+class UnitNormalization(_SameShape):
+    """``x / sqrt(max(sum(x^2), 1e-12))`` along ``axis``."""
+
+    axis: int | tuple[int, ...] = -1
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x, y = inputs[0], outputs[0]
+        along = Along(x, self.axis, self.name)
+        at, rest = along.at, along.rest
+        total = along.step(y, "sum_square")
+        root = call("sqrt", call("max", total[rest], 1e-12))
+        return [
+            equation(total[rest], reduce("sum", along.over, x[at] * x[at])),
+            equation(y[at], x[at] / root),
+        ]
+
+
+@dataclass(eq=False, kw_only=True)
+class Normalization(_SameShape):
+    """``(x - mean) / max(sqrt(variance), 1e-7)``, or its inverse; adapted along ``axis``.
+
+    ``mean`` and ``variance`` hold the values given as arguments where none were adapted.
+    """
+
+    axis: tuple[int, ...] = (-1,)
+    invert: bool = False
+    mean: float | tuple[float, ...] | None = None
+    variance: float | tuple[float, ...] | None = None
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        if self.mean is not None:
+            return {}
+        axes: tuple[str, ...] = ("out",) if len(self.axis) == 1 else ()
+        return {"mean": axes, "variance": axes, "count": ()}
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x, y = inputs[0], outputs[0]
+        along = Along(x, self.axis, self.name)
+        at, over = along.at, along.over
+        mean, variance = (self._statistic(label, x, over) for label in ("mean", "variance"))
+        root = call("max", call("sqrt", variance), 1e-7)
+        if self.invert:
+            return [equation(y[at], x[at] * root + mean)]
+        return [equation(y[at], (x[at] - mean) / root)]
+
+    def _statistic(self, label: str, x: Tensor, over: Sequence[Index]) -> Expr:
+        if label in self.weights:
+            return broadcast(self.weights[label], over)
+        given = np.asarray(getattr(self, label), float)
+        if given.size == 1:
+            return value(float(given.reshape(())))
+        raise ValueError(f"layer {self.name!r}: {label} of {given.size} values as an argument")
+
+
+@dataclass(eq=False, kw_only=True)
+class Rescaling(_SameShape):
+    """``x * scale + offset``; one number, or one for each position of the last axis."""
+
+    scale: float | tuple[float, ...] = 1.0
+    offset: float | tuple[float, ...] = 0.0
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x, y = inputs[0], outputs[0]
+        *rest, last = indices_of(y)
+        if not isinstance(self.scale, tuple) and not isinstance(self.offset, tuple):
+            at = (*rest, last)
+            return [equation(y[at], x[at] * self.scale + self.offset)]
+        channels = y.shape[-1]
+        result = []
+        for c in range(channels):
+            scale, offset = (
+                float(np.broadcast_to(part, (channels,))[c]) for part in (self.scale, self.offset)
+            )
+            at_c = (*rest, c)
+            result.append(equation(y[at_c], x[at_c] * scale + offset))
+        return result
