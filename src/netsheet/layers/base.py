@@ -10,6 +10,7 @@ from netsheet.errors import UnsupportedError
 from netsheet.expr import (
     Equation,
     Expr,
+    FloatArray,
     Position,
     Read,
     Tensor,
@@ -176,6 +177,11 @@ def broadcast(tensor: Tensor, at: Sequence[Position]) -> Read:
     last = at[len(at) - rank :]
     places = (0 if size == 1 else i for size, i in zip(tensor.shape, last, strict=True))
     return tensor[tuple(places)]
+
+
+def constant(name: str, values: FloatArray) -> Weight:
+    """Fixed numbers that are no weight of the layer, as a tensor to read."""
+    return Weight(name, default_axes(values.ndim), values.shape, label=name, values=values)
 
 
 class Along:

@@ -11,6 +11,7 @@ import numpy as np
 from netsheet.expr import (
     Equation,
     Expr,
+    FloatArray,
     Index,
     Position,
     Tensor,
@@ -20,7 +21,7 @@ from netsheet.expr import (
     reduce,
     value,
 )
-from netsheet.layers.base import Along, Graph, Layer, Signature, broadcast
+from netsheet.layers.base import Along, Graph, Layer, Signature, broadcast, constant
 
 
 @dataclass(eq=False, kw_only=True)
@@ -67,7 +68,7 @@ class BatchNormalization(_SameShape):
         axis = Along(inputs[0], self.axis, self.name).axes[0]
         shape = (-1, *[1] * (len(inputs[0].shape) - 1 - axis))
 
-        def constant(values: np.ndarray) -> str:  # type: ignore[type-arg]
+        def constant(values: FloatArray) -> str:
             return graph.constant(values.astype(np.float32).reshape(shape))
 
         y = graph.node("Sub", [names[0], constant(stored["moving_mean"])])
@@ -203,13 +204,14 @@ class UnitNormalization(_SameShape):
 class Normalization(_SameShape):
     """``(x - mean) / max(sqrt(variance), 1e-7)``, or its inverse; adapted along ``axis``.
 
-    ``mean`` and ``variance`` hold the values given as arguments where none were adapted.
+    ``mean`` and ``variance`` are set where they were given as arguments, not adapted; they have
+    a leading axis of 1 as in Keras.
     """
 
     axis: tuple[int, ...] = (-1,)
     invert: bool = False
-    mean: float | tuple[float, ...] | None = None
-    variance: float | tuple[float, ...] | None = None
+    mean: FloatArray | None = None
+    variance: FloatArray | None = None
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         if self.mean is not None:
@@ -219,42 +221,36 @@ class Normalization(_SameShape):
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]
-        along = Along(x, self.axis, self.name)
-        at, over = along.at, along.over
-        mean, variance = (self._statistic(label, x, over) for label in ("mean", "variance"))
+        along = Along(x, self.axis, self.name) if self.axis else None
+        at = along.at if along else indices_of(x)
+        over = along.over if along else ()
+        mean = self._statistic("mean", self.mean, over)
+        variance = self._statistic("variance", self.variance, over)
         root = call("max", call("sqrt", variance), 1e-7)
         if self.invert:
-            return [equation(y[at], x[at] * root + mean)]
+            return [equation(y[at], mean + x[at] * root)]
         return [equation(y[at], (x[at] - mean) / root)]
 
-    def _statistic(self, label: str, x: Tensor, over: Sequence[Index]) -> Expr:
-        if label in self.weights:
+    def _statistic(self, label: str, given: FloatArray | None, over: Sequence[Index]) -> Expr:
+        if given is None:
             return broadcast(self.weights[label], over)
-        given = np.asarray(getattr(self, label), float)
-        if given.size == 1:
-            return value(float(given.reshape(())))
-        raise ValueError(f"layer {self.name!r}: {label} of {given.size} values as an argument")
+        return broadcast(constant(f"{self.name}/{label}", given.reshape(given.shape[1:])), over)
 
 
 @dataclass(eq=False, kw_only=True)
 class Rescaling(_SameShape):
-    """``x * scale + offset``; one number, or one for each position of the last axis."""
+    """``x * scale + offset``; one number each, or one for each position of the last axis."""
 
     scale: float | tuple[float, ...] = 1.0
     offset: float | tuple[float, ...] = 0.0
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]
-        *rest, last = indices_of(y)
-        if not isinstance(self.scale, tuple) and not isinstance(self.offset, tuple):
-            at = (*rest, last)
-            return [equation(y[at], x[at] * self.scale + self.offset)]
-        channels = y.shape[-1]
-        result = []
-        for c in range(channels):
-            scale, offset = (
-                float(np.broadcast_to(part, (channels,))[c]) for part in (self.scale, self.offset)
-            )
-            at_c = (*rest, c)
-            result.append(equation(y[at_c], x[at_c] * scale + offset))
-        return result
+        at = indices_of(y)
+        scale, offset = (
+            broadcast(constant(f"{self.name}/{label}", np.asarray(given, float)), at)
+            if isinstance(given, tuple)
+            else value(given)
+            for label, given in (("scale", self.scale), ("offset", self.offset))
+        )
+        return [equation(y[at], x[at] * scale + offset)]
