@@ -1,0 +1,128 @@
+"""A model as ONNX: for other programs, and for the engine that computes activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netsheet.errors import UnsupportedError, UsageError
+from netsheet.expr import Tensor
+from netsheet.files import atomic
+from netsheet.write.onnx.builder import Builder
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from netsheet.model import Model, Node
+
+# A protobuf message ends at 2 GiB; some room is left for the graph itself.
+MAX_BYTES = 2**31 - 2**24
+
+
+def build(model: Model, outputs: str | Iterable[str] = "outputs") -> ModelProto:
+    """The ONNX model; values have a batch axis N in front.
+
+    ``outputs`` is "outputs" (those of the model), "all" (every computed layer's too) or the keys
+    of some layers. Only what they depend on is printed.
+
+    Raises:
+        UsageError: a key that no layer has.
+        UnsupportedError: a layer that is needed is not computed, a dimension is not known yet, or
+            the weights are more than one ONNX file holds.
+    """
+    wanted = _wanted(model, outputs)
+    _check_bound([*model.inputs, *wanted])
+    needed = _needed(model, wanted)
+    names = [tensor.name for node in needed for tensor in node.outputs]
+    graph = Builder(model.inputs, names)
+    for node in needed:
+        _write(graph, model, node)
+    if graph.nbytes > MAX_BYTES:
+        raise UnsupportedError(
+            f"{model.name}: {graph.nbytes:,} bytes of weights do not fit into one ONNX file "
+            f"(2 GiB); external data is not written. Export a part of the model instead."
+        )
+    return graph.finish(model.name, wanted)
+
+
+def to_onnx(model: Model, target: str | Path, outputs: str | Iterable[str] = "outputs") -> Path:
+    """Write the ONNX file, after the ONNX checker has found nothing wrong with it."""
+    import onnx
+
+    proto = build(model, outputs)
+    onnx.checker.check_model(proto, full_check=True)
+    with atomic(target) as path:
+        path.write_bytes(proto.SerializeToString())
+    return Path(target)
+
+
+def onnx_bytes(model: Model, outputs: str | Iterable[str] = "outputs") -> bytes:
+    """The ONNX model, serialised."""
+    return bytes(build(model, outputs).SerializeToString())
+
+
+def _wanted(model: Model, outputs: str | Iterable[str]) -> list[Tensor]:
+    known = model.tensors()
+    if outputs == "outputs":
+        return list(dict.fromkeys(model.outputs))
+    if outputs == "all":
+        return list(dict.fromkeys([*known.values(), *model.outputs]))
+    keys = [outputs] if isinstance(outputs, str) else list(outputs)
+    for key in keys:
+        if key not in known:
+            raise UsageError(f"{model.name} computes no layer {key!r}; it has {_some(known)}.")
+    return [known[key] for key in dict.fromkeys(keys)]
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:20]) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")
+
+
+def _check_bound(tensors: Sequence[Tensor]) -> None:
+    for tensor in tensors:
+        if any(size is None for size in tensor.shape):
+            raise UnsupportedError(
+                f"{tensor.name} has the shape {tensor.shape}: bind its open dimensions to the "
+                f"sizes of an input first."
+            )
+
+
+def _needed(model: Model, wanted: Iterable[Tensor]) -> list[Node]:
+    """The nodes that the tensors depend on, in order of execution."""
+    open_ = set(wanted)
+    needed: list[Node] = []
+    for node in reversed(model.nodes):
+        if not open_.intersection(node.outputs):
+            continue
+        if node.refusal is not None:
+            raise UnsupportedError(node.refusal)
+        needed.append(node)
+        open_.update(node.inputs)
+    return needed[::-1]
+
+
+def _write(graph: Builder, model: Model, node: Node) -> None:
+    """One layer's nodes; its outputs get their own names."""
+    graph.scope = node.key
+    if all(tensor in graph.values for tensor in node.outputs):
+        return  # an input layer: its output is the graph's input
+    since = graph.position
+    given = [graph.values[tensor] for tensor in node.inputs]
+    names = node.layer.onnx(graph, given, node.inputs, node.outputs)
+    for tensor, name in zip(node.outputs, names, strict=True):
+        graph.define(tensor, name, since)
+    _write_masks(graph, model, node)
+
+
+def _write_masks(graph: Builder, model: Model, node: Node) -> None:
+    """The masks over time that this layer makes, which are equations besides its outputs."""
+    for tensor in node.outputs:
+        mask = tensor.mask
+        if mask is None or mask in graph.values:
+            continue
+        equations = [eq for eq in model.node_equations(node) if eq.target is mask]
+        if equations:
+            given = dict(zip(node.inputs, (graph.values[t] for t in node.inputs), strict=True))
+            graph.values[mask] = graph.print(equations, given, [mask])[0]

@@ -1,0 +1,167 @@
+"""An ONNX graph under construction: the :class:`~netsheet.layers.base.Graph` that layers write to.
+
+Values carry a batch axis in front, of symbolic size N; weights and constants do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsheet.expr import Equation, FloatArray, Tensor, Weight
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, ValueInfoProto
+
+# Known to every onnx >= 1.15 and onnxruntime >= 1.17; ReduceMax, ReduceMin, ReduceProd and
+# ReduceMean still take their axes as an attribute, ReduceSum, Squeeze and Unsqueeze as an input.
+OPSET = 17
+IR_VERSION = 8
+BATCH = "N"
+
+
+class Builder:
+    """Collects nodes, constants and weights; ``values`` says which name each tensor has.
+
+    ``inputs`` are the graph's inputs, ``reserved`` the names that only tensors may take.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor], reserved: Sequence[str] = ()) -> None:
+        self.inputs = list(inputs)
+        self.values: dict[Tensor, str] = {tensor: tensor.name for tensor in inputs}
+        self.scope = "graph"
+        self._nodes: list[NodeProto] = []
+        self._initializers: dict[str, FloatArray] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._weights: dict[tuple[Weight, tuple[str, ...]], str] = {}
+        self._names = {*reserved, *(tensor.name for tensor in inputs)}
+        self._batch: str | None = None
+
+    def node(self, op: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+        """Append a node; returns its output name, or a list of names where ``outputs`` > 1."""
+        from onnx import helper
+
+        name = self._unique(f"{self.scope}/{op}")
+        results = [name] if outputs == 1 else [f"{name}:{i}" for i in range(outputs)]
+        self._names.update(results)
+        self._nodes.append(helper.make_node(op, list(inputs), results, name=name, **attributes))
+        return results[0] if outputs == 1 else results
+
+    def constant(self, array: Any) -> str:
+        """An initializer with these values; equal ones are shared, floats become float32."""
+        values = np.asarray(array)
+        if values.dtype.kind == "f":
+            values = values.astype(np.float32)
+        key = (values.dtype.str, values.shape, values.tobytes())
+        if key not in self._constants:
+            name = self._unique(f"{self.scope}/constant")
+            self._initializers[name] = values
+            self._constants[key] = name
+        return self._constants[key]
+
+    def weight(self, weight: Weight, axes: Sequence[str] | None = None) -> str:
+        """The initializer of a weight, float32, its axes in the order asked for.
+
+        It has the weight's own name; a second order of the same weight adds the axes to it.
+        """
+        order = tuple(axes) if axes is not None else weight.axes
+        key = (weight, order)
+        if key not in self._weights:
+            first = all(known is not weight for known, _ in self._weights)
+            wanted = weight.name if first else f"{weight.name}/{'-'.join(order)}"
+            values = weight.values if order == weight.axes else weight.to(order)
+            name = self._unique(wanted)
+            self._initializers[name] = np.asarray(values).astype(np.float32)
+            self._weights[key] = name
+        return self._weights[key]
+
+    def print(
+        self,
+        equations: Sequence[Equation],
+        given: Mapping[Tensor, str],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        """Nodes for any equations; tensors that are not given may be known from before."""
+        from netsheet.write.onnx.generic import Printer
+
+        printer = Printer(self, {**self.values, **given})
+        printer.run(equations)
+        return [printer.whole(tensor) for tensor in outputs]
+
+    def batched(self, name: str, rank: int) -> str:
+        """``name``, a value of ``rank`` axes without batch, repeated for every sample."""
+        if self._batch is None:
+            shape = self.node("Shape", [self.inputs[0].name])
+            self._batch = self.node("Gather", [shape, self.constant(np.array([0]))], axis=0)
+        ones = self.constant(np.ones(rank, np.int64))
+        shape = self.node("Concat", [self._batch, ones], axis=0) if rank else self._batch
+        return str(self.node("Expand", [name, shape]))
+
+    def define(self, tensor: Tensor, name: str, since: int) -> None:
+        """Give the value ``name`` the tensor's own name.
+
+        ``since`` is :attr:`position` before the layer's nodes: a value made after it is renamed,
+        an older one copied.
+        """
+        self.values[tensor] = tensor.name
+        if name == tensor.name:
+            return
+        fresh = self._nodes[since:]
+        if any(name in node.output for node in fresh) and name not in self.values.values():
+            for node in fresh:
+                for field in (node.input, node.output):
+                    field[:] = [tensor.name if entry == name else entry for entry in field]
+        else:
+            from onnx import helper
+
+            label = self._unique(f"{self.scope}/Identity")
+            self._nodes.append(helper.make_node("Identity", [name], [tensor.name], name=label))
+
+    @property
+    def position(self) -> int:
+        """How many nodes there are so far."""
+        return len(self._nodes)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all weights and constants."""
+        return sum(array.nbytes for array in self._initializers.values())
+
+    def finish(self, name: str, outputs: Sequence[Tensor]) -> ModelProto:
+        """The model whose graph outputs are these tensors, under their own names."""
+        import onnx
+        from onnx import helper, numpy_helper
+
+        from netsheet import __version__
+
+        graph = helper.make_graph(
+            self._nodes,
+            name,
+            [_described(tensor) for tensor in self.inputs],
+            [_described(tensor) for tensor in outputs],
+            [numpy_helper.from_array(array, key) for key, array in self._initializers.items()],
+        )
+        model = onnx.helper.make_model(
+            graph,
+            producer_name="netsheet",
+            producer_version=__version__,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+        )
+        model.ir_version = IR_VERSION
+        return model
+
+    def _unique(self, wanted: str) -> str:
+        name, number = wanted, 1
+        while name in self._names:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._names.add(name)
+        return name
+
+
+def _described(tensor: Tensor) -> ValueInfoProto:
+    from onnx import TensorProto, helper
+
+    return helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, [BATCH, *tensor.shape])

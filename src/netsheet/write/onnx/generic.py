@@ -1,0 +1,367 @@
+"""Any equations as ONNX nodes: the general way, for what has no operator of its own.
+
+As in :mod:`netsheet.reference`, an expression becomes an array whose axes are the indices it
+varies over; here the array is the name of an ONNX value, with the batch axis in front if it
+depends on the input. Positions and guards are tables worked out beforehand; reading is Reshape,
+Slice or Gather; a sum of products is one Einsum or MatMul. A recurrence is written out step by
+step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from netsheet.expr import (
+    Affine,
+    Call,
+    Const,
+    Equation,
+    Expr,
+    Gather,
+    Guard,
+    Index,
+    Number,
+    Quotient,
+    Read,
+    Reduce,
+    Remainder,
+    Select,
+    Tensor,
+    Weight,
+    factors,
+)
+from netsheet.reference import recurrences
+from netsheet.write.onnx.builder import Builder
+from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
+from netsheet.write.onnx.pieces import Filling
+from netsheet.write.onnx.reading import read_static
+from netsheet.write.onnx.tables import (
+    Table,
+    counts_up,
+    flat_table,
+    is_static,
+    mask_table,
+    position_table,
+    union,
+)
+
+NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
+REDUCE = {"prod": "ReduceProd", "max": "ReduceMax", "min": "ReduceMin", "mean": "ReduceMean"}
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY"
+BATCH_LETTER = "Z"
+
+
+class Part(NamedTuple):
+    """An ONNX value whose axes are indices, behind the batch axis if it is ``batched``."""
+
+    name: str
+    dims: tuple[Index, ...]
+    batched: bool
+
+
+class Printer:
+    """Prints equations into a graph; ``values`` names the tensors known before."""
+
+    def __init__(self, graph: Builder, values: Mapping[Tensor, str]) -> None:
+        self.graph = graph
+        self._values = dict(values)
+        self._filling: dict[Tensor, Filling] = {}
+        self._fixed: dict[Index, int] = {}
+
+    def run(self, equations: Iterable[Equation]) -> None:
+        """Nodes for all of the equations, in order."""
+        for group in recurrences(equations):
+            time = group[0].time
+            if time is None:
+                self._assign(group[0])
+                continue
+            for step in range(time.size):
+                self._fixed = {time: step}
+                for eq in group:
+                    self._assign(eq)
+            self._fixed = {}
+
+    def whole(self, tensor: Tensor) -> str:
+        """The value of a complete tensor, with batch axis."""
+        if tensor in self._filling:
+            every = np.arange(tensor.size, dtype=np.int64)
+            flat = self._filling.pop(tensor).gather(self.graph, every)
+            self._values[tensor] = self._reshape(flat, tensor.shape, True)
+        return self._values[tensor]
+
+    # ------------------------------------------------------------------ left sides
+
+    def _assign(self, eq: Equation) -> None:
+        dims = tuple(index for index in eq.indices if index not in self._fixed)
+        places = [position_table(at, self._fixed) for at in eq.at]
+        elements = flat_table(places, eq.target.shape, dims).array.reshape(-1)
+        value = self._filled(self._value(eq.value), dims)
+        if eq.target not in self._filling and counts_up(elements, eq.target.size):
+            shape = tuple(index.size for index in dims)
+            same = shape == eq.target.shape
+            name = value if same else self._reshape(value, eq.target.shape, True)
+            self._values[eq.target] = name
+            return
+        filling = self._filling.setdefault(eq.target, Filling(eq.target))
+        filling.add(self._reshape(value, (elements.size,), True), elements)
+
+    def _filled(self, part: Part, dims: Sequence[Index]) -> str:
+        """The value repeated over every sample and every index of ``dims``."""
+        name = self._spread(part, dims)
+        rank = len(dims)
+        if not part.batched:
+            missing = rank - len(part.dims)
+            if missing and len(set(part.dims)) + missing == rank:
+                name = self._lead(name, part, dims)
+            name = self.graph.batched(name, rank)
+        if set(part.dims) == set(dims):
+            return name
+        shape = np.array([1, *(index.size for index in dims)], np.int64)
+        return str(self.graph.node("Expand", [name, self.graph.constant(shape)]))
+
+    def _lead(self, name: str, part: Part, dims: Sequence[Index]) -> str:
+        """A value without batch given all its axes, those in front too."""
+        shape = [index.size if index in part.dims else 1 for index in dims]
+        return self._reshape(name, shape, False)
+
+    def _reshape(self, name: str, shape: Sequence[int], batched: bool) -> str:
+        wanted = np.array([0, *shape] if batched else shape, np.int64)
+        return str(self.graph.node("Reshape", [name, self.graph.constant(wanted)]))
+
+    # ------------------------------------------------------------------ arrays over indices
+
+    def _spread(self, part: Part, dims: Sequence[Index]) -> str:
+        """The value transposed to ``dims``, broadcasting over the indices that it lacks."""
+        present = [index for index in dims if index in part.dims]
+        name = part.name
+        lead = int(part.batched)
+        order = [part.dims.index(index) for index in present]
+        if order != sorted(order):
+            perm = [0][:lead] + [axis + lead for axis in order]
+            name = self.graph.node("Transpose", [name], perm=perm)
+        absent = [axis for axis, index in enumerate(dims) if index not in part.dims]
+        if not part.batched and present:
+            first = dims.index(present[0])
+            rank = len(dims) - first
+            absent = [axis - first for axis in absent if axis > first]
+            assert rank == len(present) + len(absent)
+        elif not part.batched:
+            absent = []
+        if absent:
+            axes = self.graph.constant(np.array([axis + lead for axis in absent], np.int64))
+            name = self.graph.node("Unsqueeze", [name, axes])
+        return str(name)
+
+    def _elementwise(self, parts: Sequence[Part]) -> tuple[list[str], tuple[Index, ...], bool]:
+        dims = union(part.dims for part in parts)
+        names = [self._spread(part, dims) for part in parts]
+        return names, dims, any(part.batched for part in parts)
+
+    def _apply(self, op: str, *parts: Part) -> Part:
+        names, dims, batched = self._elementwise(parts)
+        return Part(str(self.graph.node(op, names)), dims, batched)
+
+    def _table(self, table: Table) -> Part:
+        return Part(self.graph.constant(table.array), table.dims, False)
+
+    # ------------------------------------------------------------------ expressions
+
+    def _value(self, expr: Expr) -> Part:
+        if isinstance(expr, Const):
+            return Part(self.graph.constant(np.float32(expr.value)), (), False)
+        if isinstance(expr, Number):
+            place = self._position(expr.value)
+            if isinstance(place, Table):
+                return self._table(Table(place.dims, place.array.astype(np.float32)))
+            return place._replace(name=cast(self.graph, place.name, FLOAT))
+        if isinstance(expr, Read):
+            return self._read(expr)
+        if isinstance(expr, Call):
+            names, dims, batched = self._elementwise([self._value(arg) for arg in expr.args])
+            return Part(spell(self.graph, expr.function, names), dims, batched)
+        if isinstance(expr, Select):
+            return self._select(expr)
+        assert isinstance(expr, Reduce)
+        return self._reduce(expr)
+
+    def _select(self, expr: Select) -> Part:
+        mask = self._mask(expr.where)
+        if isinstance(mask, Table) and (mask.array.all() or not mask.array.any()):
+            return self._value(expr.then if mask.array.all() else expr.otherwise)
+        test = self._table(mask) if isinstance(mask, Table) else mask
+        return self._apply("Where", test, self._value(expr.then), self._value(expr.otherwise))
+
+    # ------------------------------------------------------------------ positions and reads
+
+    def _position(self, at: Affine) -> Table | Part:
+        """A table, or int64 values where the position is computed."""
+        if is_static(at):
+            return position_table(at, self._fixed)
+        total = Part(self.graph.constant(np.int64(at.const)), (), False)
+        for coefficient, atom in at.terms:
+            factor = Part(self.graph.constant(np.int64(coefficient)), (), False)
+            total = self._apply("Add", total, self._apply("Mul", self._atom(atom), factor))
+        return total
+
+    def _atom(self, atom: object) -> Part:
+        if isinstance(atom, Gather):
+            value = self._value(atom.value)
+            return value._replace(name=cast(self.graph, value.name, INT64))
+        if isinstance(atom, Index):
+            return self._table(position_table(Affine(((1, atom),), 0), self._fixed))
+        inner = self._as_part(self._position(atom.value))  # type: ignore[attr-defined]
+        if isinstance(atom, (Quotient, Remainder)):
+            divisor = Part(self.graph.constant(np.int64(atom.divisor)), (), False)
+            rest = self._apply("Mod", inner, divisor)
+            if isinstance(atom, Remainder):
+                return rest
+            return self._apply("Div", self._apply("Sub", inner, rest), divisor)
+        table = np.asarray(atom.table, np.int64)  # type: ignore[attr-defined]
+        place = self._clip(inner, len(table))
+        name = self.graph.node("Gather", [self.graph.constant(table), place.name], axis=0)
+        return place._replace(name=name)
+
+    def _as_part(self, place: Table | Part) -> Part:
+        return self._table(place) if isinstance(place, Table) else place
+
+    def _clip(self, place: Part, size: int) -> Part:
+        low, high = (self.graph.constant(np.int64(n)) for n in (0, max(size - 1, 0)))
+        return place._replace(name=self.graph.node("Clip", [place.name, low, high]))
+
+    def _read(self, expr: Read) -> Part:
+        tensor = expr.tensor
+        places = [self._position(at) for at in expr.at]
+        tables = [place for place in places if isinstance(place, Table)]
+        if len(tables) < len(places):
+            return self._read_computed(tensor, places)
+        if tensor in self._filling:
+            table = flat_table(tables, tensor.shape, union(table.dims for table in tables))
+            filling = self._filling[tensor]
+            flat = filling.gather(self.graph, table.array.reshape(-1).astype(np.int64))
+            return Part(self._reshape(flat, table.array.shape, True), table.dims, True)
+        source, batched = self._source(tensor)
+        name, dims = read_static(self.graph, source, batched, tensor.shape, tables)
+        return Part(name, dims, batched)
+
+    def _source(self, tensor: Tensor) -> tuple[str, bool]:
+        if tensor in self._values or tensor in self._filling:
+            return self.whole(tensor), True
+        assert isinstance(tensor, Weight), f"{tensor.name} is not computed yet"
+        return self.graph.weight(tensor), False
+
+    def _read_computed(self, tensor: Tensor, places: Sequence[Table | Part]) -> Part:
+        """Elements whose positions are computed, through row-major element numbers."""
+        source, batched = self._source(tensor)
+        flat = Part(self.graph.constant(np.int64(0)), (), False)
+        for place, size in zip(places, tensor.shape, strict=True):
+            factor = Part(self.graph.constant(np.int64(size)), (), False)
+            inside = self._clip(self._as_part(place), size)
+            flat = self._apply("Add", self._apply("Mul", flat, factor), inside)
+        values = self._reshape(source, (tensor.size,), batched)
+        if not flat.batched or not batched:
+            name = self.graph.node("Gather", [values, flat.name], axis=int(batched))
+            return Part(name, flat.dims, batched or flat.batched)
+        shape = [index.size for index in flat.dims]
+        column = self._reshape(flat.name, (math.prod(shape),), True)
+        name = self.graph.node("GatherElements", [values, column], axis=1)
+        return Part(self._reshape(name, shape, True), flat.dims, True)
+
+    def _mask(self, where: Sequence[Guard]) -> Table | Part:
+        if all(is_static(guard.value) for guard in where):
+            return mask_table(where, self._fixed)
+        truths = []
+        for guard in where:
+            place = self._as_part(self._position(guard.value))
+            low, high = (Part(self.graph.constant(np.int64(n)), (), False)
+                         for n in (guard.low, guard.high))  # fmt: skip
+            truths += [self._apply("LessOrEqual", low, place), self._apply("Less", place, high)]
+        total = truths[0]
+        for truth in truths[1:]:
+            total = self._apply("And", total, truth)
+        return total
+
+    # ------------------------------------------------------------------ reductions
+
+    def _reduce(self, expr: Reduce) -> Part:
+        mask = self._mask(expr.where)
+        if isinstance(mask, Table) and mask.array.all():
+            if expr.op == "sum":
+                return self._sum(expr, [self._value(part) for part in factors(expr.body)])
+            return self._reduced(expr, self._value(expr.body))
+        test = self._table(mask) if isinstance(mask, Table) else mask
+        neutral = Part(self.graph.constant(np.float32(NEUTRAL[expr.op])), (), False)
+        if expr.op == "sum":
+            parts = [self._value(part) for part in factors(expr.body)]
+            # The guard belongs to the factor that already varies with most of its indices.
+            chosen = max(range(len(parts)), key=lambda i: len({*parts[i].dims} & {*test.dims}))
+            parts[chosen] = self._apply("Where", test, parts[chosen], neutral)
+            return self._sum(expr, parts)
+        body = self._apply("Where", test, self._value(expr.body), neutral)
+        if expr.op != "mean":
+            return self._reduced(expr, body)
+        one, nothing = (Part(self.graph.constant(np.float32(n)), (), False) for n in (1, 0))
+        points = self._sum(expr, [self._apply("Where", test, one, nothing)])
+        return self._apply("Div", self._sum(expr, [body]), points)
+
+    def _reduced(self, expr: Reduce, body: Part) -> Part:
+        axes = [axis + body.batched for axis, i in enumerate(body.dims) if i in expr.over]
+        kept = tuple(index for index in body.dims if index not in expr.over)
+        name = body.name
+        if axes:
+            name = self.graph.node(REDUCE[expr.op], [name], axes=axes, keepdims=0)
+        repeats = math.prod(index.size for index in expr.over if index not in body.dims)
+        if expr.op == "prod" and repeats != 1:
+            name = self.graph.node("Pow", [name, self.graph.constant(np.float32(repeats))])
+        return Part(name, kept, body.batched)
+
+    def _sum(self, expr: Reduce, parts: Sequence[Part]) -> Part:
+        used = union(part.dims for part in parts)
+        repeats = math.prod(index.size for index in expr.over if index not in used)
+        scalars = [part for part in parts if not part.dims and not part.batched]
+        arrays = [part for part in parts if part.dims or part.batched]
+        total = self._contract(arrays, set(expr.over)) if arrays else scalars.pop()
+        if repeats != 1:
+            scalars.append(Part(self.graph.constant(np.float32(repeats)), (), False))
+        for scalar in scalars:
+            total = self._apply("Mul", total, scalar)
+        return total
+
+    def _contract(self, parts: Sequence[Part], over: set[Index]) -> Part:
+        used = union(part.dims for part in parts)
+        kept = tuple(index for index in used if index not in over)
+        batched = any(part.batched for part in parts)
+        if len(parts) == 1:
+            axes = [axis + batched for axis, i in enumerate(parts[0].dims) if i in over]
+            if not axes:
+                return parts[0]
+            where = self.graph.constant(np.array(axes, np.int64))
+            name = self.graph.node("ReduceSum", [parts[0].name, where], keepdims=0)
+            return Part(name, kept, batched)
+        product = self._matmul(parts, over)
+        if product is not None:
+            return product
+        letter = dict(zip(used, LETTERS, strict=False))
+        terms = ["".join([BATCH_LETTER] * p.batched + [letter[i] for i in p.dims]) for p in parts]
+        result = "".join([BATCH_LETTER] * batched + [letter[i] for i in kept])
+        names = [part.name for part in parts]
+        name = self.graph.node("Einsum", names, equation=f"{','.join(terms)}->{result}")
+        return Part(name, kept, batched)
+
+    def _matmul(self, parts: Sequence[Part], over: set[Index]) -> Part | None:
+        """Rows times a matrix of weights, the commonest sum of products; None if it is not one."""
+        if len(parts) != 2:
+            return None
+        rows, matrix = sorted(parts, key=lambda part: not part.batched)
+        shared = [index for index in rows.dims if index in matrix.dims]
+        if matrix.batched or len(matrix.dims) != 2 or {*shared} != ({*rows.dims} & over):
+            return None
+        if len(shared) != 1 or ({*matrix.dims} & over) != {*shared} or not rows.batched:
+            return None
+        (out,) = (index for index in matrix.dims if index not in shared)
+        rest = tuple(index for index in rows.dims if index not in shared)
+        names = [self._spread(rows, (*rest, *shared)), self._spread(matrix, (*shared, out))]
+        return Part(str(self.graph.node("MatMul", names)), (*rest, out), True)

@@ -1,0 +1,78 @@
+"""Reading a tensor at positions known beforehand: Reshape, Slice or Gather."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from netsheet.expr import Index
+from netsheet.layers.base import Graph
+from netsheet.write.onnx.tables import Table, counts_up, flat_table, union
+
+INT64_MIN = -(2**63)
+
+
+def read_static(
+    graph: Graph, source: str, batched: bool, shape: Sequence[int], places: Sequence[Table]
+) -> tuple[str, tuple[Index, ...]]:
+    """``source`` of ``shape`` (behind the batch axis if ``batched``) at one place per axis.
+
+    Returns the value and the indices that its axes are. Positions outside are clipped: they
+    occur only where a guard fails.
+    """
+    dims = union(place.dims for place in places)
+    if sum(len(place.dims) for place in places) == len(dims):
+        return _by_axis(graph, source, int(batched), shape, places), dims
+    table = flat_table(places, shape, dims)
+    lead = [0] if batched else []
+    sizes = [index.size for index in dims]
+    length = math.prod(shape)
+    if counts_up(table.array, length):
+        return _reshape(graph, source, [*lead, *sizes]), dims
+    flat = _reshape(graph, source, [*lead, length])
+    where = graph.constant(np.ascontiguousarray(table.array))
+    return str(graph.node("Gather", [flat, where], axis=int(batched))), dims
+
+
+def _by_axis(
+    graph: Graph, name: str, lead: int, shape: Sequence[int], places: Sequence[Table]
+) -> str:
+    """Each axis by itself; axes that only change their form do so in one Reshape at the end."""
+    form: list[int] = []
+    for axis in reversed(range(len(shape))):
+        size, array = shape[axis], places[axis].array
+        array = np.clip(array, 0, max(size - 1, 0))
+        form[:0] = array.shape
+        if counts_up(array, size):
+            continue
+        step = _step(array)
+        if step is not None:
+            name = _slice(graph, name, axis + lead, array.tolist(), step)
+        else:
+            name = graph.node("Gather", [name, graph.constant(array.reshape(-1))], axis=axis + lead)
+    if tuple(form) != tuple(place.array.size for place in places):
+        name = _reshape(graph, name, [0, *form] if lead else form)
+    return name
+
+
+def _step(array: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int | None:
+    """The constant step of positions along one axis, None if there is none."""
+    flat = array.reshape(-1)
+    if len(flat) < 2:
+        return None
+    steps = np.diff(flat)
+    same = array.ndim == 1 and steps[0] != 0 and bool((steps == steps[0]).all())
+    return int(steps[0]) if same else None
+
+
+def _slice(graph: Graph, name: str, axis: int, places: list[int], step: int) -> str:
+    end = places[-1] + (1 if step > 0 else -1)
+    numbers = (places[0], INT64_MIN if end < 0 else end, axis, step)
+    inputs = [graph.constant(np.array([number], np.int64)) for number in numbers]
+    return str(graph.node("Slice", [name, *inputs]))
+
+
+def _reshape(graph: Graph, name: str, shape: Sequence[int]) -> str:
+    return str(graph.node("Reshape", [name, graph.constant(np.array(shape, np.int64))]))
