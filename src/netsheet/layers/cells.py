@@ -1,0 +1,374 @@
+"""One step of a recurrence: SimpleRNNCell, GRUCell, LSTMCell, StackedRNNCells.
+
+A cell writes its gates and its new states as visible tensors with a leading time axis, and reads
+the states of the step before. Where the mask is 0, every state is carried over.
+Source of the formulas: keras/src/layers/rnn/{simple_rnn,gru,lstm}.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from netsheet.expr import (
+    Equation,
+    Expr,
+    FloatArray,
+    Guard,
+    Index,
+    Position,
+    Tensor,
+    Value,
+    call,
+    equation,
+    indices_of,
+    lift,
+    reduce,
+    select,
+    value,
+)
+from netsheet.layers.base import Elementwise, Layer, Signature
+
+Reader = Callable[[tuple[Index, ...]], Value]
+
+# Activations that the recurrent ONNX operators spell alike and that have no parameters.
+_ONNX_ACTIVATIONS = ("Tanh", "Sigmoid", "Softsign")
+
+
+@dataclass(frozen=True)
+class State:
+    """A state over time and, if given, what it is before the first step (zeros otherwise)."""
+
+    tensor: Tensor
+    initial: Tensor | None
+
+    def before(self, t: Index, at: Sequence[Position]) -> Expr:
+        """The state at ``at`` after step t - 1."""
+        first: Value = 0 if self.initial is None else self.initial[tuple(at)]
+        return select([Guard(t + 0, 1, t.size)], self.tensor[(t - 1, *at)], first)
+
+    def total(
+        self,
+        t: Index,
+        over: Sequence[Index],
+        at: Sequence[Position],
+        factor: Expr,
+        where: Sequence[Guard] = (),
+    ) -> Expr:
+        """``sum(over) state[t - 1, at] * factor`` where the guards hold."""
+        later = Guard(t + 0, 1, t.size)
+        past = self.tensor[(t - 1, *at)] * factor
+        if self.initial is None:
+            return reduce("sum", over, past, [later, *where])
+        first = reduce("sum", over, self.initial[tuple(at)] * factor, where)
+        return select([later], reduce("sum", over, past, where), first)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Step ``t`` of a loop: what a cell reads and under which name it writes.
+
+    The input ``x`` is read at ``source`` along its first axis, ``mask`` (or None) at ``masked``;
+    intermediate tensors are named ``<key>/<prefix><name>``.
+    """
+
+    key: Tensor
+    prefix: str
+    t: Index
+    x: Tensor
+    source: Position
+    mask: Tensor | None
+    masked: Position
+
+    def gate(self, name: str, signature: Signature) -> Tensor:
+        """An intermediate tensor with one row for each step."""
+        shape = tuple(size or 0 for size in signature.shape)
+        return self.key.step(self.prefix + name, ("time", *signature.axes), (self.t.size, *shape))
+
+    def fill(self, target: Tensor, formula: Reader) -> Equation:
+        """``target[t, at] = formula(at)``."""
+        at = indices_of(target)[1:]
+        return equation(target[(self.t, *at)], formula(at), self.t)
+
+    def advance(self, state: State, formula: Reader) -> Equation:
+        """Fills a state: ``formula(at)``, or the state before where the step is masked."""
+        if self.mask is None:
+            return self.fill(state.tensor, formula)
+        kept = self.mask[self.masked]
+        return self.fill(
+            state.tensor, lambda at: call("if", kept, formula(at), state.before(self.t, at))
+        )
+
+    def activate(self, activation: Layer | None, out: Tensor, pre: Reader) -> list[Equation]:
+        """``out[t] = activation(pre)``; one that mixes elements gets the visible step ``/pre``."""
+        if activation is None:
+            return [self.fill(out, pre)]
+        if isinstance(activation, Elementwise):
+            function = activation.formula
+            return [self.fill(out, lambda at: function(value(pre(at))))]
+        before = out.like("pre")
+        return [self.fill(before, pre), *self._lifted(activation, before, out)]
+
+    def through(self, activation: Layer | None, source: Tensor) -> tuple[list[Equation], Reader]:
+        """``activation(source[t])`` to be read inside a formula, and the equations it needs."""
+        if activation is None:
+            return [], lambda at: source[(self.t, *at)]
+        if isinstance(activation, Elementwise):
+            function = activation.formula
+            return [], lambda at: function(source[(self.t, *at)])
+        out = source.like("activated")
+        return self._lifted(activation, source, out), lambda at: out[(self.t, *at)]
+
+    def _lifted(self, activation: Layer, before: Tensor, out: Tensor) -> list[Equation]:
+        now = [Tensor(part.name, part.axes[1:], part.shape[1:]) for part in (before, out)]
+        inner = activation.equations(now[:1], now[1:])
+        lifted = lift(inner, self.t, {now[0]: before, now[1]: out}, "time")
+        return [replace(eq, time=self.t) for eq in lifted]
+
+
+class OnnxForm(NamedTuple):
+    """A cell as a recurrent ONNX operator; W, R and B have a leading direction axis."""
+
+    op: str
+    weights: tuple[FloatArray, FloatArray, FloatArray]
+    activations: list[str]
+    attributes: dict[str, int]
+
+
+@dataclass(eq=False, kw_only=True)
+class Cell(Layer):
+    """One step of a recurrence; the first of its states is its output.
+
+    The last axis of every weight holds the gates one after another: ``gate * units + unit``.
+    """
+
+    units: int
+    activation: Layer | None = None
+    use_bias: bool = True
+
+    gates: ClassVar[int] = 1
+    states: ClassVar[tuple[str, ...]] = ("state",)
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        axes: dict[str, tuple[str, ...]] = {
+            "kernel": ("in", "out"),
+            "recurrent_kernel": ("unit", "out"),
+        }
+        return axes | ({"bias": ("out",)} if self.use_bias else {})
+
+    def frame(self, x: Signature) -> Signature:
+        """Axes and shape of one state, for one step of the input; ValueError if it cannot be."""
+        if len(x.shape) != 1:
+            raise ValueError(
+                f"layer {self.name!r} takes a sequence of vectors, "
+                f"but a step of its input has the shape {x.shape}"
+            )
+        return Signature(("channel",), (self.units,))
+
+    def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
+        """The equations of one step: gates, then the new states."""
+        raise NotImplementedError
+
+    def onnx_form(self) -> OnnxForm | None:
+        """The ONNX operator that is this very cell, or None."""
+        return None
+
+    def _wide(self, step: Step, name: str, gates: int) -> Tensor:
+        return step.gate(name, Signature(("channel",), (gates * self.units,)))
+
+    def _input(self, step: Step, o: Position, row: int | None = None) -> Expr:
+        """``x W + b``; ``row`` of a bias that has several."""
+        i = Index("i", step.x.shape[1])
+        total = reduce("sum", (i,), step.x[step.source, i] * self.weights["kernel"][i, o])
+        return self._plus_bias(total, o, row)
+
+    def _past(self, step: Step, state: State, o: Position) -> Expr:
+        """``h' U``."""
+        k = Index("k", self.units)
+        return state.total(step.t, (k,), (k,), self.weights["recurrent_kernel"][k, o])
+
+    def _plus_bias(self, total: Expr, o: Position, row: int | None = None) -> Expr:
+        if not self.use_bias:
+            return total
+        bias = self.weights["bias"]
+        return total + (bias[o] if row is None else bias[row, o])
+
+    def _columns(self, tensor: Tensor, step: Step) -> list[Reader]:
+        """For each gate a reader of its columns."""
+
+        def reader(gate: int) -> Reader:
+            return lambda at: tensor[step.t, at[0] + gate * self.units]
+
+        return [reader(gate) for gate in range(tensor.shape[1] // self.units)]
+
+    def _onnx_weights(self, order: Sequence[int]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """W (1, gates u, in), R (1, gates u, u), B (1, 2 gates u), with the gates in ``order``."""
+        width = self.gates * self.units
+        columns = np.arange(width).reshape(self.gates, self.units)[list(order)].ravel()
+        kernel, recurrent = self.weights["kernel"].values, self.weights["recurrent_kernel"].values
+        bias = np.zeros((2, width), kernel.dtype)  # of the input, of the state
+        if self.use_bias:
+            stored = self.weights["bias"].values.reshape(-1, width)
+            bias[: len(stored)] = stored
+        return (
+            kernel[:, columns].T[None],
+            recurrent[:, columns].T[None],
+            bias[:, columns].reshape(1, -1),
+        )
+
+
+def _onnx_activations(*activations: Layer | None) -> list[str] | None:
+    """The names of the activations in ONNX; None if one has no such name."""
+    names = [a.op for a in activations if isinstance(a, Elementwise) and a.op is not None]
+    if len(names) < len(activations) or any(name not in _ONNX_ACTIVATIONS for name in names):
+        return None
+    return names
+
+
+@dataclass(eq=False, kw_only=True)
+class SimpleRNNCell(Cell):
+    """``h = activation(x W + h' U + b)``."""
+
+    def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
+        pre = self._wide(step, "pre", 1)
+        steps, new = step.through(self.activation, pre)
+        return [
+            step.fill(
+                pre, lambda at: self._input(step, at[0]) + self._past(step, states[0], at[0])
+            ),
+            *steps,
+            step.advance(states[0], new),
+        ]
+
+    def onnx_form(self) -> OnnxForm | None:
+        names = _onnx_activations(self.activation)
+        return OnnxForm("RNN", self._onnx_weights([0]), names, {}) if names else None
+
+
+@dataclass(eq=False, kw_only=True)
+class GRUCell(Cell):
+    """``h = z h' + (1 - z) h~`` with the gates z (update), r (reset) and h~, in this order.
+
+    ``h~ = activation(x W + b + r (h' U + c))`` with ``reset_after``, which stores the biases b
+    and c as the two rows of ``bias``; else ``h~ = activation(x W + b + (r h') U)``.
+    """
+
+    recurrent_activation: Layer | None = None
+    reset_after: bool = True
+
+    gates: ClassVar[int] = 3
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        axes = super().weight_axes()
+        if self.use_bias and self.reset_after:
+            axes["bias"] = ("bias", "out")
+        return axes
+
+    def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
+        t, state = step.t, states[0]
+        x, h = self._wide(step, "input", 3), self._wide(step, "recurrent", 3)
+        z, r, new = (self._wide(step, name, 1) for name in ("z", "r", "h~"))
+        from_x, from_h = self._columns(x, step), self._columns(h, step)
+        row = 0 if self.reset_after else None
+        gates = [
+            *step.activate(self.recurrent_activation, z, lambda at: from_x[0](at) + from_h[0](at)),
+            *step.activate(self.recurrent_activation, r, lambda at: from_x[1](at) + from_h[1](at)),
+        ]
+        candidate: Reader
+        if self.reset_after:
+            o = Index("o", 3 * self.units)
+            past = self._plus_bias(self._past(step, state, o), o, 1)
+            candidate = lambda at: from_x[2](at) + r[t, at[0]] * from_h[2](at)  # noqa: E731
+        else:
+            o = Index("o", 2 * self.units)
+            past = self._past(step, state, o)
+            candidate = lambda at: from_x[2](at) + from_h[2](at)  # noqa: E731
+            gates += self._reset(step, state, r, h)
+        return [
+            step.fill(x, lambda at: self._input(step, at[0], row)),
+            equation(h[t, o], past, t),
+            *gates,
+            *step.activate(self.activation, new, candidate),
+            step.advance(
+                state,
+                lambda at: z[t, at[0]] * state.before(t, at) + (1 - z[t, at[0]]) * new[t, at[0]],
+            ),
+        ]
+
+    def _reset(self, step: Step, state: State, r: Tensor, h: Tensor) -> list[Equation]:
+        """The last gate's product, of the state that the reset gate let through."""
+        t, reset = step.t, self._wide(step, "reset", 1)
+        k, d = Index("k", self.units), Index("c", self.units)
+        column = d + 2 * self.units
+        kernel = self.weights["recurrent_kernel"]
+        return [
+            step.fill(reset, lambda at: r[t, at[0]] * state.before(t, at)),
+            equation(h[t, column], reduce("sum", (k,), reset[t, k] * kernel[k, column]), t),
+        ]
+
+    def onnx_form(self) -> OnnxForm | None:
+        names = _onnx_activations(self.recurrent_activation, self.activation)
+        attributes = {"linear_before_reset": int(self.reset_after)}
+        return OnnxForm("GRU", self._onnx_weights([0, 1, 2]), names, attributes) if names else None
+
+
+@dataclass(eq=False, kw_only=True)
+class LSTMCell(Cell):
+    """``c = f c' + i c~``, ``h = o activation(c)`` with the gates i, f, c~, o, in this order."""
+
+    recurrent_activation: Layer | None = None
+
+    gates: ClassVar[int] = 4
+    states: ClassVar[tuple[str, ...]] = ("state", "cell")
+
+    def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
+        pre = self._wide(step, "pre", 4)
+        first = step.fill(
+            pre, lambda at: self._input(step, at[0]) + self._past(step, states[0], at[0])
+        )
+        return [first, *gated(self, step, states, self._columns(pre, step))]
+
+    def onnx_form(self) -> OnnxForm | None:
+        names = _onnx_activations(self.recurrent_activation, self.activation)
+        if names is None:
+            return None
+        return OnnxForm("LSTM", self._onnx_weights([0, 3, 1, 2]), [*names, names[1]], {})
+
+
+def gated(
+    cell: LSTMCell, step: Step, states: Sequence[State], pre: Sequence[Reader]
+) -> list[Equation]:
+    """The gates of an LSTM from their sums, then its two states; also of a ConvLSTM."""
+    t, (state, memory) = step.t, states
+    signature = Signature(state.tensor.axes[1:], state.tensor.shape[1:])
+    i, f, new, o = (step.gate(name, signature) for name in ("i", "f", "c~", "o"))
+    steps, squashed = step.through(cell.activation, memory.tensor)
+    return [
+        *step.activate(cell.recurrent_activation, i, pre[0]),
+        *step.activate(cell.recurrent_activation, f, pre[1]),
+        *step.activate(cell.activation, new, pre[2]),
+        *step.activate(cell.recurrent_activation, o, pre[3]),
+        step.advance(
+            memory,
+            lambda at: f[(t, *at)] * memory.before(t, at) + i[(t, *at)] * new[(t, *at)],
+        ),
+        *steps,
+        step.advance(state, lambda at: o[(t, *at)] * squashed(at)),
+    ]
+
+
+@dataclass(eq=False, kw_only=True)
+class StackedRNNCells(Layer):
+    """Cells on top of each other in one loop; weights and steps are named ``0/...``, ``1/...``."""
+
+    cells: tuple[Cell, ...]
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        return {
+            f"{number}/{label}": axes
+            for number, cell in enumerate(self.cells)
+            for label, axes in cell.weight_axes().items()
+        }

@@ -1,0 +1,266 @@
+"""Recurrent, attention and embedding layers against Keras 2 (tf_keras) and Keras 3.
+
+Each case builds the layer in Keras, gives it random weights, takes them over by order and
+compares every output, without batch axis, with the plain evaluation of the equations.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from netsheet.expr import Equation, FloatArray, Tensor, Weight
+from netsheet.layers import activation as act
+from netsheet.layers.base import Layer, default_axes
+from netsheet.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from netsheet.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
+from netsheet.reference import evaluate
+from netsheet.write.onnx.builder import Builder
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+BOUND = 1e-5
+RNG = np.random.default_rng(5)
+MASK = np.array([0, 1, 1, 0, 1, 0], bool)
+SEQUENCE = RNG.normal(size=(6, 3)).astype("float32")
+
+
+@pytest.fixture(scope="session", params=["tf_keras", "keras"])
+def keras(request: pytest.FixtureRequest) -> Any:
+    """Keras 2 and Keras 3."""
+    return pytest.importorskip(request.param)
+
+
+@pytest.fixture(scope="session")
+def keras3() -> Any:
+    return pytest.importorskip("keras")
+
+
+def activation(name: str | None, keras: Any) -> Layer | None:
+    """Our activation for a name in a Keras config."""
+    slope = 1 / 6 if keras.__name__ == "keras" else 0.2
+    return {
+        None: None,
+        "tanh": act.Tanh(),
+        "sigmoid": act.Sigmoid(),
+        "relu": act.ReLU(),
+        "swish": act.SiLU(),
+        "softmax": act.Softmax(),
+        "hard_sigmoid": act.HardSigmoid(slope=slope),
+    }[name]
+
+
+def fill(theirs: Any, ours: Layer) -> None:
+    """Random weights for the Keras layer, the same for ours."""
+    values = [RNG.normal(size=w.shape, scale=0.6).astype("float32") for w in theirs.weights]
+    theirs.set_weights(values)
+    axes = ours.weight_axes()
+    assert len(axes) == len(values)
+    for (label, names), array in zip(axes.items(), theirs.get_weights(), strict=True):
+        assert len(names) == array.ndim, label
+        ours.weights[label] = Weight(f"layer/{label}", names, array.shape, None, label, array)
+
+
+def batched(arrays: Any) -> Any:
+    if isinstance(arrays, (list, tuple)):
+        return [batched(array) for array in arrays]
+    return arrays[None]
+
+
+def flat(outputs: Any) -> list[FloatArray]:
+    """All outputs of a Keras layer without batch axis."""
+    if isinstance(outputs, (list, tuple)):
+        return [array for output in outputs for array in flat(output)]
+    return [np.asarray(outputs)[0]]
+
+
+def tensors(
+    arrays: Sequence[FloatArray], masks: Sequence[FloatArray | None] = ()
+) -> tuple[list[Tensor], dict[Tensor, FloatArray]]:
+    """Input tensors, and what they and their masks hold."""
+    inputs, given = [], {}
+    for number, array in enumerate(arrays):
+        mask = masks[number] if number < len(masks) else None
+        carried = None
+        if mask is not None:
+            carried = Tensor(f"mask{number}", ("time",), mask.shape)
+            given[carried] = mask
+        tensor = Tensor(f"x{number}", default_axes(array.ndim), array.shape, carried)
+        inputs.append(tensor)
+        given[tensor] = array
+    return inputs, given
+
+
+def output_tensors(ours: Layer, inputs: Sequence[Tensor]) -> list[Tensor]:
+    signatures = ours.infer(inputs)
+    names = ["y"] if len(signatures) == 1 else [f"y[{i}]" for i in range(len(signatures))]
+    return [
+        Tensor(name, s.axes, tuple(n or 0 for n in s.shape), ours.output_mask(inputs, name))
+        for name, s in zip(names, signatures, strict=True)
+    ]
+
+
+def compare(
+    ours: Layer,
+    arrays: Sequence[FloatArray],
+    expected: Sequence[FloatArray],
+    masks: Sequence[FloatArray | None] = (),
+) -> list[Equation]:
+    """Evaluates our equations for one sample; every output has to be what Keras computed."""
+    inputs, given = tensors(arrays, masks)
+    outputs = output_tensors(ours, inputs)
+    equations = ours.equations(inputs, outputs)
+    values = evaluate(equations, given)
+    assert len(outputs) == len(expected)
+    for output, array in zip(outputs, expected, strict=True):
+        assert values[output].shape == array.shape
+        np.testing.assert_allclose(values[output], array, atol=BOUND, rtol=BOUND)
+    computed = run_onnx(ours, inputs, outputs, given)
+    for output, array, result in zip(outputs, expected, computed, strict=True):
+        assert result.shape == (1, *output.shape)
+        np.testing.assert_allclose(result[0], array, atol=BOUND, rtol=BOUND)
+    return equations
+
+
+def run_onnx(
+    ours: Layer,
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    given: dict[Tensor, FloatArray],
+) -> list[FloatArray]:
+    """The layer's ONNX nodes, computed by ONNX Runtime."""
+    import onnxruntime
+
+    known = list(dict.fromkeys(given))
+    graph = Builder(known, [output.name for output in outputs])
+    names = ours.onnx(graph, [tensor.name for tensor in inputs], inputs, outputs)
+    for tensor, name in zip(outputs, names, strict=True):
+        graph.define(tensor, name, 0)
+    session = onnxruntime.InferenceSession(graph.finish("layer", outputs).SerializeToString())
+    feeds = {tensor.name: given[tensor][None].astype("float32") for tensor in known}
+    return list(session.run([output.name for output in outputs], feeds))
+
+
+LOOPS = [
+    ("LSTM", LSTM, {}),
+    ("LSTM", LSTM, {"use_bias": False, "recurrent_activation": "hard_sigmoid"}),
+    ("LSTM", LSTM, {"activation": "softmax", "recurrent_activation": "softmax"}),
+    ("LSTM", LSTM, {"activation": "swish", "recurrent_activation": "hard_sigmoid"}),
+    ("GRU", GRU, {"reset_after": True}),
+    ("GRU", GRU, {"reset_after": False, "recurrent_activation": "hard_sigmoid"}),
+    ("GRU", GRU, {"reset_after": True, "use_bias": False, "activation": None}),
+    ("GRU", GRU, {"reset_after": False, "use_bias": False, "activation": "softmax"}),
+    ("SimpleRNN", SimpleRNN, {}),
+    ("SimpleRNN", SimpleRNN, {"activation": "swish", "use_bias": False}),
+    ("SimpleRNN", SimpleRNN, {"activation": "softmax"}),
+]
+FORMS = [
+    {},
+    {"return_sequences": True},
+    {"return_state": True, "go_backwards": True},
+    {"return_sequences": True, "return_state": True, "go_backwards": True},
+]
+
+
+def recurrent(
+    keras: Any, name: str, kind: type[Layer], options: dict[str, Any], units: int = 4
+) -> tuple[Any, Any]:
+    """A recurrent layer in Keras, and ours."""
+    names = {"activation": "tanh"}
+    if name[:4] != "Simp":
+        names["recurrent_activation"] = "sigmoid"
+    theirs = getattr(keras.layers, name)(units, **options)
+    ours = {k: activation(options.get(k, v), keras) for k, v in names.items()}
+    return theirs, kind(name="layer", units=units, **(options | ours))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("name", "kind", "options"), LOOPS)
+def test_loops(
+    keras: Any, name: str, kind: type[Layer], options: dict[str, Any], form: Any, masked: bool
+) -> None:
+    theirs, ours = recurrent(keras, name, kind, options | form)
+    theirs.build((None, *SEQUENCE.shape))
+    fill(theirs, ours)
+    mask = {"mask": MASK[None]} if masked else {}
+    expected = flat(theirs(SEQUENCE[None], **mask))
+    compare(ours, [SEQUENCE], expected, [MASK if masked else None])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "SimpleRNN"])
+def test_initial_states(keras: Any, name: str, sequences: bool, masked: bool) -> None:
+    options = {"return_sequences": sequences, "return_state": True}
+    tensorflow = pytest.importorskip("tensorflow")
+    kind: type[Layer] = {"LSTM": LSTM, "GRU": GRU, "SimpleRNN": SimpleRNN}[name]
+    theirs, ours = recurrent(keras, name, kind, options)
+    theirs.build((None, *SEQUENCE.shape))
+    fill(theirs, ours)
+    states = [RNG.normal(size=4).astype("float32") for _ in range(2 if name == "LSTM" else 1)]
+    mask = {"mask": MASK[None]} if masked else {}
+    given = [tensorflow.constant(state[None]) for state in states]
+    expected = flat(theirs(SEQUENCE[None], initial_state=given, **mask))
+    compare(ours, [SEQUENCE, *states], expected, [MASK if masked else None])
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("zero", [False, True])
+def test_zero_output_for_mask(keras: Any, zero: bool, sequences: bool) -> None:
+    options = {"return_sequences": sequences, "zero_output_for_mask": zero}
+    theirs, ours = recurrent(keras, "LSTM", LSTM, options)
+    theirs.build((None, *SEQUENCE.shape))
+    fill(theirs, ours)
+    compare(ours, [SEQUENCE], flat(theirs(SEQUENCE[None], mask=MASK[None])), [MASK])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("stacked", [False, True])
+def test_cells(keras: Any, stacked: bool, form: dict[str, Any]) -> None:
+    layers = keras.layers
+    theirs = [layers.LSTMCell(3), layers.GRUCell(2), layers.SimpleRNNCell(4)]
+    tanh, sigmoid = act.Tanh(), act.Sigmoid()
+    ours = (
+        LSTMCell(units=3, activation=tanh, recurrent_activation=sigmoid),
+        GRUCell(units=2, activation=tanh, recurrent_activation=sigmoid),
+        SimpleRNNCell(units=4, activation=tanh),
+    )
+    if stacked:
+        pairs = [(layers.StackedRNNCells(theirs), StackedRNNCells(cells=ours))]
+    else:
+        pairs = list(zip(theirs, ours, strict=True))
+    for cell, own in pairs:
+        loop, layer = layers.RNN(cell, **form), RNN(name="layer", cell=own, **form)
+        expected = flat(loop(SEQUENCE[None]))
+        fill(loop, layer)
+        expected = flat(loop(SEQUENCE[None], mask=MASK[None]))
+        compare(layer, [SEQUENCE], expected, [MASK])
+
+
+def test_steps_are_visible(keras3: Any) -> None:
+    theirs, ours = recurrent(keras3, "LSTM", LSTM, {"return_state": True})
+    theirs.build((None, *SEQUENCE.shape))
+    fill(theirs, ours)
+    equations = compare(ours, [SEQUENCE], flat(theirs(SEQUENCE[None])))
+    steps = {eq.target.name: eq.target.shape for eq in equations if eq.time is not None}
+    gates = {f"y/{name}": (6, 4) for name in ("i", "f", "c~", "o", "state", "cell")}
+    assert steps == {"y/pre": (6, 16)} | gates
+
+
+def test_wrong_number_of_initial_states() -> None:
+    inputs, _ = tensors([SEQUENCE, SEQUENCE[0]])
+    with pytest.raises(ValueError, match="2 states, but 1"):
+        LSTM(name="layer", units=4).infer(inputs)
+
+
+def test_a_loop_over_images_is_refused() -> None:
+    inputs, _ = tensors([np.zeros((6, 3, 3))])
+    with pytest.raises(ValueError, match="sequence of vectors"):
+        GRU(name="layer", units=4).infer(inputs)
