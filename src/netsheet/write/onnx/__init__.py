@@ -91,15 +91,16 @@ def _check_bound(tensors: Sequence[Tensor]) -> None:
 
 def _needed(model: Model, wanted: Iterable[Tensor]) -> list[Node]:
     """The nodes that the tensors depend on, in order of execution."""
-    open_ = set(wanted)
+    wanting = set(wanted)
     needed: list[Node] = []
     for node in reversed(model.nodes):
-        if not open_.intersection(node.outputs):
+        if not wanting.intersection(node.outputs):
             continue
         if node.refusal is not None:
-            raise UnsupportedError(node.refusal)
+            raise UnsupportedError(f"layer {node.key!r} is not computed: {node.refusal}")
         needed.append(node)
-        open_.update(node.inputs)
+        wanting.update(node.inputs)
+        wanting.update(tensor.mask for tensor in node.inputs if tensor.mask is not None)
     return needed[::-1]
 
 
