@@ -1,0 +1,138 @@
+"""Weights as CSV, in any layout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.errors import UsageError
+from netsheet.files import atomic
+from netsheet.write.float_text import row_texts
+from netsheet.write.layout import Layout, load_layout
+from netsheet.write.tables import Page, Sheet, Weighted, page_path, pages
+
+Array = npt.NDArray[Any]
+Progress = Callable[[int, int], None]
+
+NEWLINES = {"crlf": "\r\n", "lf": "\n"}
+# Numbers gathered from a weight at a time (whole cache lines of a transposed one), and numbers
+# turned into text at a time (text that stays in the cache).
+GATHER, TEXT = 4_000_000, 20_000
+
+
+def write_csv(
+    model: Weighted,
+    target: str | Path,
+    *,
+    layout: str | Path | Layout = "blocks",
+    newline: str = "crlf",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write every weight of ``model``; returns the files written.
+
+    ``layout`` is a built-in layout's name, a TOML file, or a Layout. A layout with one file per
+    layer writes ``<target>-<layer>.csv`` beside ``target``. Numbers are the shortest text that
+    reads back to the same value. ``progress`` counts numbers.
+
+    Raises:
+        UsageError: no such layout or newline.
+        FormatError: the layout is wrong or does not fit a weight.
+        NetsheetError: ``target`` cannot be written.
+    """
+    if newline not in NEWLINES:
+        raise UsageError(f"newline {newline!r}: allowed are {', '.join(NEWLINES)}.")
+    chosen = layout if isinstance(layout, Layout) else load_layout(layout)
+    made = pages(model, chosen, NEWLINES[newline])
+    total = sum(sheet.values.size for page in made for sheet in page.sheets)
+    done = 0
+
+    def count(numbers: int) -> None:
+        nonlocal done
+        done += numbers
+        if progress is not None:
+            progress(done, total)
+
+    taken: set[str] = set()
+    paths = [page_path(Path(target), page, taken) for page in made]
+    for path, page in zip(paths, made, strict=True):
+        with atomic(path) as temporary, temporary.open("wb") as file:
+            _write_page(file, page, chosen.separator, NEWLINES[newline], count)
+    return paths
+
+
+def _write_page(
+    file: BinaryIO, page: Page, separator: str, newline: str, count: Callable[[int], None]
+) -> None:
+    file.write(page.head.encode())
+    for sheet in page.sheets:
+        file.write(sheet.before.encode())
+        if sheet.columns > TEXT:
+            _write_long_rows(file, sheet, separator, newline, count)
+        else:
+            _write_rows(file, sheet, separator, newline, count)
+        file.write(sheet.end.encode())
+    file.write(page.tail.encode())
+
+
+def _write_rows(
+    file: BinaryIO, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
+) -> None:
+    """Rows in runs of about TEXT numbers, with the texts that stand in front of units."""
+    unit, end = sheet.unit_rows, newline.encode()
+    most = max(1, TEXT // sheet.columns) if sheet.columns else 1
+    at = 0  # the row, counted over the weight
+    for table in _gathered(sheet.values, sheet.across):
+        start = 0
+        while start < len(table):
+            left = min(most, len(table) - start)
+            begun = at % unit
+            if not begun and left >= unit:
+                rows = left // unit * unit
+                run = row_texts(table[start : start + rows], separator, newline, unit)
+            else:
+                rows = min(left, unit - begun)
+                run = row_texts(table[start : start + rows], separator, newline)
+            if not begun:
+                before = sheet.texts(at // unit, len(run))
+                run = [text.encode() + rows for text, rows in zip(before, run, strict=True)]
+            file.write(end.join(run) + end)
+            start, at = start + rows, at + rows
+            count(rows * sheet.columns)
+
+
+def _write_long_rows(
+    file: BinaryIO, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
+) -> None:
+    """Rows that are too long to be gathered whole: one after the other, in pieces."""
+    for at, index in enumerate(np.ndindex(sheet.row_shape)):
+        if at % sheet.unit_rows == 0:
+            file.write(sheet.texts(at // sheet.unit_rows, 1)[0].encode())
+        begun = False
+        for part in _gathered(sheet.values[index], 0):
+            for start in range(0, len(part), TEXT):
+                numbers = part[start : start + TEXT].reshape(1, -1)
+                text = row_texts(numbers, separator, newline)[0]
+                file.write(separator.encode() + text if begun else text)
+                begun = True
+                count(numbers.size)
+        file.write(newline.encode())
+
+
+def _gathered(values: Array, across: int) -> Iterator[Array]:
+    """``values`` as 2-D tables of at most GATHER numbers; ``across`` axes make a row."""
+    if not values.size:
+        return
+    if values.size <= GATHER:
+        yield values.reshape(-1, math.prod(values.shape[values.ndim - across :]))
+    elif values[0].size > GATHER:
+        for part in values:
+            yield from _gathered(part, across)
+    else:
+        step = GATHER // values[0].size
+        for start in range(0, len(values), step):
+            yield from _gathered(values[start : start + step], across)
