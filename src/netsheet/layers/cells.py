@@ -59,12 +59,11 @@ class State:
         where: Sequence[Guard] = (),
     ) -> Expr:
         """``sum(over) state[t - 1, at] * factor`` where the guards hold."""
-        later = Guard(t + 0, 1, t.size)
-        past = self.tensor[(t - 1, *at)] * factor
-        if self.initial is None:
-            return reduce("sum", over, past, [later, *where])
-        first = reduce("sum", over, self.initial[tuple(at)] * factor, where)
-        return select([later], reduce("sum", over, past, where), first)
+        past = reduce("sum", over, self.tensor[(t - 1, *at)] * factor, where)
+        first: Value = 0
+        if self.initial is not None:
+            first = reduce("sum", over, self.initial[tuple(at)] * factor, where)
+        return select([Guard(t + 0, 1, t.size)], past, first)
 
 
 @dataclass(frozen=True)

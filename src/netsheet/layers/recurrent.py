@@ -177,7 +177,8 @@ class Loop(Layer):
             sequence = graph.node("Squeeze", [results[0], direction])
             first = graph.node("Transpose", [sequence], perm=[1, 0, 2])
         else:
-            first = states[0]
+            # an output of its own, even where it equals the state that is returned as well
+            first = graph.node("Identity", [states[0]]) if self.return_state else states[0]
         return [first, *(states if self.return_state else [])]
 
 
