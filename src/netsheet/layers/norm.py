@@ -205,7 +205,7 @@ class Normalization(_SameShape):
     """``(x - mean) / max(sqrt(variance), 1e-7)``, or its inverse; adapted along ``axis``.
 
     ``mean`` and ``variance`` are set where they were given as arguments, not adapted; they have
-    a leading axis of 1 as in Keras.
+    one axis for each of ``axis``, or none.
     """
 
     axis: tuple[int, ...] = (-1,)
@@ -234,7 +234,7 @@ class Normalization(_SameShape):
     def _statistic(self, label: str, given: FloatArray | None, over: Sequence[Index]) -> Expr:
         if given is None:
             return broadcast(self.weights[label], over)
-        return broadcast(constant(f"{self.name}/{label}", given.reshape(given.shape[1:])), over)
+        return broadcast(constant(f"{self.name}/{label}", given), over)
 
 
 @dataclass(eq=False, kw_only=True)

@@ -1,0 +1,387 @@
+"""A Keras file as a Model: layers made from the configuration, weights put in, calls connected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netsheet.errors import FormatError, UnsupportedError
+from netsheet.layers.base import Layer
+from netsheet.layers.dense import Dense
+from netsheet.layers.opaque import Opaque
+from netsheet.layers.shape import Flatten
+from netsheet.model import Call, Entry, Model, Ref, Source
+from netsheet.read.arguments import Arguments
+from netsheet.read.container import read_keras
+from netsheet.read.keras_graph import (
+    CallConfig,
+    GraphConfig,
+    LayerConfig,
+    TensorRef,
+    parse_graph,
+)
+from netsheet.read.keras_ops import operation
+from netsheet.read.keras_table import RENAMED, TABLE, Context, Row
+from netsheet.read.keras_weights import assign_legacy, assign_v3
+from netsheet.read.keras_wiring import wired
+from netsheet.read.stored import KerasFile
+
+REGISTERED: dict[str, Row] = {}
+
+_OPAQUE = {
+    "Lambda": "it is a Lambda layer: its code is not run",
+    "StringLookup": "it works on strings",
+    "TextVectorization": "it works on strings",
+}
+
+
+def load_keras(path: str | Path) -> Model:
+    """The model in a Keras file; FormatError or UnsupportedError say what is wrong with it."""
+    file = read_keras(path)
+    if file.config is None:
+        return _weights_only(file)
+    class_name = str(file.config.get("class_name", "Functional"))
+    config = file.config.get("config", file.config)
+    if class_name not in ("Sequential", "Functional", "Model"):
+        raise UnsupportedError(
+            f"{file.path}: a model of the class {class_name!r} has no readable architecture; "
+            "only Sequential and Functional models do"
+        )
+    major = _major(file.keras_version)
+    graph = parse_graph(config, class_name, major)
+    assembly = _Assembly(major)
+    assembly.make_layers(graph, "")
+    paths: dict[str, str] = {}
+    assign = assign_v3 if file.layout == "v3" else assign_legacy
+    assign(graph, assembly.layers, file, paths)
+    return assembly.model(graph, file, paths)
+
+
+def _major(version: str) -> int:
+    digits = version.split(".", 1)[0]
+    return int(digits) if digits.isdigit() else 2
+
+
+def _weights_only(file: KerasFile) -> Model:
+    layers = []
+    paths: dict[str, str] = {}
+    from netsheet.read.keras_weights import give_weights
+
+    for stored in file.layers:
+        layer = Opaque(
+            name=stored.keras_name or stored.name,
+            type_name="?",
+            reason="the file holds weights only, no architecture",
+        )
+        give_weights(layer, stored.weights, paths)
+        layers.append(layer)
+    note = (
+        "The file holds weights only: the architecture is missing. "
+        "Weights can be listed and written; nothing can be computed."
+    )
+    return Model(
+        name=file.path.stem,
+        calls=[],
+        sources=[],
+        results=[],
+        entries=[Entry(layer.name, "?", None, layer) for layer in layers],
+        path=file.path,
+        format=_format(file),
+        sha256=file.sha256,
+        framework_version=file.keras_version,
+        notes=[*file.notes, note],
+        stored=paths,
+        extra_layers=layers,
+    )
+
+
+def _format(file: KerasFile) -> str:
+    kind = {"h5": "HDF5", "keras": ".keras", "weights": "HDF5 weights"}[file.kind]
+    return f"Keras {file.keras_version} {kind}"
+
+
+@dataclass
+class _Assembly:
+    """A model in the making."""
+
+    major: int
+    layers: dict[str, Layer] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    aliases: dict[str, Ref] = field(default_factory=dict)
+
+    # ------------------------------------------------------------------ layers
+
+    def make_layers(self, graph: GraphConfig, scope: str) -> None:
+        """Every layer of the graph and of the graphs in it, by scoped name."""
+        for config in graph.layers:
+            name = scope + config.name
+            if config.graph is not None:
+                self.make_layers(config.graph, name + "/")
+            elif config.class_name != "InputLayer" and not _is_operation(config):
+                self.layers[name] = make_layer(name, config.class_name, config.config, self.major)
+
+    # ------------------------------------------------------------------ calls
+
+    def inline(
+        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[Ref]
+    ) -> list[Ref]:
+        """The calls of a graph whose inputs are ``arguments``; returns its outputs."""
+        if graph.sequential:
+            return self._chain(graph, scope, keys, arguments)
+        values: dict[TensorRef, Ref] = {}
+        for ref, value in zip(graph.inputs, arguments, strict=False):
+            values[TensorRef(ref.layer, 0, 0)] = value
+        waiting = [
+            (layer, number, call)
+            for layer in graph.layers
+            if layer.class_name != "InputLayer"
+            for number, call in enumerate(layer.calls)
+        ]
+        while waiting:
+            left = []
+            for layer, number, call in waiting:
+                call = _counted(call, graph, self.major)
+                if all(ref in values for ref in call.refs()):
+                    several = len(layer.calls) > 1
+                    key = f"{keys}{layer.name}" + (f"#{number}" if several else "")
+                    outputs = self._call(layer, scope, key, call, values)
+                    for i, output in enumerate(outputs):
+                        values[TensorRef(layer.name, number, i)] = output
+                else:
+                    left.append((layer, number, call))
+            if len(left) == len(waiting):
+                layer, _, call = left[0]
+                lacking = next(ref for ref in call.refs() if ref not in values)
+                raise FormatError(
+                    f"layer {layer.name!r} needs {lacking.layer!r} (call {lacking.node}), which "
+                    "does not exist or depends on it: the graph is cyclic or broken"
+                )
+            waiting = left
+        ends = [_counted_ref(ref, graph, self.major, end=True) for ref in graph.outputs]
+        for ref in ends:
+            if ref not in values:
+                raise FormatError(f"the output {ref.layer!r} (call {ref.node}) is not computed")
+        return [values[ref] for ref in ends]
+
+    def _chain(
+        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[Ref]
+    ) -> list[Ref]:
+        values = list(arguments)
+        for layer in graph.layers:
+            if layer.class_name == "InputLayer":
+                continue
+            given = {TensorRef("", 0, i): ref for i, ref in enumerate(values)}
+            call = CallConfig(tuple(given))
+            values = self._call(layer, scope, keys + layer.name, call, given)
+        return values
+
+    def _call(
+        self,
+        layer: LayerConfig,
+        scope: str,
+        key: str,
+        call: CallConfig,
+        values: Mapping[TensorRef, Ref],
+    ) -> list[Ref]:
+        """One call of a layer or nested model; returns references to all its outputs."""
+        if layer.graph is not None:
+            given = [values[ref] for ref in call.refs()]
+            outputs = self.inline(layer.graph, f"{scope}{layer.name}/", key + "/", given)
+            for i, output in enumerate(outputs):
+                self.aliases[key if len(outputs) == 1 else f"{key}[{i}]"] = output
+            return outputs
+        name = scope + layer.name
+        if _is_operation(layer):
+            made, refs = operation(name, layer, call)
+            self.layers.setdefault(name, made)
+        else:
+            made = self.layers[name]
+            refs = wired(made, call)
+        self.calls.append(Call(key, made, tuple(values[ref] for ref in refs)))
+        return [Ref(key, i) for i in range(MAX_OUTPUTS)]
+
+    # ------------------------------------------------------------------ result
+
+    def model(self, graph: GraphConfig, file: KerasFile, paths: dict[str, str]) -> Model:
+        """The finished model."""
+        notes = list(file.notes)
+        inputs = _sources(graph)
+        if inputs is None:
+            notes.append("The model was never built: it has no input shape and no weights.")
+            results: list[Ref] = []
+        else:
+            self.sources = inputs
+            results = self.inline(graph, "", "", [Ref(source.name) for source in inputs])
+        called = {call.layer for call in self.calls}
+        model = Model(
+            name=graph.name,
+            calls=self.calls,
+            sources=self.sources,
+            results=results,
+            entries=self._entries(graph, "", self.sources),
+            aliases=self.aliases,
+            path=file.path,
+            format=_format(file),
+            sha256=file.sha256,
+            framework_version=file.keras_version,
+            notes=notes,
+            training_config=file.training_config,
+            stored=paths,
+            extra_layers=[layer for layer in self.layers.values() if layer not in called],
+        )
+        _name_flattened(model)
+        return model
+
+    def _entries(
+        self, graph: GraphConfig, scope: str, sources: Sequence[Source]
+    ) -> tuple[Entry, ...]:
+        by_name = {source.name: source for source in sources}
+        entries = []
+        for layer in graph.layers:
+            name = scope + layer.name
+            if layer.class_name == "InputLayer":
+                # Keras's summary shows the inputs of a Functional model only.
+                if not graph.sequential and name in by_name:
+                    source = by_name[name]
+                    entries.append(Entry(name, "InputLayer", None, source=source))
+                continue
+            keys = [call.key for call in self.calls if call.layer is self.layers.get(name)]
+            if layer.graph is not None:
+                inside = self._entries(layer.graph, name + "/", ())
+                key = next((k for k in self.aliases if k.split("#")[0].split("[")[0] == name), None)
+                entries.append(Entry(name, layer.class_name, key, None, inside))
+            else:
+                made = self.layers.get(name)
+                key = keys[0] if keys else None
+                entries.append(Entry(name, layer.class_name, key, made))
+        return tuple(entries)
+
+
+MAX_OUTPUTS = 8  # more than any layer has; references to what does not exist are never followed
+
+
+def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int) -> Layer:
+    """The layer that a class name and its arguments describe; opaque if unknown."""
+    row = REGISTERED.get(class_name)
+    short = class_name.rsplit(">", 1)[-1]
+    if row is None and class_name == short:
+        row = TABLE.get(RENAMED.get(short, short))
+    reason = _OPAQUE.get(short) or (
+        f"the class {class_name!r} is not known; netsheet.register() can add it"
+    )
+    layer: Layer | None = None
+    if row is not None:
+
+        def inner(entry: Mapping[str, Any], label: str) -> Layer:
+            kind, own = str(entry.get("class_name", "")), entry.get("config")
+            own = own if isinstance(own, Mapping) else {}
+            return make_layer(f"{name}/{label}", kind, own, major)
+
+        try:
+            layer = row(Arguments(name, config), Context(name, major, inner))
+        except UnsupportedError as error:
+            reason = str(error)
+    if layer is None:
+        layer = Opaque(reason=reason)
+    layer.name, layer.type_name = name, class_name
+    return layer
+
+
+def _is_operation(layer: LayerConfig) -> bool:
+    return layer.is_op or layer.class_name in ("TFOpLambda", "SlicingOpLambda")
+
+
+def _counted(call: CallConfig, graph: GraphConfig, major: int) -> CallConfig:
+    """The call with references to nested models counted from 0."""
+
+    def visit(tree: Any) -> Any:
+        if isinstance(tree, TensorRef):
+            return _counted_ref(tree, graph, major)
+        if isinstance(tree, (list, tuple)):
+            return type(tree)(visit(item) for item in tree)
+        if isinstance(tree, Mapping):
+            return {key: visit(item) for key, item in tree.items()}
+        return tree
+
+    return CallConfig(visit(call.args), visit(call.kwargs))
+
+
+def _counted_ref(ref: TensorRef, graph: GraphConfig, major: int, end: bool = False) -> TensorRef:
+    """Keras 2 counts the calls of a nested model from 1, its building being call 0; Keras 3 does
+    so for Functional ones among the model's outputs."""
+    layer = next((layer for layer in graph.layers if layer.name == ref.layer), None)
+    if layer is None or layer.graph is None or ref.node == 0:
+        return ref
+    from_one = major < 3 or (end and not layer.graph.sequential)
+    if from_one or ref.node >= len(layer.calls):
+        return TensorRef(ref.layer, ref.node - 1, ref.tensor)
+    return ref
+
+
+def _sources(graph: GraphConfig) -> list[Source] | None:
+    """The inputs of a model; None for one that was never built."""
+    if not graph.sequential:
+        by_name = {layer.name: layer for layer in graph.layers}
+        return [_source(by_name[ref.layer]) for ref in graph.inputs]
+    if not graph.layers:
+        return None
+    first = graph.layers[0]
+    if first.graph is not None:
+        inner = _sources(first.graph)
+        if inner is not None:
+            return inner
+    shape = _input_shape(first.config)
+    if shape is None:
+        shape = graph.input_shape
+    if shape is None:
+        return None
+    name = first.name if first.class_name == "InputLayer" else f"{first.name}_input"
+    return [Source(name, _without_batch(shape, name), dtype=str(first.config.get("dtype")))]
+
+
+def _source(layer: LayerConfig) -> Source:
+    shape = _input_shape(layer.config)
+    if shape is None:
+        raise FormatError(f"the input {layer.name!r} has no shape")
+    return Source(
+        layer.name, _without_batch(shape, layer.name), dtype=str(layer.config.get("dtype"))
+    )
+
+
+def _input_shape(config: Mapping[str, Any]) -> Sequence[Any] | None:
+    """The input shape with batch, in whichever words a Keras version says it."""
+    for key in ("batch_shape", "batch_input_shape"):
+        if isinstance(config.get(key), (list, tuple)):
+            return tuple(config[key])
+    if isinstance(config.get("input_shape"), (list, tuple)):
+        return (None, *config["input_shape"])
+    if isinstance(config.get("input_dim"), int):
+        if "input_length" in config:
+            return (None, config["input_length"], config["input_dim"])
+        return (None, config["input_dim"])
+    return None
+
+
+def _without_batch(shape: Sequence[Any], name: str) -> tuple[int | None, ...]:
+    sizes = tuple(shape)[1:]
+    if not all(size is None or (isinstance(size, int) and size > 0) for size in sizes):
+        raise FormatError(f"the input {name!r} has the shape {list(shape)}")
+    return sizes
+
+
+def _name_flattened(model: Model) -> None:
+    """Tells each Dense behind a Flatten which feature map its rows come from."""
+    makers = {tensor: node for node in model.nodes for tensor in node.outputs}
+    for node in model.nodes:
+        if not isinstance(node.layer, Dense) or not node.inputs:
+            continue
+        maker = makers.get(node.inputs[0])
+        while maker is not None and len(maker.inputs) == 1 and not isinstance(maker.layer, Flatten):
+            if maker.inputs[0].shape != maker.outputs[0].shape or maker.layer.weights:
+                break
+            maker = makers.get(maker.inputs[0])
+        if maker is not None and isinstance(maker.layer, Flatten):
+            node.layer.flattened = maker.layer.order(maker.inputs[0])

@@ -1,0 +1,230 @@
+"""The dialects of Keras configurations, brought to one form: layers and their calls.
+
+Sequential lists (Keras 1), Sequential and Functional dictionaries (2), nodes with ``args`` and
+``kwargs`` (3). Nothing of a layer's own arguments is interpreted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from netsheet.errors import FormatError
+
+SEQUENTIAL = frozenset({"Sequential"})
+FUNCTIONAL = frozenset({"Functional", "Model"})
+
+
+@dataclass(frozen=True)
+class TensorRef:
+    """Output ``tensor`` of call ``node`` of ``layer``, as counted in the configuration."""
+
+    layer: str
+    node: int
+    tensor: int
+
+
+@dataclass(frozen=True)
+class CallConfig:
+    """What a layer is called with: trees of lists, dicts, numbers and :class:`TensorRef`."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def refs(self) -> list[TensorRef]:
+        """Every tensor in the arguments, in order."""
+        return list(refs_in([*self.args, *self.kwargs.values()]))
+
+
+@dataclass(frozen=True)
+class LayerConfig:
+    """A layer as the file describes it; ``graph`` is set for a nested model."""
+
+    name: str
+    class_name: str
+    module: str
+    config: Mapping[str, Any]
+    calls: tuple[CallConfig, ...] = ()
+    graph: GraphConfig | None = None
+
+    @property
+    def is_op(self) -> bool:
+        """True for a plain operation (no Keras layer, no weights) in a Functional graph."""
+        return self.module.startswith("keras.src.ops") or self.module.startswith("keras.ops")
+
+
+@dataclass(frozen=True)
+class GraphConfig:
+    """A model as the file describes it; a Sequential model is a chain without calls."""
+
+    name: str
+    sequential: bool
+    layers: tuple[LayerConfig, ...]
+    inputs: tuple[TensorRef, ...] = ()
+    outputs: tuple[TensorRef, ...] = ()
+    input_shape: tuple[int | None, ...] | None = None  # with batch; of a Sequential model
+
+
+def refs_in(tree: Any) -> Iterator[TensorRef]:
+    """Every tensor reference in a tree of lists and dicts, in order."""
+    if isinstance(tree, TensorRef):
+        yield tree
+    elif isinstance(tree, (list, tuple)):
+        for item in tree:
+            yield from refs_in(item)
+    elif isinstance(tree, Mapping):
+        for item in tree.values():
+            yield from refs_in(item)
+
+
+def parse_graph(config: Mapping[str, Any], class_name: str, major: int) -> GraphConfig:
+    """The graph of a model's ``config``; FormatError if it is not one."""
+    return _Parser(major).graph(config, class_name)
+
+
+def _broken(what: str) -> NoReturn:
+    raise FormatError(f"the model configuration is broken: {what}")
+
+
+class _Parser:
+    def __init__(self, major: int) -> None:
+        self.major = major
+
+    def graph(self, config: Any, class_name: str) -> GraphConfig:
+        if class_name in SEQUENTIAL:
+            layers = config if isinstance(config, list) else _entry(config, "layers", list)
+            own = {} if isinstance(config, list) else config
+            name = str(own.get("name", "sequential"))
+            parsed = tuple(self.layer(entry) for entry in layers)
+            self._distinct(parsed)
+            return GraphConfig(name, True, parsed, input_shape=_built(own))
+        layers = tuple(self.layer(entry) for entry in _entry(config, "layers", list))
+        self._distinct(layers)
+        names = {layer.name for layer in layers}
+        return GraphConfig(
+            str(config.get("name", "model")),
+            False,
+            layers,
+            tuple(self._ends(config.get("input_layers"), names)),
+            tuple(self._ends(config.get("output_layers"), names)),
+        )
+
+    def _distinct(self, layers: Sequence[LayerConfig]) -> None:
+        seen: set[str] = set()
+        for layer in layers:
+            if layer.name in seen:
+                _broken(f"two layers are named {layer.name!r}")
+            seen.add(layer.name)
+
+    def layer(self, entry: Any) -> LayerConfig:
+        if not isinstance(entry, Mapping):
+            _broken(f"a layer is {type(entry).__name__}, not a dictionary")
+        class_name = str(entry.get("class_name", ""))
+        config = entry.get("config")
+        if isinstance(config, list) and class_name in SEQUENTIAL:
+            config = {"layers": config}
+        if not isinstance(config, Mapping):
+            _broken(f"a layer of class {class_name!r} has no config")
+        name = str(entry.get("name") or config.get("name") or class_name.lower())
+        graph = None
+        if class_name in SEQUENTIAL or (class_name in FUNCTIONAL and "layers" in config):
+            graph = self.graph(config, class_name)
+        calls = tuple(self._call(node) for node in entry.get("inbound_nodes") or ())
+        module = str(entry.get("module") or "")
+        return LayerConfig(name, class_name, module, config, calls, graph)
+
+    def _call(self, node: Any) -> CallConfig:
+        if isinstance(node, Mapping) and "args" in node:
+            named = _entry(node, "kwargs", Mapping) if "kwargs" in node else {}
+            args = tuple(_keras3(arg) for arg in _entry(node, "args", list))
+            return CallConfig(args, {str(key): _keras3(arg) for key, arg in named.items()})
+        if isinstance(node, Mapping):
+            node = list(node.values())
+        if not isinstance(node, list):
+            _broken(f"an inbound node is {node!r}")
+        entries = [node] if node and isinstance(node[0], str) else node
+        inputs: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for entry in entries:
+            if not (isinstance(entry, list) and len(entry) in (3, 4)):
+                _broken(f"an inbound node holds {entry!r}")
+            name, index, tensor = entry[:3]
+            if name == "_CONSTANT_VALUE":
+                inputs.append(tensor)
+            else:
+                inputs.append(_ref(name, index, tensor))
+            if len(entry) == 4 and isinstance(entry[3], Mapping):
+                kwargs.update({str(key): _keras2(arg) for key, arg in entry[3].items()})
+        return CallConfig(tuple(inputs), kwargs)
+
+    def _ends(self, ends: Any, names: set[str]) -> Iterator[TensorRef]:
+        if ends is None:
+            _broken("a Functional model has no input_layers or output_layers")
+        if isinstance(ends, Mapping):
+            ends = list(ends.values())
+        if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[0], str):
+            ends = [ends]
+        for end in ends if isinstance(ends, list) else _broken(f"the ends {ends!r}"):
+            if isinstance(end, list) and end and isinstance(end[0], list):
+                yield from self._ends(end, names)
+                continue
+            if not (isinstance(end, list) and len(end) >= 3):
+                _broken(f"an input or output layer is {end!r}")
+            if end[0] not in names:
+                _broken(f"the input or output layer {end[0]!r} does not exist")
+            yield _ref(*end[:3])
+
+
+def _entry(config: Any, key: str, kind: type) -> Any:
+    value = config.get(key) if isinstance(config, Mapping) else None
+    if not isinstance(value, kind):
+        _broken(f"there is no {key!r} in it, or it is of another kind")
+    return value
+
+
+def _ref(name: Any, node: Any, tensor: Any) -> TensorRef:
+    if not (isinstance(name, str) and isinstance(node, int) and isinstance(tensor, int)):
+        _broken(f"{[name, node, tensor]!r} is no reference to a tensor")
+    return TensorRef(name, node, tensor)
+
+
+def _keras2(arg: Any) -> Any:
+    """A keyword argument of Keras 2, where ``["name", 0, 0]`` is a tensor."""
+    if isinstance(arg, list):
+        head = [type(item) for item in arg[:3]]
+        if head == [str, int, int] and len(arg) in (3, 4):
+            return arg[2] if arg[0] == "_CONSTANT_VALUE" else TensorRef(*arg[:3])
+        return [_keras2(item) for item in arg]
+    if isinstance(arg, Mapping):
+        if set(arg) == {"start", "stop", "step"}:
+            return slice(*(_keras2(arg[key]) for key in ("start", "stop", "step")))
+        return {key: _keras2(item) for key, item in arg.items()}
+    return arg
+
+
+def _keras3(arg: Any) -> Any:
+    """An argument of Keras 3 without its wrappers."""
+    if isinstance(arg, list):
+        return [_keras3(item) for item in arg]
+    if not isinstance(arg, Mapping):
+        return arg
+    kind, config = arg.get("class_name"), arg.get("config")
+    if kind == "__keras_tensor__":
+        history = config.get("keras_history") if isinstance(config, Mapping) else None
+        if not (isinstance(history, list) and len(history) == 3):
+            _broken("a tensor without keras_history")
+        return _ref(*history)
+    if kind in ("__numpy__", "__tensor__"):
+        return _entry(config, "value", object)
+    if kind == "__slice__":
+        return slice(*(_entry(arg, "config", Mapping).get(k) for k in ("start", "stop", "step")))
+    if kind == "__ellipsis__":
+        return Ellipsis
+    return {key: _keras3(item) for key, item in arg.items()}
+
+
+def _built(config: Mapping[str, Any]) -> tuple[int | None, ...] | None:
+    """The input shape that a Sequential model was built with, where the file says it."""
+    shape = config.get("build_input_shape")
+    return tuple(shape) if isinstance(shape, list) else None

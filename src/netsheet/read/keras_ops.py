@@ -1,0 +1,298 @@
+"""Plain operations in Functional graphs: TFOpLambda of Keras 2, keras.ops nodes of Keras 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from netsheet.errors import UnsupportedError
+from netsheet.expr import Expr, Weight, call, value
+from netsheet.layers import activation, merge, ops, shape
+from netsheet.layers.base import Elementwise, Layer, constant
+from netsheet.layers.opaque import Opaque
+from netsheet.read.keras_graph import CallConfig, LayerConfig, TensorRef
+from netsheet.read.keras_weights import to_snake_case
+
+Made = tuple[Layer, list[TensorRef]]
+Parameters = Mapping[str, Any]
+
+
+def operation(name: str, layer: LayerConfig, called: CallConfig) -> Made:
+    """The layer for an operation node, and the tensors that it takes."""
+    op = _normal(layer)
+    try:
+        made, refs = _make(name, op, layer, called)
+    except UnsupportedError as error:
+        made, refs = Opaque(reason=str(error)), called.refs()
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        reason = f"the arguments of the operation {op!r} are not understood ({error})"
+        made, refs = Opaque(reason=reason), called.refs()
+    made.name, made.type_name = name, layer.class_name
+    return made, refs
+
+
+def _normal(layer: LayerConfig) -> str:
+    """``math.reduce_mean`` and ``Mean`` as one name: ``mean``."""
+    if layer.is_op:
+        op = to_snake_case(layer.class_name)
+    else:
+        op = str(layer.config.get("function", layer.config.get("name", ""))).rsplit(".", 1)[-1]
+    op = op.removeprefix("reduce_")
+    return _SYNONYMS.get(op, op)
+
+
+_SYNONYMS = {
+    "sub": "subtract", "mul": "multiply", "div": "divide", "truediv": "divide",
+    "true_divide": "divide", "realdiv": "divide", "negative": "neg", "absolute": "abs",
+    "pow": "power", "concat": "concatenate", "getitem": "get_item", "clip_by_value": "clip",
+    "amax": "max", "amin": "min", "identity": "copy", "cast": "copy", "stop_gradient": "copy",
+    "convert_to_tensor": "copy", "swish": "silu", "transpose_v2": "transpose",
+    "floordiv": "floor_divide", "batch_matmul": "matmul", "dot_general": "dot",
+    "greater_than": "greater", "less_than": "less", "prelu": "p_relu",
+}  # fmt: skip
+
+# name -> (parameters in order, function of their values)
+_ELEMENTWISE: dict[str, tuple[tuple[str, ...], Callable[..., Expr]]] = {
+    "add": (("x", "y"), lambda x, y: x + y),
+    "subtract": (("x", "y"), lambda x, y: x - y),
+    "multiply": (("x", "y"), lambda x, y: x * y),
+    "divide": (("x", "y"), lambda x, y: x / y),
+    "power": (("x", "y"), lambda x, y: call("pow", x, y)),
+    "maximum": (("x", "y"), lambda x, y: call("max", x, y)),
+    "minimum": (("x", "y"), lambda x, y: call("min", x, y)),
+    "mod": (("x", "y"), lambda x, y: call("mod", x, y)),
+    "floor_divide": (("x", "y"), lambda x, y: call("floor", x / y)),
+    "squared_difference": (("x", "y"), lambda x, y: (x - y) * (x - y)),
+    "less": (("x", "y"), lambda x, y: call("less", x, y)),
+    "less_equal": (("x", "y"), lambda x, y: call("less_equal", x, y)),
+    "greater": (("x", "y"), lambda x, y: call("less", y, x)),
+    "greater_equal": (("x", "y"), lambda x, y: call("less_equal", y, x)),
+    "equal": (("x", "y"), lambda x, y: call("equal", x, y)),
+    "not_equal": (("x", "y"), lambda x, y: call("not", call("equal", x, y))),
+    "where": (("condition", "x", "y"), lambda c, x, y: call("if", c, x, y)),
+    "clip": (("x", "x_min", "x_max"), lambda x, low, high: call("min", call("max", x, low), high)),
+    "square": (("x",), lambda x: x * x),
+    "rsqrt": (("x",), lambda x: 1 / call("sqrt", x)),
+    "reciprocal": (("x",), lambda x: 1 / x),
+    "log1p": (("x",), lambda x: call("log", x + 1)),
+    "expm1": (("x",), lambda x: call("exp", x) - 1),
+    "log2": (("x",), lambda x: call("log", x) / float(np.log(2))),
+    "log10": (("x",), lambda x: call("log", x) / float(np.log(10))),
+    **{
+        name: (("x",), lambda x, name=name: call(name, x))
+        for name in (
+            "neg", "exp", "log", "sqrt", "abs", "sign", "floor", "ceil", "round", "sin", "cos",
+            "tan", "tanh", "sinh", "cosh", "erf", "sigmoid",
+        )
+    },
+}  # fmt: skip
+
+_ACTIVATIONS: dict[str, type[Elementwise]] = {
+    "relu": activation.ReLU, "relu6": activation.ReLU6, "selu": activation.SELU,
+    "softplus": activation.Softplus, "softsign": activation.Softsign, "silu": activation.SiLU,
+    "hard_silu": activation.HardSiLU, "hard_swish": activation.HardSiLU,
+    "hard_sigmoid": activation.HardSigmoid, "log_sigmoid": activation.LogSigmoid,
+    "hard_tanh": activation.HardTanh, "mish": activation.Mish, "copy": activation.Linear,
+    "tanh_shrink": activation.TanhShrink, "sparse_plus": activation.SparsePlus,
+}  # fmt: skip
+
+_REDUCTIONS = ("mean", "sum", "max", "min", "prod")
+
+# Names that TensorFlow gives to what Keras calls x (and to the first operand in general).
+_FIRST = ("x", "x1", "a", "input", "input_tensor", "features", "logits", "tensor", "values",
+          "inputs", "xs", "arrays", "t", "data", "clip_value", "equation")  # fmt: skip
+_SECOND = ("y", "x2", "b", "name2")
+_LOW, _HIGH = ("x_min", "clip_value_min", "a_min"), ("x_max", "clip_value_max", "a_max")
+
+
+class _Call:
+    """Arguments by position or by any of their names; the node's config fills in the rest."""
+
+    def __init__(self, layer: LayerConfig, called: CallConfig) -> None:
+        self.args = list(called.args)
+        fixed = layer.config if layer.is_op else {}
+        self.kwargs = {**fixed, **called.kwargs}
+
+    def get(self, position: int, names: Sequence[str], default: Any = None) -> Any:
+        for name in names:
+            if name in self.kwargs:
+                return self.kwargs[name]
+        return self.args[position] if position < len(self.args) else default
+
+    def tensor(self) -> TensorRef:
+        first = self.get(0, _FIRST)
+        if not isinstance(first, TensorRef):
+            raise ValueError("the first argument is no tensor")
+        return first
+
+    def axes(self, position: int, default: Any = None) -> tuple[int, ...] | None:
+        """Axes without the batch; None where none were named."""
+        given = self.get(position, ("axis", "axes"), default)
+        if given is None:
+            return None
+        return tuple(without_batch(axis) for axis in (given if _listed(given) else [given]))
+
+    def flag(self, name: str) -> bool:
+        return bool(self.kwargs.get(name, False))
+
+
+def without_batch(axis: int) -> int:
+    """An axis counted without the batch; UnsupportedError for the batch itself."""
+    if not isinstance(axis, int) or axis == 0:
+        raise UnsupportedError("it works along the batch axis")
+    return axis - 1 if axis > 0 else axis
+
+
+def _listed(given: Any) -> bool:
+    return isinstance(given, (list, tuple))
+
+
+def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
+    c = _Call(layer, called)
+    if op in _ELEMENTWISE:
+        return _elementwise(name, op, c)
+    if op in _ACTIVATIONS:
+        return _ACTIVATIONS[op](), [c.tensor()]
+    if op in _REDUCTIONS:
+        axes = c.axes(1)
+        if axes is None:
+            raise UnsupportedError("it reduces the batch axis")
+        keep = c.flag("keepdims") or c.flag("keep_dims")
+        return ops.ReduceAxes(op=op, axes=axes, keepdims=keep), [c.tensor()]
+    if op in _TABLE:
+        return _TABLE[op](c)
+    raise UnsupportedError(f"the operation {op!r} is not known")
+
+
+def _elementwise(name: str, op: str, c: _Call) -> Made:
+    parameters, function = _ELEMENTWISE[op]
+    groups = {"x": _FIRST, "y": _SECOND, "x_min": _LOW, "x_max": _HIGH}
+    given = [c.get(i, groups.get(p, (p,))) for i, p in enumerate(parameters)]
+    if op == "where":
+        given = [c.get(0, ("condition",)), c.get(1, ("x", "x1")), c.get(2, ("y", "x2"))]
+    refs = [part for part in given if isinstance(part, TensorRef)]
+    if not refs:
+        raise ValueError("no tensor among its arguments")
+    if all(isinstance(part, (int, float, TensorRef)) for part in given):
+        numbers = [None if isinstance(part, TensorRef) else value(part) for part in given]
+
+        def filled(*values: Expr) -> Expr:
+            rest = iter(values)
+            return function(*(next(rest) if n is None else n for n in numbers))
+
+        return ops.Operation(function=filled, operands=(None,) * len(refs)), refs
+    operands: list[Weight | None] = []
+    for part, parameter in zip(given, parameters, strict=True):
+        if isinstance(part, TensorRef):
+            operands.append(None)
+        else:
+            array = np.asarray(part, float)
+            # a constant's leading axis of 1 stands for the batch
+            array = array[0] if array.ndim > 1 and array.shape[0] == 1 else array
+            operands.append(constant(f"{name}/{parameter}", array))
+    return ops.Operation(function=function, operands=tuple(operands)), refs
+
+
+def _leaky_relu(c: _Call) -> Made:
+    slope = c.get(1, ("negative_slope", "alpha"), 0.2)
+    return activation.LeakyReLU(negative_slope=float(slope)), [c.tensor()]
+
+
+def _elu(c: _Call) -> Made:
+    return activation.ELU(alpha=float(c.get(1, ("alpha",), 1.0))), [c.tensor()]
+
+
+def _gelu(c: _Call) -> Made:
+    return activation.GELU(approximate=bool(c.get(1, ("approximate",), False))), [c.tensor()]
+
+
+def _softmax(c: _Call) -> Made:
+    axes = c.axes(1, -1)
+    return activation.Softmax(axis=axes if axes is not None else -1), [c.tensor()]
+
+
+def _reshape(c: _Call) -> Made:
+    target = c.get(1, ("shape", "newshape", "target_shape"))
+    if not _listed(target) or not all(n is None or isinstance(n, int) for n in target):
+        raise UnsupportedError("its shape is computed")
+    return shape.Reshape(target_shape=tuple(-1 if n is None else n for n in target[1:])), [
+        c.tensor()
+    ]
+
+
+def _transpose(c: _Call) -> Made:
+    order = c.get(1, ("perm", "axes"))
+    if not _listed(order) or order[0] != 0:
+        raise UnsupportedError("it moves the batch axis")
+    return shape.Permute(dims=tuple(order[1:])), [c.tensor()]
+
+
+def _expand_dims(c: _Call) -> Made:
+    axes = c.axes(1)
+    if axes is None or len(axes) != 1:
+        raise UnsupportedError("it adds several axes")
+    return ops.ExpandDims(axis=axes[0]), [c.tensor()]
+
+
+def _squeeze(c: _Call) -> Made:
+    return ops.Squeeze(axes=c.axes(1)), [c.tensor()]
+
+
+def _several(c: _Call) -> list[TensorRef]:
+    values = c.get(0, _FIRST)
+    refs = values if _listed(values) else [arg for arg in c.args if isinstance(arg, TensorRef)]
+    if not all(isinstance(ref, TensorRef) for ref in refs):
+        raise UnsupportedError("it joins constants")
+    return list(refs)
+
+
+def _concatenate(c: _Call) -> Made:
+    return merge.Concatenate(axis=without_batch(c.get(1, ("axis",), -1))), _several(c)
+
+
+def _stack(c: _Call) -> Made:
+    return ops.Stack(axis=without_batch(c.get(1, ("axis",), 0))), _several(c)
+
+
+def _add_n(c: _Call) -> Made:
+    return merge.Add(), _several(c)
+
+
+def _matmul(c: _Call) -> Made:
+    refs = [c.get(0, _FIRST), c.get(1, _SECOND)]
+    if not all(isinstance(ref, TensorRef) for ref in refs):
+        raise UnsupportedError("it multiplies by a constant matrix")
+    layer = ops.MatMul(transpose_a=c.flag("transpose_a"), transpose_b=c.flag("transpose_b"))
+    return layer, refs
+
+
+def _get_item(c: _Call) -> Made:
+    parts = c.get(1, ("slice_spec", "key"))
+    parts = list(parts) if _listed(parts) else [parts]
+    if not parts or parts[0] is Ellipsis:
+        raise UnsupportedError("a slice that starts with an ellipsis is not supported")
+    batch, rest = parts[0], parts[1:]
+    if not isinstance(batch, slice) or (batch.start, batch.stop, batch.step) not in (
+        (None, None, None),
+        (0, None, None),
+        (None, None, 1),
+    ):
+        raise UnsupportedError("it slices the batch axis")
+    if any(part is None or part is Ellipsis for part in rest):
+        raise UnsupportedError("a slice with a new axis or an ellipsis is not supported")
+    steps = tuple((p.start, p.stop, p.step) if isinstance(p, slice) else int(p) for p in rest)
+    return shape.Slice(parts=steps), [c.tensor()]
+
+
+def _flatten(c: _Call) -> Made:
+    return shape.Flatten(), [c.tensor()]
+
+
+_TABLE: dict[str, Callable[[_Call], Made]] = {
+    "leaky_relu": _leaky_relu, "elu": _elu, "gelu": _gelu, "softmax": _softmax,
+    "reshape": _reshape, "transpose": _transpose, "expand_dims": _expand_dims,
+    "squeeze": _squeeze, "concatenate": _concatenate, "stack": _stack, "add_n": _add_n,
+    "matmul": _matmul, "get_item": _get_item, "flatten": _flatten,
+}  # fmt: skip

@@ -1,0 +1,232 @@
+"""Which stored array is which weight of which layer."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from netsheet.errors import FormatError
+from netsheet.expr import Weight
+from netsheet.layers.base import Layer, default_axes
+from netsheet.layers.opaque import Opaque
+from netsheet.read.keras_graph import GraphConfig, LayerConfig
+from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
+
+# Inner parts of a layer in the order of get_weights(); HDF5 lists them by the alphabet.
+_PARTS = (
+    "forward_layer", "backward_layer",
+    "query_dense", "key_dense", "value_dense", "output_dense",
+)  # fmt: skip
+
+
+def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, str]) -> None:
+    """Puts stored arrays into ``layer.weights``: by name where names say it, else in order."""
+    if isinstance(layer, Opaque):
+        labels = _unique(_short(weight.path) for weight in stored)
+        for label, weight in zip(labels, stored, strict=True):
+            _give(layer, label, (), weight, paths)
+        return
+    wanted = layer.weight_axes()
+    if len(stored) != len(wanted):
+        raise FormatError(
+            f"layer {layer.name!r} ({layer.type}) has {len(wanted)} weights "
+            f"({', '.join(wanted) or 'none'}), but the file stores {len(stored)} for it"
+        )
+    for label, weight in _paired(list(wanted), stored):
+        _give(layer, label, wanted[label], weight, paths)
+
+
+def _paired(
+    labels: Sequence[str], stored: Sequence[StoredWeight]
+) -> list[tuple[str, StoredWeight]]:
+    by_name = {_short(weight.path): weight for weight in stored}
+    if len(by_name) == len(stored) and set(by_name) == set(labels):
+        return [(label, by_name[label]) for label in labels]
+    return list(zip(labels, stored, strict=True))
+
+
+def _give(
+    layer: Layer, label: str, axes: tuple[str, ...], stored: StoredWeight, paths: dict[str, str]
+) -> None:
+    values = stored.values
+    axes = axes or default_axes(values.ndim)
+    if len(axes) != values.ndim:
+        raise FormatError(
+            f"layer {layer.name!r}: {label} is stored with the shape {values.shape}, "
+            f"but has the axes {axes}"
+        )
+    name = f"{layer.name}/{label}"
+    layer.weights[label] = Weight(name, axes, values.shape, label=label, values=values)
+    paths[name] = stored.path
+
+
+def _short(path: str) -> str:
+    return re.sub(r":\d+$", "", path).rsplit("/", 1)[-1]
+
+
+def _unique(labels: Iterable[str]) -> list[str]:
+    counts: Counter[str] = Counter()
+    result = []
+    for label in labels:
+        counts[label] += 1
+        result.append(label if counts[label] == 1 else f"{label}_{counts[label]}")
+    return result
+
+
+# --------------------------------------------------------------------------- legacy layout
+
+
+def assign_legacy(
+    graph: GraphConfig, layers: Mapping[str, Layer], file: KerasFile, paths: dict[str, str]
+) -> None:
+    """Weights of the HDF5 layout, where each top-level layer has a flat list of its own.
+
+    A nested model's list is all of its trainable weights and then the others, a frozen layer's
+    among these: names decide, and order where they do not.
+    """
+    stored = {layer.name: layer.weights for layer in file.layers}
+    unknown = set(stored) - {config.name for config in graph.layers}
+    if any(stored[name] for name in unknown):
+        raise FormatError(
+            f"the file stores weights for {sorted(unknown)[0]!r}, which is no layer of the model"
+        )
+    for config in graph.layers:
+        weights = list(stored.get(config.name, []))
+        if config.graph is None:
+            if config.name in layers:
+                give_weights(layers[config.name], weights, paths)
+        else:
+            inner = [(names, layers["/".join(names)]) for names in _inside(config)]
+            _assign_nested(config.name, inner, weights, paths)
+
+
+def _inside(config: LayerConfig, scope: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The name paths of all layers in a nested model that may have weights."""
+    scope = (*scope, config.name)
+    if config.graph is None:
+        return [] if config.class_name == "InputLayer" or config.is_op else [scope]
+    return [path for layer in config.graph.layers for path in _inside(layer, scope)]
+
+
+def _assign_nested(
+    name: str,
+    inner: Sequence[tuple[tuple[str, ...], Layer]],
+    stored: list[StoredWeight],
+    paths: dict[str, str],
+) -> None:
+    rest = list(stored)
+    found: dict[Layer, list[StoredWeight]] = {}
+    # Longer names first: 'dense' must not take what belongs to 'block/dense'.
+    for names, layer in sorted(inner, key=lambda pair: -len(pair[0])):
+        own = [weight for weight in rest if _belongs(weight, names)]
+        if len(own) == len(layer.weight_axes()) and not isinstance(layer, Opaque):
+            found[layer] = own
+            rest = [weight for weight in rest if weight not in own]
+    missing = [layer for _, layer in inner if layer not in found and layer.weight_axes()]
+    if rest or missing:
+        found = _by_order(name, [layer for _, layer in inner], stored)
+    for _, layer in inner:
+        give_weights(layer, found.get(layer, []), paths)
+
+
+def _belongs(weight: StoredWeight, names: tuple[str, ...]) -> bool:
+    """True if the layer's name is a folder of the stored path."""
+    folders = "/".join(weight.path.split("/")[:-1])
+    return f"/{names[-1]}/" in f"/{folders}/"
+
+
+_NOT_TRAINED = ("moving_mean", "moving_variance", "mean", "variance", "count")
+
+
+def _by_order(
+    name: str, layers: Sequence[Layer], stored: Sequence[StoredWeight]
+) -> dict[Layer, list[StoredWeight]]:
+    slots = [(layer, label) for layer in layers for label in layer.weight_axes()]
+    trained = [slot for slot in slots if slot[1] not in _NOT_TRAINED]
+    order = trained + [slot for slot in slots if slot[1] in _NOT_TRAINED]
+    if len(order) != len(stored):
+        raise FormatError(
+            f"the nested model {name!r} has {len(order)} weights, "
+            f"but the file stores {len(stored)} for it"
+        )
+    result: dict[Layer, list[StoredWeight]] = {}
+    for (layer, _), weight in zip(order, stored, strict=True):
+        result.setdefault(layer, []).append(weight)
+    return result
+
+
+# --------------------------------------------------------------------------- Keras 3 layout
+
+
+def assign_v3(
+    graph: GraphConfig, layers: Mapping[str, Layer], file: KerasFile, paths: dict[str, str]
+) -> None:
+    """Weights of ``.keras`` files: ``layers/<class in snake case>[_<n>]/.../vars/<i>``."""
+    stored = {layer.name: layer for layer in file.layers}
+    used: set[str] = set()
+    _assign_folder(graph, layers, "", "", stored, used, paths)
+    left = sorted(name for name in set(stored) - used if stored[name].weights)
+    left = [name for name in left if not _ignored(name)]
+    if left:
+        raise FormatError(f"the file stores weights under {left[0]!r}, which no layer accounts for")
+
+
+def _assign_folder(
+    graph: GraphConfig,
+    layers: Mapping[str, Layer],
+    scope: str,
+    folder: str,
+    stored: Mapping[str, StoredLayer],
+    used: set[str],
+    paths: dict[str, str],
+) -> None:
+    counts: Counter[str] = Counter()
+    container = next(
+        (c for c in ("layers", "_layer_checkpoint_dependencies") if _holds(stored, folder + c)),
+        "layers",
+    )
+    for config in graph.layers:
+        if config.is_op:
+            continue
+        kind = to_snake_case(config.class_name.rsplit(">", 1)[-1])
+        number = counts[kind]
+        counts[kind] += 1
+        place = f"{folder}{container}/{kind}" + (f"_{number}" if number else "")
+        if config.graph is not None:
+            inner = f"{scope}{config.name}/"
+            _assign_folder(config.graph, layers, inner, place + "/", stored, used, paths)
+        elif scope + config.name in layers:
+            below = _below(stored, place)
+            used.update(below)
+            weights = [weight for name in below for weight in stored[name].weights]
+            give_weights(layers[scope + config.name], weights, paths)
+
+
+def _holds(stored: Mapping[str, StoredLayer], folder: str) -> bool:
+    return any(name.startswith(folder + "/") for name in stored)
+
+
+def _below(stored: Mapping[str, StoredLayer], place: str) -> list[str]:
+    """The stored names of a layer and its parts, in the order of get_weights()."""
+    names = [name for name in stored if name == place or name.startswith(place + "/")]
+    names = [name for name in names if not _ignored(name)]
+
+    def rank(name: str) -> list[int]:
+        parts = name.split("/")
+        return [_PARTS.index(part) if part in _PARTS else len(_PARTS) for part in parts]
+
+    return sorted(names, key=rank)
+
+
+def _ignored(name: str) -> bool:
+    """State that is no weight: random seeds, optimizer, metrics."""
+    parts = name.split("/")
+    return "seed_generator" in parts[-1] or parts[0] in ("optimizer", "metrics", "vars")
+
+
+def to_snake_case(name: str) -> str:
+    """Keras's own rule: ReLU -> re_lu, Conv2DTranspose -> conv2d_transpose."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
