@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsheet.errors import UnsupportedError
 from netsheet.expr import Equation, FloatArray, Tensor, Weight
 from netsheet.layers import activation as act
 from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from netsheet.layers.conv import Conv2D
+from netsheet.layers.dense import Dense
+from netsheet.layers.embedding import Embedding, Masking
 from netsheet.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
+from netsheet.layers.wrappers import Bidirectional, TimeDistributed
 from netsheet.reference import evaluate
 from netsheet.write.onnx.builder import Builder
 
@@ -264,3 +269,127 @@ def test_a_loop_over_images_is_refused() -> None:
     inputs, _ = tensors([np.zeros((6, 3, 3))])
     with pytest.raises(ValueError, match="sequence of vectors"):
         GRU(name="layer", units=4).infer(inputs)
+
+
+MERGES = ["concat", "sum", "mul", "ave", None]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("merge", MERGES)
+def test_bidirectional(keras: Any, merge: str | None, sequences: bool, masked: bool) -> None:
+    options = {"return_sequences": sequences, "return_state": merge in ("sum", None)}
+    name, kind = ("LSTM", LSTM) if merge != "mul" else ("GRU", GRU)
+    inner, own = recurrent(keras, name, kind, options)
+    theirs = keras.layers.Bidirectional(inner, merge_mode=merge)
+    ours = Bidirectional(name="layer", forward_layer=own, merge_mode=merge)
+    theirs(SEQUENCE[None])
+    fill(theirs, ours)
+    mask = {"mask": MASK[None]} if masked else {}
+    expected = flat(theirs(SEQUENCE[None], **mask))
+    compare(ours, [SEQUENCE], expected, [MASK if masked else None])
+
+
+def test_bidirectional_of_different_layers(keras: Any) -> None:
+    tensorflow = pytest.importorskip("tensorflow")
+    forward, ahead = recurrent(keras, "LSTM", LSTM, {"return_sequences": True}, 3)
+    options = {"return_sequences": True, "go_backwards": True}
+    backward, behind = recurrent(keras, "LSTM", LSTM, options | {"use_bias": False}, 5)
+    theirs = keras.layers.Bidirectional(forward, backward_layer=backward)
+    ours = Bidirectional(name="layer", forward_layer=ahead, backward_layer=behind)
+    states = [RNG.normal(size=n).astype("float32") for n in (3, 3, 5, 5)]
+    theirs(SEQUENCE[None])
+    fill(theirs, ours)
+    given = [tensorflow.constant(state[None]) for state in states]
+    compare(ours, [SEQUENCE, *states], flat(theirs(SEQUENCE[None], initial_state=given)))
+
+
+def inner_layers(keras: Any) -> list[tuple[Any, Layer, tuple[int, ...]]]:
+    pair = {"strides": (1, 1), "dilation_rate": (1, 1)}
+    conv = Conv2D(filters=2, kernel_size=(3, 3), activation=act.ReLU(), **pair)
+    dense = Dense(units=4, activation=act.Softmax())
+    lstm = recurrent(keras, "LSTM", LSTM, {"return_sequences": True})
+    both = recurrent(keras, "GRU", GRU, {})
+    return [
+        (
+            keras.layers.Dense(4, activation="softmax"),
+            Dense(units=4, activation=act.Softmax()),
+            (3,),
+        ),
+        (keras.layers.Conv2D(2, 3, activation="relu"), conv, (5, 4, 3)),
+        (*lstm, (4, 3)),
+        (keras.layers.Bidirectional(both[0]), Bidirectional(forward_layer=both[1]), (4, 3)),
+    ]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_time_distributed(keras: Any, number: int) -> None:
+    inner, own, shape = inner_layers(keras)[number]
+    theirs = keras.layers.TimeDistributed(inner)
+    x = RNG.normal(size=(3, *shape)).astype("float32")
+    theirs(x[None])
+    ours = TimeDistributed(name="layer", layer=own)
+    fill(theirs, ours)
+    compare(ours, [x], flat(theirs(x[None])))
+
+
+def test_time_distributed_hands_masks_down(keras3: Any) -> None:
+    """Keras 3: a mask of two axes is a mask of every step for the inner layer."""
+    inner, own = recurrent(keras3, "LSTM", LSTM, {})
+    theirs, ours = keras3.layers.TimeDistributed(inner), TimeDistributed(name="layer", layer=own)
+    x = RNG.normal(size=(2, 6, 3)).astype("float32")
+    mask = np.array([MASK, ~MASK])
+    theirs(x[None])
+    fill(theirs, ours)
+    compare(ours, [x], flat(theirs(x[None], mask=mask[None])), [mask])
+
+
+def test_time_distributed_refuses_the_masks_of_keras_2() -> None:
+    inner = Embedding(input_dim=3, output_dim=2, mask_zero=True)
+    inputs, _ = tensors([np.zeros((4, 5))])
+    with pytest.raises(UnsupportedError, match="mask"):
+        TimeDistributed(name="layer", layer=inner, inner_masks=True).infer(inputs)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3)])
+@pytest.mark.parametrize("mask_zero", [False, True])
+def test_embedding(keras: Any, mask_zero: bool, shape: tuple[int, ...]) -> None:
+    theirs = keras.layers.Embedding(7, 4, mask_zero=mask_zero)
+    ours = Embedding(name="layer", input_dim=7, output_dim=4, mask_zero=mask_zero)
+    tokens = RNG.integers(0, 3, size=shape)
+    theirs.build((None, *shape))
+    fill(theirs, ours)
+    compare(ours, [tokens], flat(theirs(tokens[None])))
+    made = theirs.compute_mask(tokens[None])
+    check_mask(ours, tokens, None if made is None else np.asarray(made)[0])
+
+
+def check_mask(ours: Layer, x: FloatArray, expected: FloatArray | None) -> None:
+    """The mask that our layer makes is the one that Keras's makes."""
+    inputs, given = tensors([x])
+    (output,) = output_tensors(ours, inputs)
+    if expected is None:
+        assert output.mask is None
+        return
+    assert output.mask is not None
+    values = evaluate(ours.equations(inputs, [output]), given)
+    np.testing.assert_array_equal(values[output.mask], expected)
+
+
+def test_embedding_reads_inside_the_table(keras: Any) -> None:
+    ours = Embedding(name="layer", input_dim=3, output_dim=2)
+    table = np.arange(6.0).reshape(3, 2)
+    ours.weights["embeddings"] = Weight("e", ("token", "channel"), (3, 2), values=table)
+    inputs, given = tensors([np.array([-4, 1, 9])])
+    (output,) = output_tensors(ours, inputs)
+    values = evaluate(ours.equations(inputs, [output]), given)
+    np.testing.assert_array_equal(values[output], table)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.3])
+def test_masking(keras: Any, value: float) -> None:
+    x = SEQUENCE.copy()
+    x[1] = x[4] = x[2, 1] = value
+    theirs, ours = keras.layers.Masking(value), Masking(name="layer", mask_value=value)
+    compare(ours, [x], flat(theirs(x[None])))
+    check_mask(ours, x, np.asarray(theirs.compute_mask(x[None]))[0])
