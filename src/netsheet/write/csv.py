@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -68,22 +70,22 @@ def write_csv(
 def _write_page(
     file: BinaryIO, page: Page, separator: str, newline: str, count: Callable[[int], None]
 ) -> None:
-    file.write(page.head.encode())
+    file.write(page.head)
     for sheet in page.sheets:
-        file.write(sheet.before.encode())
+        file.write(sheet.before)
         if sheet.columns > TEXT:
             _write_long_rows(file, sheet, separator, newline, count)
         else:
             _write_rows(file, sheet, separator, newline, count)
-        file.write(sheet.end.encode())
-    file.write(page.tail.encode())
+        file.write(sheet.end)
+    file.write(page.tail)
 
 
 def _write_rows(
     file: BinaryIO, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
 ) -> None:
     """Rows in runs of about TEXT numbers, with the texts that stand in front of units."""
-    unit, end = sheet.unit_rows, newline.encode()
+    unit, texts = sheet.unit_rows, sheet.texts()
     most = max(1, TEXT // sheet.columns) if sheet.columns else 1
     at = 0  # the row, counted over the weight
     for table in _gathered(sheet.values, sheet.across):
@@ -98,9 +100,8 @@ def _write_rows(
                 rows = min(left, unit - begun)
                 run = row_texts(table[start : start + rows], separator, newline)
             if not begun:
-                before = sheet.texts(at // unit, len(run))
-                run = [text.encode() + rows for text, rows in zip(before, run, strict=True)]
-            file.write(end.join(run) + end)
+                run = list(map(operator.add, itertools.islice(texts, len(run)), run))
+            file.write(b"\n".join(run) + b"\n")
             start, at = start + rows, at + rows
             count(rows * sheet.columns)
 
@@ -109,14 +110,15 @@ def _write_long_rows(
     file: BinaryIO, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
 ) -> None:
     """Rows that are too long to be gathered whole: one after the other, in pieces."""
+    texts = sheet.texts()
     for at, index in enumerate(np.ndindex(sheet.row_shape)):
         if at % sheet.unit_rows == 0:
-            file.write(sheet.texts(at // sheet.unit_rows, 1)[0].encode())
+            file.write(next(texts))
         begun = False
         for part in _gathered(sheet.values[index], 0):
             for start in range(0, len(part), TEXT):
                 numbers = part[start : start + TEXT].reshape(1, -1)
-                text = row_texts(numbers, separator, newline)[0]
+                text = row_texts(numbers, separator, "\n")[0]
                 file.write(separator.encode() + text if begun else text)
                 begun = True
                 count(numbers.size)
@@ -128,7 +130,8 @@ def _gathered(values: Array, across: int) -> Iterator[Array]:
     if not values.size:
         return
     if values.size <= GATHER:
-        yield values.reshape(-1, math.prod(values.shape[values.ndim - across :]))
+        columns = math.prod(values.shape[values.ndim - across :])
+        yield np.ascontiguousarray(values).reshape(-1, columns)
     elif values[0].size > GATHER:
         for part in values:
             yield from _gathered(part, across)

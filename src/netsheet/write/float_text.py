@@ -22,27 +22,24 @@ _CLOSE, _RETURN, _FEED, _CUT = b"]\r\n\0"
 def row_texts(
     table: Array, separator: str = ",", newline: str = "\r\n", rows_each: int | None = None
 ) -> list[bytes]:
-    """The rows of a 2-D table as text, ``rows_each`` of them joined by ``newline`` in each item.
+    """The rows of a 2-D table (not empty) as text, ``rows_each`` of them in each item.
 
-    All rows make one item where ``rows_each`` is None. No newline follows the last row of an item.
+    All rows make one item where ``rows_each`` is None. ``newline`` is CR LF or LF; an item ends
+    just before its last LF, so that ``b"\\n".join(items) + b"\\n"`` is the whole.
     """
-    rows = len(table)
-    rows_each = rows_each or max(rows, 1)
-    if not table.size:
-        empty = newline.encode().join([b""] * rows_each)
-        return [empty] * (rows // rows_each)
     text = bytearray(_json(_plain(table)).replace(b"[", b""))
     letters = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero(letters == _CLOSE)[:rows]
-    letters[ends], letters[ends[:-1] + 1] = _RETURN, _FEED
-    letters[ends[rows_each - 1 : -1 : rows_each]] = _CUT
+    ends = np.flatnonzero(letters == _CLOSE)[:-1]
+    letters[ends], letters[ends + 1] = _RETURN, _FEED
+    if rows_each is not None:
+        letters[ends[rows_each - 1 : -1 : rows_each] + 1] = _CUT
     del letters  # a bytearray that is looked at cannot shrink
-    del text[-2:]
+    del text[-1:]
     if separator != ",":
         text = text.replace(b",", separator.encode())
     if newline != "\r\n":
         text = text.replace(b"\r", b"")
-    return bytes(text).split(b"\0\n")
+    return [bytes(text)] if rows_each is None else bytes(text).split(b"\0")
 
 
 def _plain(table: Array) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+TAILS = 4096  # texts of one weight that are kept while it is written
+
 
 class Weighted(Protocol):
     """What a layout needs of a model."""
@@ -39,17 +42,44 @@ class Weighted(Protocol):
 
 @dataclass(frozen=True)
 class Stencil:
-    """Text with places for positions along some axes; ``picks`` are their numbers in an index."""
+    """Text with gaps for positions along axes: ``pieces[0]``, index[picks[0]], ``pieces[1]`` ..."""
 
-    text: str
+    pieces: tuple[str, ...] = ("",)
     picks: tuple[int, ...] = ()
 
-    def fill(self, index: Sequence[int]) -> str:
-        """The text at one index of the axes."""
-        return self.text % tuple(index[pick] for pick in self.picks)
-
     def __bool__(self) -> bool:
-        return bool(self.text)
+        return self != Stencil()
+
+    def __add__(self, other: Stencil) -> Stencil:
+        joint = self.pieces[-1] + other.pieces[0]
+        pieces = (*self.pieces[:-1], joint, *other.pieces[1:])
+        return Stencil(pieces, self.picks + other.picks)
+
+    def fill(self, index: Sequence[int] = ()) -> bytes:
+        """The text at one index of the axes."""
+        parts = [self.pieces[0]]
+        for pick, piece in zip(self.picks, self.pieces[1:], strict=True):
+            parts += (str(index[pick]), piece)
+        return "".join(parts).encode()
+
+    def fills(self, shape: Sequence[int]) -> Iterator[bytes]:
+        """The texts at all indices of axes of this shape, in C order."""
+        outer = len(shape)
+        while outer and math.prod(shape[outer - 1 :]) <= TAILS:
+            outer -= 1
+        if list(self.picks) != sorted(self.picks):
+            outer = 0
+        # The end of the text depends on the inner axes only: made once, used for all outer ones.
+        cut = sum(pick < outer for pick in self.picks)
+        head = Stencil((*self.pieces[:cut], self.pieces[cut]), self.picks[:cut])
+        tail = Stencil(("", *self.pieces[cut + 1 :]), self.picks[cut:])
+        inner = itertools.product(*(range(size) for size in shape[outer:]))
+        if outer == 0:
+            yield from map((head + tail).fill, inner)
+            return
+        tails = [tail.fill((*(0,) * outer, *index)) for index in inner]
+        for index in itertools.product(*(range(size) for size in shape[:outer])):
+            yield from map(head.fill(index).__add__, tails)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +96,13 @@ class Sheet:
     across: int
     axes: tuple[str, ...]
     order: tuple[int, ...]  # where the axes stand in the (un-flattened) stored order
-    before: str
+    before: bytes
     block_before: Stencil
     block_after: Stencil
     row: Stencil
     split: Split | None
-    split_text: str
-    after: str
+    split_text: bytes
+    after: bytes
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -110,46 +140,35 @@ class Sheet:
         """Rows between one position along the axis of the split and the next."""
         return math.prod(self.row_shape[self.axes.index(split.axis) + 1 :])
 
-    def texts(self, first: int, count: int) -> list[str]:
-        """The text in front of each of ``count`` units, from unit ``first`` on."""
+    def texts(self) -> Iterator[bytes]:
+        """The text in front of each unit, in order."""
         unit = self.unit_rows
-        indices = itertools.islice(
-            _indices(self.row_shape, first * unit), 0, (count - 1) * unit + 1, unit
-        )
-        texts = [self.row.fill(index) for index in indices] if self.row else [""] * count
+        texts = self.row.fills(self.row_shape) if self.row else itertools.repeat(b"")
         if self.block_before or self.block_after:
-            step = self.block_rows // unit
-            for at in range(-first % step, count, step):
-                texts[at] = self._block_text((first + at) // step) + texts[at]
+            texts = _in_front(texts, self._block_texts(), self.block_rows // unit)
         if self.split:
-            self._add_splits(self.split, texts, first)
+            splits = self._split_texts(self.split)
+            texts = _in_front(texts, splits, self._split_rows(self.split) // unit)
         return texts
 
-    def _block_text(self, block: int) -> str:
-        """What stands between the block before and this one."""
+    def _block_texts(self) -> Iterator[bytes]:
+        """What stands between each block and the one before it."""
         shape = self.values.shape[: self.blocks]
-        index = np.unravel_index(block, shape)
-        text = self.block_before.fill([int(i) for i in index])
-        if block:
-            text = (
-                self.block_after.fill([int(i) for i in np.unravel_index(block - 1, shape)]) + text
-            )
-        return text
+        before = self.block_before.fills(shape)
+        yield next(before)
+        yield from map(operator.add, self.block_after.fills(shape), before)
 
-    def _add_splits(self, split: Split, texts: list[str], first: int) -> None:
-        each = self._split_rows(split) // self.unit_rows
-        size = self.values.shape[self.axes.index(split.axis)]
-        for at in range(-first % each, len(texts), each):
-            position = (first + at) // each % size
-            if position and position % split.every == 0:
-                texts[at] = self.split_text + texts[at]
+    def _split_texts(self, split: Split) -> Iterator[bytes]:
+        """What stands in front of each position along the axis of the split."""
+        axis = self.axes.index(split.axis)
+        for _ in range(math.prod(self.row_shape[:axis])):
+            for position in range(self.row_shape[axis]):
+                yield self.split_text if position and position % split.every == 0 else b""
 
     @property
-    def end(self) -> str:
+    def end(self) -> bytes:
         """The text behind the last row."""
-        shape = self.values.shape[: self.blocks]
-        last = self.block_after.fill([size - 1 for size in shape])
-        return last + self.after
+        return self.block_after.fill([size - 1 for size in self.values.shape]) + self.after
 
     def restore(self, table: Array) -> Array:
         """Rows and columns of numbers as the weight's own array."""
@@ -162,9 +181,9 @@ class Page:
     """What one file holds; ``layer`` names it where every layer has its own."""
 
     layer: str | None
-    head: str
+    head: bytes
     sheets: tuple[Sheet, ...]
-    tail: str
+    tail: bytes
 
 
 def pages(model: Weighted, layout: Layout, newline: str = "\r\n") -> list[Page]:
@@ -181,7 +200,7 @@ def pages(model: Weighted, layout: Layout, newline: str = "\r\n") -> list[Page]:
     names = [axis for one in arranged for axis in one.axes]
     fields = {"model": [model.name], "all_axes": list(dict.fromkeys(names))}
     writer = _Writer(layout, fields, newline)
-    head, tail = (writer.lines(lines).fill(()) for lines in (layout.head, layout.tail))
+    head, tail = (writer.lines(lines).fill() for lines in (layout.head, layout.tail))
     sheets = [(one.layer, writer.sheet(one)) for one in arranged]
     if layout.files == "one":
         return [Page(None, head, tuple(sheet for _, sheet in sheets), tail)]
@@ -272,8 +291,9 @@ class _Writer:
             "axes": [" ".join(one.axes)],
         }
         table, blocks, rows = one.table, one.blocks, one.blocks + one.down
-        row = self._line(table.row, fields, rows, rows)
-        separator = self.layout.separator if table.row and one.values.size else ""
+        row = Stencil()
+        if table.row:
+            row = self._line(table.row, fields, rows) + Stencil((self.layout.separator,))
         return Sheet(
             weight=one.weight,
             values=values,
@@ -282,13 +302,13 @@ class _Writer:
             across=len(one.across),
             axes=one.axes,
             order=order,
-            before=self.lines(table.before, fields).fill(()),
-            block_before=self.lines(table.block_before if blocks else (), fields, blocks, rows),
-            block_after=self.lines(table.block_after if blocks else (), fields, blocks, rows),
-            row=Stencil(row.text + separator, row.picks),
+            before=self.lines(table.before, fields).fill(),
+            block_before=self.lines(table.block_before if blocks else (), fields, blocks),
+            block_after=self.lines(table.block_after if blocks else (), fields, blocks),
+            row=row,
             split=table.split,
-            split_text=self.lines(table.split.lines, fields).fill(()) if table.split else "",
-            after=self.lines(table.after, fields).fill(()),
+            split_text=self.lines(table.split.lines, fields).fill() if table.split else b"",
+            after=self.lines(table.after, fields).fill(),
         )
 
     def lines(
@@ -296,75 +316,51 @@ class _Writer:
         lines: Sequence[str],
         fields: dict[str, list[str]] | None = None,
         indexed: Sequence[str] = (),
-        rows: Sequence[str] = (),
     ) -> Stencil:
-        """Lines with their ends; ``indexed`` axes have a position there, ``rows`` may have."""
-        made = [self._line(line, fields or self.fields, indexed, rows) for line in lines]
-        text = "".join(stencil.text + self.newline for stencil in made)
-        return Stencil(text, tuple(pick for stencil in made for pick in stencil.picks))
+        """Lines with their ends; the axes ``indexed`` have a position there."""
+        made = Stencil()
+        for line in lines:
+            made += self._line(line, fields or self.fields, indexed) + Stencil((self.newline,))
+        return made
 
-    def _line(
-        self,
-        line: str,
-        fields: dict[str, list[str]],
-        indexed: Sequence[str],
-        rows: Sequence[str],
-    ) -> Stencil:
-        cells: list[str] = []
-        picks: list[int] = []
+    def _line(self, line: str, fields: dict[str, list[str]], indexed: Sequence[str]) -> Stencil:
+        gap = {axis: Stencil(("", ""), (at,)) for at, axis in enumerate(indexed)}
+        cells: list[Stencil] = []
         for template in line.split(self.layout.separator):
             if template == "{block}":
-                cells += [f"{_escaped(axis)} %d" for axis in indexed]
-                picks += range(len(indexed))
+                cells += [Stencil((f"{axis} ",)) + gap[axis] for axis in indexed]
             elif template == "{places}":
-                for axis in fields["all_axes"]:
-                    cells.append("%d" if axis in indexed else "")
-                    picks += [indexed.index(axis)] if axis in indexed else []
+                cells += [gap.get(axis, Stencil()) for axis in fields["all_axes"]]
             elif template == "{all_axes}":
-                cells += [self._quoted(_escaped(axis)) for axis in fields["all_axes"]]
+                cells += [Stencil((axis,)) for axis in fields["all_axes"]]
             else:
-                text, found = _cell(template, fields, indexed)
-                cells.append(self._quoted(text))
-                picks += found
-        return Stencil(self.layout.separator.join(cells), tuple(picks))
+                cells.append(_cell(template, fields, gap))
+        made = Stencil()
+        for number, cell in enumerate(cells):
+            made += Stencil((self.layout.separator if number else "",)) + self._quoted(cell)
+        return made
 
-    def _quoted(self, cell: str) -> str:
-        if any(mark in cell for mark in (self.layout.separator, '"', "\r", "\n")):
-            return '"' + cell.replace('"', '""') + '"'
-        return cell
+    def _quoted(self, cell: Stencil) -> Stencil:
+        text = "".join(cell.pieces)
+        if not any(mark in text for mark in (self.layout.separator, '"', "\r", "\n")):
+            return cell
+        pieces = tuple(piece.replace('"', '""') for piece in cell.pieces)
+        return Stencil(('"',)) + Stencil(pieces, cell.picks) + Stencil(('"',))
 
 
-def _cell(
-    template: str, fields: dict[str, list[str]], indexed: Sequence[str]
-) -> tuple[str, list[int]]:
-    """A cell's text with ``%d`` for the positions, and which positions they are."""
-    parts: list[str] = []
-    picks: list[int] = []
+def _cell(template: str, fields: dict[str, list[str]], gap: dict[str, Stencil]) -> Stencil:
+    made = Stencil()
     for text, name, _, _ in Formatter().parse(template):
-        parts.append(_escaped(text))
-        if name is None:
-            continue
+        made += Stencil((text,))
         if name in fields:
-            parts.append(_escaped(fields[name][0]))
-        elif name in indexed:
-            parts.append("%d")
-            picks.append(indexed.index(name))
-    return "".join(parts), picks
+            made += Stencil((fields[name][0],))
+        elif name in gap:
+            made += gap[name]
+    return made
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
-
-
-def _indices(shape: Sequence[int], first: int) -> Iterator[tuple[int, ...]]:
-    """The indices of an array of this shape in C order, from number ``first`` on."""
-    if not shape:
-        yield ()
-        return
-    inner = math.prod(shape[1:])
-    start = first // inner if inner else 0
-    skip = first - start * inner
-    for i in range(start, shape[0]):
-        for rest in _indices(shape[1:], skip):
-            yield (i, *rest)
-        skip = 0
+def _in_front(texts: Iterator[bytes], others: Iterator[bytes], step: int) -> Iterator[bytes]:
+    """``texts`` with the next of ``others`` in front of every ``step``-th, from the first on."""
+    for other in others:
+        yield other + next(texts)
+        yield from itertools.islice(texts, step - 1)
