@@ -1,3 +1,36 @@
-"""netsheet: open a trained neural network and see, check and carry everything in it."""
+"""netsheet: opens a trained neural network and makes everything in it visible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netsheet.model import Model
+    from netsheet.read.keras_table import Row
 
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "load", "register"]
+
+
+def load(path: str | Path) -> Model:
+    """The model in a Keras file (.h5, .keras) or an ONNX file.
+
+    Nothing in the file is executed. Raises :class:`netsheet.errors.NetsheetError` with a sentence
+    that says what is wrong with the file.
+    """
+    from netsheet.read import load as read
+
+    return read(path)
+
+
+def register(class_name: str, row: Row) -> None:
+    """Teaches the Keras reader a class: ``row(arguments, context)`` returns its Layer.
+
+    ``class_name`` is the name in the file, with its package where it has one:
+    ``register("my_package>Scale", lambda a, c: Scale(factor=a.number("factor", 1)))``.
+    """
+    from netsheet.read.keras import REGISTERED
+
+    REGISTERED[class_name] = row

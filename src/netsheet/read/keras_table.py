@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,25 +11,8 @@ from netsheet.errors import UnsupportedError
 from netsheet.layers import activation, conv, dense, merge, norm, pool, shape
 from netsheet.layers.base import Layer
 from netsheet.read.arguments import Arguments
-from netsheet.read.keras_activation import activation as activation_of
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a row needs beside the arguments: Keras's major version, names, inner layers."""
-
-    name: str
-    major: int
-    make: Callable[[Mapping[str, Any], str], Layer]  # a layer object's config, its label
-
-    def activation(self, args: Arguments, key: str = "activation", default: Any = None) -> Any:
-        """The layer for an activation argument; None where it is linear."""
-        return activation_of(
-            args.get(key, default), self.major, lambda c: self.make(c, key), f"{self.name}/{key}"
-        )
-
-
-Row = Callable[[Arguments, Context], Layer]
+from netsheet.read.keras_context import Context, Row
+from netsheet.read.keras_sequence import SEQUENCE
 
 
 def _data_format(a: Arguments) -> str:
@@ -282,6 +264,7 @@ _NO_OPS = (
 )  # fmt: skip
 
 TABLE: dict[str, Row] = {
+    **SEQUENCE,
     **dict.fromkeys(_NO_OPS, _plain(shape.Identity)),
     "Activation": _activation,
     "Add": _plain(merge.Add),
