@@ -16,6 +16,12 @@ import pytest
 from netsheet.errors import UnsupportedError
 from netsheet.expr import Equation, FloatArray, Tensor, Weight
 from netsheet.layers import activation as act
+from netsheet.layers.attention import (
+    AdditiveAttention,
+    Attention,
+    GroupedQueryAttention,
+    MultiHeadAttention,
+)
 from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from netsheet.layers.conv import Conv2D
@@ -313,7 +319,7 @@ def inner_layers(keras: Any) -> list[tuple[Any, Layer, tuple[int, ...]]]:
     return [
         (
             keras.layers.Dense(4, activation="softmax"),
-            Dense(units=4, activation=act.Softmax()),
+            dense,
             (3,),
         ),
         (keras.layers.Conv2D(2, 3, activation="relu"), conv, (5, 4, 3)),
@@ -393,3 +399,112 @@ def test_masking(keras: Any, value: float) -> None:
     theirs, ours = keras.layers.Masking(value), Masking(name="layer", mask_value=value)
     compare(ours, [x], flat(theirs(x[None])))
     check_mask(ours, x, np.asarray(theirs.compute_mask(x[None]))[0])
+
+
+QUERY = RNG.normal(size=(4, 3)).astype("float32")
+VALUE = RNG.normal(size=(5, 3)).astype("float32")
+KEY = RNG.normal(size=(5, 3)).astype("float32")
+QUERY_MASK = np.array([0, 1, 1, 0], bool)
+VALUE_MASK = np.array([0, 1, 0, 1, 1], bool)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(
+    ("name", "kind", "options"),
+    [
+        ("Attention", Attention, {}),
+        ("Attention", Attention, {"use_scale": True}),
+        ("Attention", Attention, {"score_mode": "concat"}),
+        ("Attention", Attention, {"score_mode": "concat", "use_scale": True}),
+        ("AdditiveAttention", AdditiveAttention, {}),
+        ("AdditiveAttention", AdditiveAttention, {"use_scale": False}),
+    ],
+)
+def test_attention(
+    keras: Any, name: str, kind: type[Layer], options: dict[str, Any], causal: bool, masked: bool
+) -> None:
+    theirs = getattr(keras.layers, name)(**options)
+    arrays = [QUERY, VALUE, KEY][: 2 if causal else 3]
+    theirs.build([(None, *array.shape) for array in arrays])
+    scores = {"return_attention_scores": masked}
+    ours = kind(name="layer", use_causal_mask=causal, **scores, **options)
+    fill(theirs, ours)
+    mask = [QUERY_MASK[None], VALUE_MASK[None]] if masked else None
+    expected = flat(theirs(batched(arrays), mask=mask, use_causal_mask=causal, **scores))
+    compare(ours, arrays, expected, [QUERY_MASK, VALUE_MASK] if masked else [])
+
+
+HEADS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {}),
+    ({"value_dim": 4, "output_shape": 5}, {"return_attention_scores": True}),
+    ({"use_bias": False, "output_shape": (2, 3)}, {"use_causal_mask": True}),
+]
+
+
+def heads(keras: Any, options: dict[str, Any], call: dict[str, Any]) -> tuple[Any, Any]:
+    shape = options.get("output_shape")
+    own = {"output_shape": (shape,)} if isinstance(shape, int) else {}
+    theirs = keras.layers.MultiHeadAttention(num_heads=2, key_dim=3, **options)
+    return theirs, MultiHeadAttention(
+        name="layer", num_heads=2, key_dim=3, **(options | own), **call
+    )
+
+
+@pytest.mark.parametrize(("options", "call"), HEADS)
+def test_multi_head_attention(keras: Any, options: dict[str, Any], call: dict[str, Any]) -> None:
+    theirs, ours = heads(keras, options, call)
+    arrays = [QUERY, VALUE, KEY]
+    theirs(*batched(arrays))
+    fill(theirs, ours)
+    compare(ours, arrays, flat(theirs(*batched(arrays), **call)))
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_masks_of_multi_head_attention(keras: Any, causal: bool) -> None:
+    """Masks that the inputs carry, and one that is given, in a functional model."""
+    call = {"use_causal_mask": causal}
+    theirs, ours = heads(keras, {}, call)
+    layers = keras.layers
+    query, value = QUERY.copy(), VALUE.copy()
+    query[~QUERY_MASK] = value[~VALUE_MASK] = 0
+    pairs = RNG.integers(0, 2, size=(4, 5)).astype("float32")
+    inputs = [layers.Input(array.shape) for array in (query, value, pairs)]
+    hidden = [layers.Masking()(tensor) for tensor in inputs[:2]]
+    y = theirs(*hidden, attention_mask=inputs[2], **call)
+    fill(theirs, ours)
+    ours.arguments = ("query", "value", "attention_mask")
+    model = keras.Model(inputs, y)
+    expected = flat(model(batched([query, value, pairs])))
+    compare(ours, [query, value, pairs], expected, [QUERY_MASK, VALUE_MASK])
+
+
+@pytest.mark.parametrize("axes", [None, (2,), (1,), (1, 2)])
+def test_attention_axes(keras: Any, axes: tuple[int, ...] | None) -> None:
+    options = {"attention_axes": axes}
+    theirs, ours = heads(keras, options, {"return_attention_scores": True})
+    query = RNG.normal(size=(3, 4, 2)).astype("float32")
+    value = RNG.normal(size=(3, 4, 2)).astype("float32")
+    theirs(query[None], value[None])
+    fill(theirs, ours)
+    expected = flat(theirs(query[None], value[None], return_attention_scores=True))
+    compare(ours, [query, value], expected)
+
+
+def test_gate_and_window(keras3: Any) -> None:
+    options = {"use_gate": True, "sliding_window": 2}
+    theirs, ours = heads(keras3, options, {})
+    theirs(QUERY[None], VALUE[None])
+    fill(theirs, ours)
+    compare(ours, [QUERY, VALUE], flat(theirs(QUERY[None], VALUE[None])))
+
+
+@pytest.mark.parametrize("options", [{}, {"use_gate": True, "use_bias": False}])
+def test_grouped_query_attention(keras3: Any, options: dict[str, Any]) -> None:
+    sizes = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+    theirs = keras3.layers.GroupQueryAttention(**sizes, **options)
+    ours = GroupedQueryAttention(name="layer", use_causal_mask=True, **sizes, **options)
+    theirs(QUERY[None], VALUE[None])
+    fill(theirs, ours)
+    expected = flat(theirs(QUERY[None], VALUE[None], use_causal_mask=True))
+    compare(ours, [QUERY, VALUE], expected)
