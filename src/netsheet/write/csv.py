@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,9 +24,10 @@ Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 
 NEWLINES = {"crlf": "\r\n", "lf": "\n"}
+WAITING = 8  # texts that may wait to be written
 # Numbers gathered from a weight at a time (whole cache lines of a transposed one), and numbers
 # turned into text at a time (text that stays in the cache).
-GATHER, TEXT = 4_000_000, 20_000
+GATHER, TEXT = 1_000_000, 60_000
 
 
 def write_csv(
@@ -62,13 +65,36 @@ def write_csv(
     taken: set[str] = set()
     paths = [page_path(Path(target), page, taken) for page in made]
     for path, page in zip(paths, made, strict=True):
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            _write_page(file, page, chosen.separator, NEWLINES[newline], count)
+        with atomic(path) as temporary, temporary.open("wb") as file, _Behind(file) as behind:
+            _write_page(behind, page, chosen.separator, NEWLINES[newline], count)
     return paths
 
 
+class _Behind:
+    """Writes to a file behind the back of the caller, who makes the next text meanwhile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[int]] = deque()
+
+    def write(self, text: bytes) -> None:
+        """Write ``text`` after everything before it; an earlier failure is raised here."""
+        self._waiting.append(self._thread.submit(self._file.write, text))
+        if len(self._waiting) > WAITING:
+            self._waiting.popleft().result()
+
+    def __enter__(self) -> _Behind:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._thread.shutdown()
+        for written in self._waiting:
+            written.result()
+
+
 def _write_page(
-    file: BinaryIO, page: Page, separator: str, newline: str, count: Callable[[int], None]
+    file: _Behind, page: Page, separator: str, newline: str, count: Callable[[int], None]
 ) -> None:
     file.write(page.head)
     for sheet in page.sheets:
@@ -82,7 +108,7 @@ def _write_page(
 
 
 def _write_rows(
-    file: BinaryIO, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
+    file: _Behind, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
 ) -> None:
     """Rows in runs of about TEXT numbers, with the texts that stand in front of units."""
     unit, texts = sheet.unit_rows, sheet.texts()
@@ -107,7 +133,7 @@ def _write_rows(
 
 
 def _write_long_rows(
-    file: BinaryIO, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
+    file: _Behind, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
 ) -> None:
     """Rows that are too long to be gathered whole: one after the other, in pieces."""
     texts = sheet.texts()

@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 PLAIN_FROM, PLAIN_TO = 1e-4, 1e7
 EXPONENT_FROM = 16
-_CLOSE, _RETURN, _FEED, _CUT = b"]\r\n\0"
+_RETURN, _FEED, _CUT = b"\r\n\0"
 
 
 def row_texts(
@@ -29,7 +29,7 @@ def row_texts(
     """
     text = bytearray(_json(_plain(table)).replace(b"[", b""))
     letters = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero(letters == _CLOSE)[:-1]
+    ends = _places(text, b"]")[:-1]
     letters[ends], letters[ends + 1] = _RETURN, _FEED
     if rows_each is not None:
         letters[ends[rows_each - 1 : -1 : rows_each] + 1] = _CUT
@@ -66,11 +66,18 @@ def _json(table: Array) -> bytes:
     table = table.copy()
     texts = [number_text(number).encode() for number in _shortest(table[odd])]
     table[odd] = np.nan  # written as null, which nothing else is
-    pieces = orjson.dumps(table, option=orjson.OPT_SERIALIZE_NUMPY).split(b"n")
-    parts: list[bytes] = [pieces[0]]
-    for text, piece in zip(texts, pieces[1:], strict=True):
-        parts += (text, piece[3:])
-    return b"".join(parts)
+    text = orjson.dumps(table, option=orjson.OPT_SERIALIZE_NUMPY)
+    parts: list[bytes] = []
+    at = 0
+    for place, number in zip(_places(text, b"n"), texts, strict=True):
+        parts += (text[at:place], number)
+        at = place + len(b"null")
+    return b"".join([*parts, text[at:]])
+
+
+def _places(text: bytes | bytearray, letter: bytes) -> npt.NDArray[np.intp]:
+    """Where a letter stands (faster by far than split or replace)."""
+    return np.flatnonzero(np.frombuffer(text, np.uint8) == ord(letter))
 
 
 def _shortest(numbers: Array) -> list[str]:
