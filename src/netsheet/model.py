@@ -30,7 +30,7 @@ class Ref:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A layer applied to values: ``key`` is the layer's name, with ``#i`` if called several times."""
+    """A layer applied to values; ``key`` is its name, with ``#i`` if it is called several times."""
 
     key: str
     layer: Layer
@@ -152,7 +152,7 @@ class Model:
             shapes = dict(zip(names, shapes, strict=True))
         sources = []
         for source in self.sources:
-            shape = tuple(shapes.get(source.name, source.shape))  # type: ignore[arg-type]
+            shape = tuple(shapes.get(source.name, source.shape))
             if len(shape) != len(source.shape) or any(
                 old is not None and old != new for old, new in zip(source.shape, shape, strict=True)
             ):
@@ -245,7 +245,8 @@ class Model:
                 continue
             inside = list(self._rows(entry.inside, depth + 1))
             layers = list(_layers(entry))
-            nodes = [node for node in self.nodes if node.layer in layers]
+            names = {layer.name for layer in layers}
+            nodes = [node for node in self.nodes if node.layer.name in names]
             yield Row(
                 entry.name,
                 entry.type,

@@ -50,8 +50,8 @@ class Engine:
         """
         arrays = self._arrays(x)
         engine = self._for(arrays)
-        names = list(engine.model.tensors()) if keys is None else list(dict.fromkeys(keys))
         aliases = engine.model.alias_tensors()
+        names = list(dict.fromkeys(keys or [*engine.model.tensors(), *aliases]))
         tensors = {name: aliases[name].name if name in aliases else name for name in names}
         values = engine._run(arrays, tuple(dict.fromkeys(tensors.values())), progress)
         return {name: values[tensor] for name, tensor in tensors.items()}

@@ -9,13 +9,17 @@ from typing import Any
 
 from netsheet.errors import FormatError, UnsupportedError
 from netsheet.layers.base import Layer
+from netsheet.layers.composite import Composite, Part
 from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
 from netsheet.layers.shape import Flatten
 from netsheet.model import Call, Entry, Model, Ref, Source
 from netsheet.read.arguments import Arguments
 from netsheet.read.container import read_keras
+from netsheet.read.keras_context import Context, Row
 from netsheet.read.keras_graph import (
+    FUNCTIONAL,
+    SEQUENTIAL,
     CallConfig,
     GraphConfig,
     LayerConfig,
@@ -23,7 +27,7 @@ from netsheet.read.keras_graph import (
     parse_graph,
 )
 from netsheet.read.keras_ops import operation
-from netsheet.read.keras_table import RENAMED, TABLE, Context, Row
+from netsheet.read.keras_table import RENAMED, TABLE
 from netsheet.read.keras_weights import assign_legacy, assign_v3
 from netsheet.read.keras_wiring import wired
 from netsheet.read.stored import KerasFile
@@ -54,8 +58,9 @@ def load_keras(path: str | Path) -> Model:
     assembly = _Assembly(major)
     assembly.make_layers(graph, "")
     paths: dict[str, str] = {}
-    assign = assign_v3 if file.layout == "v3" else assign_legacy
-    assign(graph, assembly.layers, file, paths)
+    if any(layer.weights for layer in file.layers) or _sources(graph) is not None:
+        assign = assign_v3 if file.layout == "v3" else assign_legacy
+        assign(graph, assembly.layers, file, paths)
     return assembly.model(graph, file, paths)
 
 
@@ -175,7 +180,7 @@ class _Assembly:
                 continue
             given = {TensorRef("", 0, i): ref for i, ref in enumerate(values)}
             call = CallConfig(tuple(given))
-            values = self._call(layer, scope, keys + layer.name, call, given)
+            values = self._call(layer, scope, keys + layer.name, call, given)[:1]
         return values
 
     def _call(
@@ -198,8 +203,12 @@ class _Assembly:
             made, refs = operation(name, layer, call)
             self.layers.setdefault(name, made)
         else:
-            made = self.layers[name]
-            refs = wired(made, call)
+            try:
+                made, refs = wired(self.layers[name], call)
+            except UnsupportedError as error:
+                made, refs = Opaque(reason=str(error)), call.refs()
+                made.weights = self.layers[name].weights
+            made.name, made.type_name = name, layer.class_name
         self.calls.append(Call(key, made, tuple(values[ref] for ref in refs)))
         return [Ref(key, i) for i in range(MAX_OUTPUTS)]
 
@@ -215,7 +224,7 @@ class _Assembly:
         else:
             self.sources = inputs
             results = self.inline(graph, "", "", [Ref(source.name) for source in inputs])
-        called = {call.layer for call in self.calls}
+        called = {call.layer.name for call in self.calls}
         model = Model(
             name=graph.name,
             calls=self.calls,
@@ -230,7 +239,7 @@ class _Assembly:
             notes=notes,
             training_config=file.training_config,
             stored=paths,
-            extra_layers=[layer for layer in self.layers.values() if layer not in called],
+            extra_layers=[layer for name, layer in self.layers.items() if name not in called],
         )
         _name_flattened(model)
         return model
@@ -248,7 +257,7 @@ class _Assembly:
                     source = by_name[name]
                     entries.append(Entry(name, "InputLayer", None, source=source))
                 continue
-            keys = [call.key for call in self.calls if call.layer is self.layers.get(name)]
+            keys = [call.key for call in self.calls if call.layer.name == name]
             if layer.graph is not None:
                 inside = self._entries(layer.graph, name + "/", ())
                 key = next((k for k in self.aliases if k.split("#")[0].split("[")[0] == name), None)
@@ -278,6 +287,8 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
         def inner(entry: Mapping[str, Any], label: str) -> Layer:
             kind, own = str(entry.get("class_name", "")), entry.get("config")
             own = own if isinstance(own, Mapping) else {}
+            if kind in SEQUENTIAL or (kind in FUNCTIONAL and "layers" in own):
+                return _composite(parse_graph(own, kind, major), major)
             return make_layer(f"{name}/{label}", kind, own, major)
 
         try:
@@ -288,6 +299,26 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
         layer = Opaque(reason=reason)
     layer.name, layer.type_name = name, class_name
     return layer
+
+
+def _composite(graph: GraphConfig, major: int) -> Composite:
+    """A model inside a wrapper, as one layer."""
+    inside = _Assembly(major)
+    inside.make_layers(graph, "")
+    given = [Ref("", number) for number in range(max(len(graph.inputs), 1))]
+    results = inside.inline(graph, "", "", given)
+    number = {call.key: i for i, call in enumerate(inside.calls)} | {"": -1}
+
+    def place(ref: Ref) -> tuple[int, int]:
+        return number[ref.key], ref.output
+
+    return Composite(
+        parts=tuple(
+            Part(call.key, call.layer, tuple(place(ref) for ref in call.inputs))
+            for call in inside.calls
+        ),
+        results=tuple(place(ref) for ref in results),
+    )
 
 
 def _is_operation(layer: LayerConfig) -> bool:

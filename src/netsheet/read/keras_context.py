@@ -27,7 +27,7 @@ class Context:
 
     def named(self, activation_name: str) -> Layer | None:
         """The layer for an activation known by name."""
-        return self.activation(Arguments(self.name, {}), activation_name, activation_name)
+        return activation(activation_name, self.major, lambda c: self.make(c, ""), self.name)
 
 
 Row = Callable[[Arguments, Context], Layer]

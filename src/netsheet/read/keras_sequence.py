@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from netsheet.errors import UnsupportedError
-from netsheet.layers import cells, embedding, recurrent, wrappers
+from netsheet.layers import attention, cells, embedding, recurrent, wrappers
 from netsheet.layers.base import Layer
 from netsheet.read.arguments import Arguments
 from netsheet.read.keras_context import Context, Row
-
-Kind = TypeVar("Kind")
 
 
 def _cell(a: Arguments, c: Context) -> dict[str, Any]:
@@ -52,7 +50,7 @@ def _loop(a: Arguments) -> dict[str, Any]:
 
 
 def _rnn(a: Arguments, c: Context) -> Layer:
-    cell = _inner(a, c, "cell", (cells.Cell, cells.StackedRNNCells))
+    cell = _inner(a, c, "cell", cells.Cell, cells.StackedRNNCells)
     return recurrent.RNN(cell=cell, **_loop(a))
 
 
@@ -63,7 +61,7 @@ def _stacked(a: Arguments, c: Context) -> Layer:
     return cells.StackedRNNCells(cells=tuple(c for c in inner if isinstance(c, cells.Cell)))
 
 
-def _inner(a: Arguments, c: Context, key: str, kinds: type[Kind] | tuple[Any, ...]) -> Any:
+def _inner(a: Arguments, c: Context, key: str, *kinds: type[Layer]) -> Any:
     entry = a.get(key)
     if not isinstance(entry, Mapping):
         a.refuse(key, "a layer")
@@ -95,16 +93,65 @@ def _embedding(a: Arguments, c: Context) -> Layer:
     )
 
 
+def _attention(a: Arguments, c: Context) -> Layer:
+    return attention.Attention(
+        use_scale=a.flag("use_scale", False),
+        score_mode=a.text("score_mode", "dot"),
+        use_causal_mask=a.flag("causal", False),
+    )
+
+
+def _additive(a: Arguments, c: Context) -> Layer:
+    return attention.AdditiveAttention(
+        use_scale=a.flag("use_scale", True), use_causal_mask=a.flag("causal", False)
+    )
+
+
+def _whole_numbers(a: Arguments, key: str) -> tuple[int, ...] | None:
+    value = a.get(key)
+    if value is None:
+        return None
+    values = value if isinstance(value, list) else [value]
+    return tuple(values) if all(isinstance(n, int) for n in values) else a.refuse(key, "numbers")
+
+
+def _multi_head(a: Arguments, c: Context) -> Layer:
+    width = a.get("value_dim")
+    return attention.MultiHeadAttention(
+        num_heads=a.positive("num_heads"),
+        key_dim=a.positive("key_dim"),
+        value_dim=None if width is None else a.positive("value_dim"),
+        use_bias=a.flag("use_bias", True),
+        output_shape=_whole_numbers(a, "output_shape"),
+        attention_axes=_whole_numbers(a, "attention_axes"),
+        use_gate=a.flag("use_gate", False),
+    )
+
+
+def _grouped_query(a: Arguments, c: Context) -> Layer:
+    return attention.GroupQueryAttention(
+        head_dim=a.positive("head_dim"),
+        num_query_heads=a.positive("num_query_heads"),
+        num_key_value_heads=a.positive("num_key_value_heads"),
+        use_bias=a.flag("use_bias", True),
+        use_gate=a.flag("use_gate", False),
+    )
+
+
 SEQUENCE: dict[str, Row] = {
+    "AdditiveAttention": _additive,
+    "Attention": _attention,
     "Bidirectional": _bidirectional,
     "CuDNNGRU": lambda a, c: recurrent.GRU(**_cudnn(a, c), **_loop(a), reset_after=True),
     "CuDNNLSTM": lambda a, c: recurrent.LSTM(**_cudnn(a, c), **_loop(a)),
     "Embedding": _embedding,
     "GRU": lambda a, c: recurrent.GRU(**_gru(a, c), **_loop(a)),
     "GRUCell": lambda a, c: cells.GRUCell(**_gru(a, c)),
+    "GroupQueryAttention": _grouped_query,
     "LSTM": lambda a, c: recurrent.LSTM(**_gated(a, c), **_loop(a)),
     "LSTMCell": lambda a, c: cells.LSTMCell(**_gated(a, c)),
     "Masking": lambda a, c: embedding.Masking(mask_value=a.number("mask_value", 0)),
+    "MultiHeadAttention": _multi_head,
     "RNN": _rnn,
     "SimpleRNN": lambda a, c: recurrent.SimpleRNN(**_cell(a, c), **_loop(a)),
     "SimpleRNNCell": lambda a, c: cells.SimpleRNNCell(**_cell(a, c)),
