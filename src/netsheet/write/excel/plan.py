@@ -1,0 +1,230 @@
+"""Which tensor stands where: sheets, blocks in them, arrangements; before any cell is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from netsheet.expr import (
+    Equation,
+    Expr,
+    Gather,
+    Index,
+    Read,
+    Reduce,
+    Tensor,
+    Weight,
+    factors,
+    free_indices,
+    reads,
+    walk,
+)
+from netsheet.write.excel import arrange, kernels
+from netsheet.write.excel.place import Placement
+from netsheet.write.excel.sheetname import sheet_names
+from netsheet.write.excel.split import split
+
+if TYPE_CHECKING:
+    from netsheet.model import Model, Node
+
+AUTO = "auto"
+ARRANGEMENTS = (AUTO, arrange.PLANES, arrange.INTERLEAVED)
+FEW_CHANNELS = 8  # up to so many, planes are summed up; more are interleaved
+LONG_VECTOR = 16  # a longer flattened map runs down, as the rows of a Dense kernel do
+MARGIN = 1  # columns left of the blocks, for labels
+HEAD_FIRST = 60  # rows of weights that may stand above the outputs
+
+OUTPUT, STEP, HELPER, WEIGHT, INPUT, RAW = "output", "step", "helper", "weight", "input", "raw"
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A tensor on a sheet; ``title`` is the row of its heading."""
+
+    tensor: Tensor
+    place: Placement
+    role: str
+    title: int
+
+
+@dataclass(eq=False)
+class Sheet:
+    """The blocks of one layer (or of the inputs), and the equations printed in them."""
+
+    name: str
+    node: Node | None
+    stated: list[Equation] = field(default_factory=list)  # as the layer says them
+    equations: list[Equation] = field(default_factory=list)  # as the cells compute them
+    blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """Rows from the top to the last block."""
+        return max((block.place.area.bottom + 1 for block in self.blocks), default=1)
+
+    @property
+    def columns(self) -> int:
+        """Columns from the left to the widest block."""
+        return max((block.place.area.right + 1 for block in self.blocks), default=1)
+
+
+class Plan:
+    """Sheets in order, and the place of every tensor and weight."""
+
+    def __init__(self, arrangement: str = AUTO) -> None:
+        self.arrangement = arrangement
+        self.places: dict[Tensor, Placement] = {}
+        self.sheets: list[Sheet] = []
+
+    def equations(self) -> list[Equation]:
+        """Everything that is computed, in order."""
+        return [eq for sheet in self.sheets for eq in sheet.equations]
+
+    def add_layers(self, stated: Sequence[tuple[Node, list[Equation]]], taken: list[str]) -> None:
+        """A sheet for each node, in order."""
+        names = sheet_names([node.key for node, _ in stated], taken)
+        for name, (node, equations) in zip(names, stated, strict=True):
+            sheet = Sheet(name, node, stated=equations)
+            self._add_sheet(sheet, head=layer_head(equations))
+
+    def arrange(self, tensors: Iterable[Tensor], equations: Sequence[Equation]) -> None:
+        """Choose the arrangement of every tensor, without a place yet."""
+        wanted = _interleaved(equations) if self.arrangement == AUTO else set()
+        for tensor in tensors:
+            interleave = tensor in wanted or self.arrangement == arrange.INTERLEAVED
+            self.places[tensor] = arrange.default(tensor, interleave, arrange.COLUMN)
+        filled = {eq.target: eq for eq in reversed(equations)}
+        for tensor, eq in filled.items():
+            if tensor in self.places:
+                continue
+            interleave = tensor in wanted or self.arrangement == arrange.INTERLEAVED
+            direction = self._direction(eq) if len(tensor.shape) == 1 else arrange.COLUMN
+            self.places[tensor] = arrange.default(tensor, interleave, direction)
+        for eq in equations:
+            self._turn(eq, filled)
+
+    def _direction(self, eq: Equation) -> str:
+        """Whether a vector runs right or down: as what it is made from, or across a kernel."""
+        index = next(iter(eq.at[0].indices()), None)
+        known = [read for read in reads(eq.value) if not isinstance(read.tensor, Weight)]
+        for read in known:
+            steps = [axis.step() for axis in self.places[read.tensor].axes]
+            alike = [s for at, s in zip(read.at, steps, strict=True) if at.single() is index]
+            for step in alike:
+                if step in ((0, 1), (1, 0)):
+                    return arrange.ROW if step == (0, 1) else arrange.COLUMN
+            if len(steps) == 1 and steps[0] in ((0, 1), (1, 0)):
+                return arrange.COLUMN if steps[0] == (0, 1) else arrange.ROW
+        return arrange.COLUMN if known and eq.target.size > LONG_VECTOR else arrange.ROW
+
+    def _turn(self, eq: Equation, filled: Mapping[Tensor, Equation]) -> None:
+        """Turn an intermediate matrix round where that lets it meet its partner in rectangles."""
+        for node in walk(eq.value):
+            if not isinstance(node, Reduce) or node.op != "sum" or len(node.over) != 1:
+                continue
+            pair = [factor for factor in factors(node.body) if isinstance(factor, Read)]
+            if len(pair) != 2 or any(isinstance(read.tensor, Weight) for read in pair):
+                continue
+            ways = [self._way(read, node.over[0]) for read in pair]
+            if None in ways or ways[0] == ways[1]:
+                continue
+            for read, other in ((pair[1], pair[0]), (pair[0], pair[1])):
+                inner = read.tensor in filled and "/" in read.tensor.name
+                if inner and self._way(other, node.over[0]) == (0, 1):
+                    across = [node.over[0] in at.indices() for at in read.at].index(True)
+                    self.places[read.tensor] = arrange.turned(read.tensor, across)
+                    break
+
+    def _way(self, read: Read, index: Index) -> tuple[int, int] | None:
+        return kernels.step_of(read, self.places[read.tensor], index)
+
+    def _add_sheet(self, sheet: Sheet, head: int) -> None:
+        """Lay out weights, steps and outputs; equations that do not fit get helper blocks."""
+        outputs = list(dict.fromkeys(eq.target for eq in sheet.stated))
+        weights = [weight for weight in _weights_of(sheet.stated) if weight not in self.places]
+        for weight in weights:
+            self.places[weight] = kernels.fitted(weight, sheet.stated, self.places)
+        keys = set(sheet.node.outputs) if sheet.node else set()
+        first = [(weight, WEIGHT) for weight in weights]
+        second = [(tensor, OUTPUT if tensor in keys else STEP) for tensor in outputs]
+        if sum(self.places[weight].height + 3 for weight in weights) > HEAD_FIRST:
+            first, second = second, first
+        row = head
+        for tensor, role in (*first, *second):
+            row = self._put(sheet, tensor, role, row)
+        for eq in sheet.stated:
+            parts, added = split(eq, self.places)
+            sheet.equations += parts
+            for tensor, place in added.items():
+                self.places[tensor] = place
+                row = self._put(sheet, tensor, HELPER, row)
+        self.sheets.append(sheet)
+
+    def _put(self, sheet: Sheet, tensor: Tensor, role: str, row: int) -> int:
+        """Place a tensor below ``row``: a heading, labels, its cells. Returns the next row."""
+        place = self.places[tensor].moved(sheet.name, row + 2, MARGIN)
+        self.places[tensor] = place
+        sheet.blocks.append(Block(tensor, place, role, row))
+        return place.area.bottom + 2
+
+
+def layer_head(equations: Sequence[Equation]) -> int:
+    """Rows above the first block: title, kind, links, and one line for each equation."""
+    return 5 + len(equations)
+
+
+def _weights_of(equations: Iterable[Equation]) -> list[Weight]:
+    found: dict[Weight, None] = {}
+    for eq in equations:
+        for read in _all_reads(eq):
+            if isinstance(read.tensor, Weight):
+                found[read.tensor] = None
+    return list(found)
+
+
+def _all_reads(eq: Equation) -> Iterator[Read]:
+    yield from reads(eq.value)
+    for at in eq.at:
+        for _, atom in at.terms:
+            if isinstance(atom, Gather):
+                yield from reads(atom.value)
+
+
+def _interleaved(equations: Sequence[Equation]) -> set[Tensor]:
+    """The tensors whose many channels are summed up, and those that only lead to them."""
+    wanted: set[Tensor] = set()
+    for eq in reversed(equations):
+        for node in walk(eq.value):
+            if isinstance(node, Reduce) and node.op == "sum":
+                wanted |= set(_summed(node))
+        if eq.target in wanted and not any(isinstance(node, Reduce) for node in walk(eq.value)):
+            wanted |= {
+                read.tensor
+                for read in reads(eq.value)
+                if not isinstance(read.tensor, Weight) and len(read.tensor.shape) >= 3
+            }
+    return wanted
+
+
+def _summed(node: Reduce) -> Iterator[Tensor]:
+    """The tensors of which a sum of products runs over many planes."""
+    parts = _products(node.body)
+    if len(parts) < 2:
+        return
+    for read in parts:
+        channel = arrange.channel_axis(read.tensor)
+        if channel is None or isinstance(read.tensor, Weight):
+            continue
+        indices = set(node.over) & set(read.at[channel].indices())
+        if indices and max(index.size for index in indices) > FEW_CHANNELS:
+            yield read.tensor
+
+
+def _products(body: Expr) -> list[Read]:
+    return [factor for factor in factors(body) if isinstance(factor, Read) and free_indices(factor)]
+
+
+def stated_equations(model: Model, until: str | None) -> list[tuple[Node, list[Equation]]]:
+    """The computed nodes, each with its equations (whose intermediates are made once here)."""
+    return [(node, model.node_equations(node)) for node in model.computed(until)]

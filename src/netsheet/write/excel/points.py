@@ -1,0 +1,166 @@
+"""Concrete positions: where indices have values, positions are numbers and guards are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from netsheet.expr import (
+    Affine,
+    Equation,
+    Expr,
+    Gather,
+    Guard,
+    Index,
+    Lookup,
+    Quotient,
+    Read,
+    Reduce,
+    Remainder,
+    Select,
+    Tensor,
+    children,
+)
+from netsheet.write.excel.place import IntArray, Placement
+
+# The value of each index: a number, or arrays that broadcast with each other.
+Values = Mapping[Index, Any]
+
+
+def evaluated(at: Affine, values: Values) -> Any:
+    """A position as a number or array; it must not be computed (:class:`Gather`)."""
+    total: Any = at.const
+    for coefficient, atom in at.terms:
+        total = total + coefficient * _atom(atom, values)
+    return total
+
+
+def _atom(atom: object, values: Values) -> Any:
+    if isinstance(atom, Index):
+        return values[atom]
+    assert isinstance(atom, (Quotient, Remainder, Lookup)), "a computed position has no number"
+    inner = evaluated(atom.value, values)
+    if isinstance(atom, Quotient):
+        return inner // atom.divisor
+    if isinstance(atom, Remainder):
+        return inner % atom.divisor
+    return np.asarray(atom.table)[np.clip(inner, 0, len(atom.table) - 1)]
+
+
+def holds(guards: Sequence[Guard], values: Values) -> Any:
+    """Whether all guards hold, as a truth value or an array of them."""
+    result: Any = np.bool_(True)
+    for guard in guards:
+        place = evaluated(guard.value, values)
+        result = result & (guard.low <= place) & (place < guard.high)
+    return result
+
+
+def gathers(at: Affine) -> bool:
+    """True if the position is computed from values."""
+    return any(isinstance(atom, Gather) for _, atom in at.terms)
+
+
+def mesh(indices: Sequence[Index]) -> dict[Index, IntArray]:
+    """All values of each index, shaped to broadcast against the others."""
+    if not indices:
+        return {}
+    grids = np.ix_(*(np.arange(index.size, dtype=np.int64) for index in indices))
+    return dict(zip(indices, grids, strict=True))
+
+
+def flat(indices: Sequence[Index]) -> dict[Index, IntArray]:
+    """The values of each index at every point of their product, in loop order."""
+    shape = tuple(index.size for index in indices)
+    return {
+        index: np.broadcast_to(grid, shape).reshape(-1) for index, grid in mesh(indices).items()
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Points of an equation whose formulas differ in cell addresses only."""
+
+    values: dict[Index, IntArray]
+    count: int
+
+    def first(self) -> dict[Index, int]:
+        """The index values of the first point."""
+        return {index: int(array[0]) for index, array in self.values.items()}
+
+
+def groups(eq: Equation, places: Mapping[Tensor, Placement]) -> Iterator[Group]:
+    """The points of an equation, split wherever a guard or an irregular position changes."""
+    values = flat(eq.indices)
+    count = int(np.prod([index.size for index in eq.indices], dtype=np.int64))
+    if not count:
+        return
+    number = np.zeros(count, np.int64)
+    for dims, ids in _patterns(eq, places):
+        _, number = np.unique(
+            number * (int(ids.max()) + 1) + ids[tuple(values[dim] for dim in dims)],
+            return_inverse=True,
+        )
+    number = number.reshape(-1)
+    order = np.argsort(number, kind="stable")
+    cuts = np.flatnonzero(np.diff(number[order])) + 1
+    for members in np.split(order, cuts):
+        yield Group({index: array[members] for index, array in values.items()}, len(members))
+
+
+def _patterns(
+    eq: Equation, places: Mapping[Tensor, Placement]
+) -> Iterator[tuple[tuple[Index, ...], IntArray]]:
+    """For each decision in the equation: the indices it depends on, and a number per outcome."""
+    loop = set(eq.indices)
+
+    def visit(node: Expr, over: frozenset[Index]) -> Iterator[tuple[tuple[Index, ...], IntArray]]:
+        if isinstance(node, (Reduce, Select)):
+            if isinstance(node, Reduce):
+                over = over | frozenset(node.over)
+            for guard in node.where:
+                yield from _pattern(guard.value, loop, lambda v, g=guard: [holds([g], v)])
+        if isinstance(node, Read) and over:
+            place = places[node.tensor]
+            for at, axis in zip(node.at, place.axes, strict=True):
+                used = at.indices()
+                if gathers(at) or not (loop & set(used) and over & set(used)):
+                    continue
+                pure = all(_pure(atom, loop) for _, atom in at.terms)
+                if pure and axis.step() is not None:
+                    continue
+
+                def tables(v: Values, at: Affine = at, axis: Any = axis) -> list[Any]:
+                    inside = np.clip(evaluated(at, v), 0, axis.size - 1)
+                    return [axis.rows[inside], axis.cols[inside]]
+
+                yield from _pattern(at, loop, tables)
+        for child in children(node):
+            yield from visit(child, over)
+
+    yield from visit(eq.value, frozenset())
+
+
+def _pure(atom: Any, loop: set[Index]) -> bool:
+    """True if an atom depends on loop indices only or on reduced ones only."""
+    used = {atom} if isinstance(atom, Index) else set(atom.value.indices())
+    return used <= loop or not used & loop
+
+
+def _pattern(at: Affine, loop: set[Index], tables: Any) -> Iterator[Any]:
+    used = at.indices()
+    outer = tuple(index for index in used if index in loop)
+    inner = tuple(index for index in used if index not in loop)
+    if not outer:
+        return
+    shape = tuple(index.size for index in (*outer, *inner))
+    rows = int(np.prod([index.size for index in outer]))
+    parts = []
+    for table in tables(mesh((*outer, *inner))):
+        part = np.broadcast_to(table, shape).reshape(rows, -1)
+        parts.append(part if part.dtype == bool else part - part[:, :1])
+    _, ids = np.unique(np.concatenate(parts, axis=1), axis=0, return_inverse=True)
+    yield outer, ids.reshape([index.size for index in outer])
