@@ -19,12 +19,13 @@ from netsheet.layers import activation as act
 from netsheet.layers.attention import (
     AdditiveAttention,
     Attention,
-    GroupedQueryAttention,
+    GroupQueryAttention,
     MultiHeadAttention,
 )
 from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from netsheet.layers.conv import Conv2D
+from netsheet.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from netsheet.layers.dense import Dense
 from netsheet.layers.embedding import Embedding, Masking
 from netsheet.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
@@ -163,7 +164,7 @@ LOOPS = [
     ("LSTM", LSTM, {"use_bias": False, "recurrent_activation": "hard_sigmoid"}),
     ("LSTM", LSTM, {"activation": "softmax", "recurrent_activation": "softmax"}),
     ("LSTM", LSTM, {"activation": "swish", "recurrent_activation": "hard_sigmoid"}),
-    ("GRU", GRU, {"reset_after": True}),
+    ("GRU", GRU, {}),
     ("GRU", GRU, {"reset_after": False, "recurrent_activation": "hard_sigmoid"}),
     ("GRU", GRU, {"reset_after": True, "use_bias": False, "activation": None}),
     ("GRU", GRU, {"reset_after": False, "use_bias": False, "activation": "softmax"}),
@@ -191,11 +192,18 @@ def recurrent(
     return theirs, kind(name="layer", units=units, **(options | ours))
 
 
+CASES = [(*loop, form) for loop in LOOPS for form in (FORMS if not loop[2] else FORMS[2:])]
+
+
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("name", "kind", "options"), LOOPS)
+@pytest.mark.parametrize(("name", "kind", "options", "form"), CASES)
 def test_loops(
-    keras: Any, name: str, kind: type[Layer], options: dict[str, Any], form: Any, masked: bool
+    keras: Any,
+    name: str,
+    kind: type[Layer],
+    options: dict[str, Any],
+    form: dict[str, Any],
+    masked: bool,
 ) -> None:
     theirs, ours = recurrent(keras, name, kind, options | form)
     theirs.build((None, *SEQUENCE.shape))
@@ -263,6 +271,32 @@ def test_steps_are_visible(keras3: Any) -> None:
     steps = {eq.target.name: eq.target.shape for eq in equations if eq.time is not None}
     gates = {f"y/{name}": (6, 4) for name in ("i", "f", "c~", "o", "state", "cell")}
     assert steps == {"y/pre": (6, 16)} | gates
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "gate"),
+    [
+        ("LSTM", LSTM, {"recurrent_activation": "hard_sigmoid"}),
+        ("GRU", GRU, {"recurrent_activation": "hard_sigmoid"}),
+        ("SimpleRNN", SimpleRNN, {}),
+    ],
+)
+@pytest.mark.parametrize("function", ["tanh", "relu", None])
+def test_loops_are_onnx_operators(
+    keras: Any, name: str, kind: type[Layer], gate: dict[str, Any], function: str | None
+) -> None:
+    """One node instead of one per step; with other activations too."""
+    theirs, ours = recurrent(keras, name, kind, {"activation": function, **gate})
+    theirs.build((None, *SEQUENCE.shape))
+    fill(theirs, ours)
+    expected = flat(theirs(SEQUENCE[None]))
+    compare(ours, [SEQUENCE], expected)
+    inputs, _ = tensors([SEQUENCE])
+    outputs = output_tensors(ours, inputs)
+    graph = Builder(inputs)
+    ours.onnx(graph, ["x0"], inputs, outputs)
+    operators = {node.op_type for node in graph.finish("layer", []).graph.node}
+    assert operators == {"Transpose", name.removeprefix("Simple"), "Squeeze"}
 
 
 def test_wrong_number_of_initial_states() -> None:
@@ -503,8 +537,39 @@ def test_gate_and_window(keras3: Any) -> None:
 def test_grouped_query_attention(keras3: Any, options: dict[str, Any]) -> None:
     sizes = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
     theirs = keras3.layers.GroupQueryAttention(**sizes, **options)
-    ours = GroupedQueryAttention(name="layer", use_causal_mask=True, **sizes, **options)
+    ours = GroupQueryAttention(name="layer", use_causal_mask=True, **sizes, **options)
     theirs(QUERY[None], VALUE[None])
     fill(theirs, ours)
     expected = flat(theirs(QUERY[None], VALUE[None], use_causal_mask=True))
     compare(ours, [QUERY, VALUE], expected)
+
+
+CONV_LSTM: list[tuple[type[ConvLSTM2D], dict[str, Any]]] = [
+    (ConvLSTM2D, {}),
+    (ConvLSTM2D, {"padding": "same", "strides": (2, 1), "recurrent_activation": "sigmoid"}),
+    (ConvLSTM2D, {"dilation_rate": (1, 2), "use_bias": False, "activation": "relu"}),
+    (ConvLSTM1D, {"padding": "same", "strides": (2,)}),
+    (ConvLSTM3D, {}),
+]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("kind", "options"), CONV_LSTM)
+def test_conv_lstm(
+    keras: Any, kind: type[ConvLSTM2D], options: dict[str, Any], masked: bool
+) -> None:
+    rank = kind.rank
+    form = FORMS[3] if masked else FORMS[0]
+    size = (3, 2, 2)[:rank]
+    theirs = getattr(keras.layers, kind.__name__)(2, size, **options, **form)
+    names = {"activation": "tanh", "recurrent_activation": "hard_sigmoid"}
+    if keras.__name__ == "keras":
+        names["recurrent_activation"] = "sigmoid"
+    own = {key: activation(options.get(key, name), keras) for key, name in names.items()}
+    defaults = {"strides": (1,) * rank, "dilation_rate": (1,) * rank}
+    ours = kind(name="layer", filters=2, kernel_size=size, **(defaults | options | own | form))
+    x = RNG.normal(size=(6, *(5, 4, 3)[:rank], 2)).astype("float32")
+    theirs.build((None, *x.shape))
+    fill(theirs, ours)
+    mask = {"mask": MASK[None]} if masked else {}
+    compare(ours, [x], flat(theirs(x[None], **mask)), [MASK if masked else None])

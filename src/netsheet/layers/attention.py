@@ -382,7 +382,7 @@ class MultiHeadAttention(_MultiHead):
 
 
 @dataclass(eq=False, kw_only=True)
-class GroupedQueryAttention(_MultiHead):
+class GroupQueryAttention(_MultiHead):
     """Multi-head attention in which ``num_query_heads / num_key_value_heads`` heads share keys."""
 
     head_dim: int

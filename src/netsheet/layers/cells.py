@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -30,12 +30,10 @@ from netsheet.expr import (
     select,
     value,
 )
+from netsheet.layers.activation import HardSigmoid, Linear, ReLU, Sigmoid, Softsign, Tanh
 from netsheet.layers.base import Elementwise, Layer, Signature
 
 Reader = Callable[[tuple[Index, ...]], Value]
-
-# Activations that the recurrent ONNX operators spell alike and that have no parameters.
-_ONNX_ACTIVATIONS = ("Tanh", "Sigmoid", "Softsign")
 
 
 @dataclass(frozen=True)
@@ -132,24 +130,43 @@ class OnnxForm(NamedTuple):
     """A cell as a recurrent ONNX operator; W, R and B have a leading direction axis."""
 
     op: str
+    hidden_size: int
     weights: tuple[FloatArray, FloatArray, FloatArray]
-    activations: list[str]
-    attributes: dict[str, int]
+    attributes: dict[str, Any]
 
 
 @dataclass(eq=False, kw_only=True)
 class Cell(Layer):
-    """One step of a recurrence; the first of its states is its output.
+    """One step of a recurrence; the first of its states is its output."""
+
+    activation: Layer | None = None
+    use_bias: bool = True
+
+    states: ClassVar[tuple[str, ...]] = ("state",)
+
+    def frame(self, x: Signature) -> Signature:
+        """Axes and shape of one state, for one step of the input; ValueError if it cannot be."""
+        raise NotImplementedError
+
+    def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
+        """The equations of one step: gates, then the new states."""
+        raise NotImplementedError
+
+    def onnx_form(self) -> OnnxForm | None:
+        """The ONNX operator that is this very cell, or None."""
+        return None
+
+
+@dataclass(eq=False, kw_only=True)
+class _VectorCell(Cell):
+    """A cell whose states are vectors of ``units`` values.
 
     The last axis of every weight holds the gates one after another: ``gate * units + unit``.
     """
 
     units: int
-    activation: Layer | None = None
-    use_bias: bool = True
 
     gates: ClassVar[int] = 1
-    states: ClassVar[tuple[str, ...]] = ("state",)
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         axes: dict[str, tuple[str, ...]] = {
@@ -159,21 +176,12 @@ class Cell(Layer):
         return axes | ({"bias": ("out",)} if self.use_bias else {})
 
     def frame(self, x: Signature) -> Signature:
-        """Axes and shape of one state, for one step of the input; ValueError if it cannot be."""
         if len(x.shape) != 1:
             raise ValueError(
                 f"layer {self.name!r} takes a sequence of vectors, "
                 f"but a step of its input has the shape {x.shape}"
             )
         return Signature(("channel",), (self.units,))
-
-    def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
-        """The equations of one step: gates, then the new states."""
-        raise NotImplementedError
-
-    def onnx_form(self) -> OnnxForm | None:
-        """The ONNX operator that is this very cell, or None."""
-        return None
 
     def _wide(self, step: Step, name: str, gates: int) -> Tensor:
         return step.gate(name, Signature(("channel",), (gates * self.units,)))
@@ -219,16 +227,41 @@ class Cell(Layer):
         )
 
 
-def _onnx_activations(*activations: Layer | None) -> list[str] | None:
-    """The names of the activations in ONNX; None if one has no such name."""
-    names = [a.op for a in activations if isinstance(a, Elementwise) and a.op is not None]
-    if len(names) < len(activations) or any(name not in _ONNX_ACTIVATIONS for name in names):
-        return None
-    return names
+def _is_plain(activation: Layer | None) -> bool:
+    """True for ``max(x, 0)``."""
+    return isinstance(activation, ReLU) and (
+        activation.max_value,
+        activation.negative_slope,
+        activation.threshold,
+    ) == (None, 0, 0)
+
+
+def _onnx_activations(*activations: Layer | None) -> dict[str, Any] | None:
+    """The attributes that name the activations of a recurrent ONNX operator; None if one cannot.
+
+    Alphas and betas are listed for those only that have them.
+    """
+    names: list[str] = []
+    alphas: list[float] = []
+    betas: list[float] = []
+    for activation in activations:
+        if isinstance(activation, (Tanh, Sigmoid, Softsign)):
+            names.append(type(activation).op or "")
+        elif _is_plain(activation):
+            names.append("Relu")
+        elif activation is None or isinstance(activation, (Linear, HardSigmoid)):
+            steep = isinstance(activation, HardSigmoid)
+            names.append("HardSigmoid" if steep else "Affine")
+            alphas.append(activation.slope if isinstance(activation, HardSigmoid) else 1.0)
+            betas.append(0.5 if steep else 0.0)
+        else:
+            return None
+    attributes: dict[str, Any] = {"activations": names}
+    return attributes | ({"activation_alpha": alphas, "activation_beta": betas} if alphas else {})
 
 
 @dataclass(eq=False, kw_only=True)
-class SimpleRNNCell(Cell):
+class SimpleRNNCell(_VectorCell):
     """``h = activation(x W + h' U + b)``."""
 
     def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
@@ -243,12 +276,12 @@ class SimpleRNNCell(Cell):
         ]
 
     def onnx_form(self) -> OnnxForm | None:
-        names = _onnx_activations(self.activation)
-        return OnnxForm("RNN", self._onnx_weights([0]), names, {}) if names else None
+        named = _onnx_activations(self.activation)
+        return OnnxForm("RNN", self.units, self._onnx_weights([0]), named) if named else None
 
 
 @dataclass(eq=False, kw_only=True)
-class GRUCell(Cell):
+class GRUCell(_VectorCell):
     """``h = z h' + (1 - z) h~`` with the gates z (update), r (reset) and h~, in this order.
 
     ``h~ = activation(x W + b + r (h' U + c))`` with ``reset_after``, which stores the biases b
@@ -309,13 +342,15 @@ class GRUCell(Cell):
         ]
 
     def onnx_form(self) -> OnnxForm | None:
-        names = _onnx_activations(self.recurrent_activation, self.activation)
-        attributes = {"linear_before_reset": int(self.reset_after)}
-        return OnnxForm("GRU", self._onnx_weights([0, 1, 2]), names, attributes) if names else None
+        named = _onnx_activations(self.recurrent_activation, self.activation)
+        if named is None:
+            return None
+        attributes = named | {"linear_before_reset": int(self.reset_after)}
+        return OnnxForm("GRU", self.units, self._onnx_weights([0, 1, 2]), attributes)
 
 
 @dataclass(eq=False, kw_only=True)
-class LSTMCell(Cell):
+class LSTMCell(_VectorCell):
     """``c = f c' + i c~``, ``h = o activation(c)`` with the gates i, f, c~, o, in this order."""
 
     recurrent_activation: Layer | None = None
@@ -328,28 +363,33 @@ class LSTMCell(Cell):
         first = step.fill(
             pre, lambda at: self._input(step, at[0]) + self._past(step, states[0], at[0])
         )
-        return [first, *gated(self, step, states, self._columns(pre, step))]
+        gates = self._columns(pre, step)
+        return [first, *gated(self.activation, self.recurrent_activation, step, states, gates)]
 
     def onnx_form(self) -> OnnxForm | None:
-        names = _onnx_activations(self.recurrent_activation, self.activation)
-        if names is None:
+        named = _onnx_activations(self.recurrent_activation, self.activation, self.activation)
+        if named is None:
             return None
-        return OnnxForm("LSTM", self._onnx_weights([0, 3, 1, 2]), [*names, names[1]], {})
+        return OnnxForm("LSTM", self.units, self._onnx_weights([0, 3, 1, 2]), named)
 
 
 def gated(
-    cell: LSTMCell, step: Step, states: Sequence[State], pre: Sequence[Reader]
+    activation: Layer | None,
+    recurrent_activation: Layer | None,
+    step: Step,
+    states: Sequence[State],
+    pre: Sequence[Reader],
 ) -> list[Equation]:
     """The gates of an LSTM from their sums, then its two states; also of a ConvLSTM."""
     t, (state, memory) = step.t, states
     signature = Signature(state.tensor.axes[1:], state.tensor.shape[1:])
     i, f, new, o = (step.gate(name, signature) for name in ("i", "f", "c~", "o"))
-    steps, squashed = step.through(cell.activation, memory.tensor)
+    steps, squashed = step.through(activation, memory.tensor)
     return [
-        *step.activate(cell.recurrent_activation, i, pre[0]),
-        *step.activate(cell.recurrent_activation, f, pre[1]),
-        *step.activate(cell.activation, new, pre[2]),
-        *step.activate(cell.recurrent_activation, o, pre[3]),
+        *step.activate(recurrent_activation, i, pre[0]),
+        *step.activate(recurrent_activation, f, pre[1]),
+        *step.activate(activation, new, pre[2]),
+        *step.activate(recurrent_activation, o, pre[3]),
         step.advance(
             memory,
             lambda at: f[(t, *at)] * memory.before(t, at) + i[(t, *at)] * new[(t, *at)],

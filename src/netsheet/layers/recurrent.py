@@ -167,8 +167,7 @@ class Loop(Layer):
             form.op,
             [x, *(graph.constant(array) for array in form.weights), "", *initial],
             outputs=1 + len(cell.states),
-            hidden_size=cell.units,
-            activations=form.activations,
+            hidden_size=form.hidden_size,
             **form.attributes,
         )
         states = [graph.node("Squeeze", [state, ahead]) for state in results[1:]]
