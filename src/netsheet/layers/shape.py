@@ -22,6 +22,7 @@ from netsheet.expr import (
     Weight,
     affine,
     equation,
+    index_names,
     indices_of,
     select,
 )
@@ -36,10 +37,10 @@ def reshaped(x: Tensor, y: Tensor) -> Equation:
     there is none, ``x`` is read at quotients and remainders.
     """
     cuts = sorted(_suffix_products(x.shape) | _suffix_products(y.shape))
-    if all(large % small == 0 for small, large in zip(cuts, cuts[1:], strict=False)):
-        pairs = [(s, b // s) for s, b in zip(cuts, cuts[1:], strict=False)]
-        names = iter("abcdefgh" if len(pairs) <= 8 else [f"a{n}" for n in range(len(pairs))])
-        parts = [(stride, Index(next(names), size)) for stride, size in reversed(pairs)]
+    steps = list(zip(cuts[:-1], cuts[1:], strict=True))
+    if all(large % small == 0 for small, large in steps):
+        pairs = [(small, large // small) for small, large in steps]
+        parts = [(s, Index(_name(x, y, s, size), size)) for s, size in reversed(pairs)]
         return equation(y[_positions(y.shape, parts)], x[_positions(x.shape, parts)])
     at = indices_of(y)
     flat: Affine = affine(0)
@@ -50,6 +51,15 @@ def reshaped(x: Tensor, y: Tensor) -> Equation:
         place.append(flat % size)
         flat = flat // size
     return equation(y[at], x[tuple(reversed(place))])
+
+
+def _name(x: Tensor, y: Tensor, stride: int, size: int) -> str:
+    """An index is called after the axis that it is, or after its stride."""
+    for tensor in (x, y):
+        for axis, name in enumerate(index_names(tensor.axes)):
+            if tensor.shape[axis] == size and math.prod(tensor.shape[axis + 1 :]) == stride:
+                return name
+    return f"s{stride}"
 
 
 def _suffix_products(shape: Sequence[int]) -> set[int]:

@@ -213,7 +213,7 @@ def _below(stored: Mapping[str, StoredLayer], place: str) -> list[str]:
     names = [name for name in names if not _ignored(name)]
 
     def rank(name: str) -> list[int]:
-        parts = name.split("/")
+        parts = [part.removeprefix("_") for part in name.split("/")]
         return [_PARTS.index(part) if part in _PARTS else len(_PARTS) for part in parts]
 
     return sorted(names, key=rank)
