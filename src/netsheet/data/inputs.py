@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from netsheet.data.arrays import (
+    csv_numbers,
+    is_idx,
+    npz_names,
+    read_csv,
+    read_idx,
+    read_npy,
+    read_npz,
+)
+from netsheet.data.fit import picture, scaled, shaped, text
+from netsheet.data.images import SUFFIXES
+from netsheet.errors import NetsheetError, UsageError
+
+if TYPE_CHECKING:
+    from netsheet.expr import Tensor
 
 Array = npt.NDArray[Any]
 
@@ -22,6 +40,24 @@ class Scaling:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     invert: bool = False
+
+    def __str__(self) -> str:
+        """What it does, in a few words: ``inverted, scaled by 1/255, minus 0.5``."""
+        parts = ["inverted"] if self.invert else []
+        if self.scale != 1:
+            by = "1/255" if self.scale == BYTE.scale else f"{self.scale:g}"
+            parts.append(f"scaled by {by}")
+        parts += [f"minus {_listed(self.mean)}"] if any(self.mean) else []
+        parts += [f"divided by {_listed(self.std)}"] if set(self.std) != {1.0} else []
+        return ", ".join(parts) or "not scaled"
+
+
+# What integers get where nothing else is asked for.
+BYTE = Scaling(scale=1 / 255)
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return "/".join(f"{number:g}" for number in numbers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,3 +85,137 @@ class Sample:
     def arrays(self) -> list[npt.NDArray[np.float32]]:
         """The values in the order of the model's inputs, without batch axis."""
         return [value.values for value in self.inputs.values()]
+
+
+def read_input(
+    spec: str | Path, inputs: Sequence[Tensor], scaling: Scaling | None = None
+) -> Sample:
+    """One sample for the network's ``inputs`` from a file.
+
+    ``spec`` is a picture (png, jpg, bmp, gif), a .npy, .npz or .csv file or an IDX file, gzip or
+    not. ``#3`` behind the name takes the fourth sample of an array that has a batch axis; an .npz
+    may have one array for each input, by name or in order. Whole numbers are scaled by 1/255 and
+    others not at all, unless ``scaling`` says otherwise.
+
+    Raises:
+        NetsheetError: no such file, or values of another shape than the input's.
+        FormatError: the file is damaged, or refused.
+        UsageError: the index is not in the file, or the scaling does not fit the channels.
+    """
+    path, index = split_spec(spec)
+    suffix = path.suffix.lower()
+    done = ""
+    arrays: list[Array]
+    if suffix in SUFFIXES:
+        tensor = _single(inputs, path)
+        pixels, done = picture(_existing(path), tensor)
+        arrays = [pixels]
+    elif suffix == ".npz":
+        arrays = _npz(path, inputs, index)
+    else:
+        array = _picked(_array(_existing(path)), _single(inputs, path), index, path)
+        arrays = [shaped(array, inputs[0], str(path))]
+    values = {
+        tensor.name: input_value(array, tensor, scaling)
+        for tensor, array in zip(inputs, arrays, strict=True)
+    }
+    parts = [done] if done else [text(array.shape) for array in arrays]
+    how = dict.fromkeys(str(value.scaling or Scaling()) for value in values.values())
+    note = f"{path.name}: {', '.join([*parts, *how])}"
+    return Sample(str(spec), values, _label(path, index), note)
+
+
+def input_value(array: Array, tensor: Tensor, scaling: Scaling | None) -> InputValue:
+    """``array``, in the tensor's shape, scaled as :func:`read_input` says."""
+    used = scaling_for(array, scaling)
+    if used is None:
+        return InputValue(np.ascontiguousarray(array, np.float32))
+    raw = np.ascontiguousarray(array)
+    return InputValue(np.ascontiguousarray(scaled(raw, used, tensor)), raw, used)
+
+
+def scaling_for(array: Array, scaling: Scaling | None) -> Scaling | None:
+    """The scaling asked for; else 1/255 for whole numbers of 0 .. 255; else none."""
+    if scaling is not None or array.dtype.kind not in "iu" or not array.size:
+        return scaling
+    return BYTE if array.min() >= 0 and array.max() <= 255 else None
+
+
+def split_spec(spec: str | Path) -> tuple[Path, int | None]:
+    """``digits.gz#3`` as the path and the index; a file that has such a name is itself."""
+    name, mark, number = str(spec).rpartition("#")
+    if mark and number.isdecimal() and not Path(spec).exists():
+        return Path(name), int(number)
+    return Path(spec), None
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise NetsheetError(f"{path}: no such file.")
+    return path
+
+
+def _array(path: Path) -> Array:
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return read_npy(path)
+    if suffix == ".csv":
+        heading, rows = read_csv(path)
+        return csv_numbers(path, rows, heading is not None)
+    if is_idx(path):
+        return read_idx(path)
+    raise UsageError(
+        f"{path}: not an input that netsheet reads; give a png, jpg, bmp or gif picture, "
+        "a .npy, .npz or .csv file, or an IDX file."
+    )
+
+
+def _picked(array: Array, tensor: Tensor, index: int | None, path: Path) -> Array:
+    """The sample that the index asks for; of an array with a batch axis and no index, the first."""
+    batched = array.ndim > len(tensor.shape) or (array.ndim and is_idx(path))
+    if index is None:
+        return array[0] if batched and is_idx(path) and len(array) else array
+    if index >= (len(array) if array.ndim else 0):
+        raise UsageError(f"{path}#{index}: the file has the samples 0 .. {len(array) - 1}.")
+    picked: Array = array[index]
+    return picked
+
+
+def _npz(path: Path, inputs: Sequence[Tensor], index: int | None) -> list[Array]:
+    """The arrays for the inputs, by their names, else in order."""
+    names = npz_names(path)
+    wanted = [tensor.name for tensor in inputs]
+    if not set(wanted) <= set(names):
+        if len(names) != len(inputs) and not (len(inputs) == 1 and "x" in names):
+            raise NetsheetError(
+                f"{path}: has the arrays {', '.join(names) or 'none'}; the network takes "
+                f"{', '.join(wanted)}: name them so, or give as many in that order."
+            )
+        wanted = names if len(names) == len(inputs) else ["x"]
+    arrays = read_npz(path, wanted)
+    return [
+        shaped(_picked(arrays[name], tensor, index, path), tensor, f"{path}, array {name!r}")
+        for name, tensor in zip(wanted, inputs, strict=True)
+    ]
+
+
+def _single(inputs: Sequence[Tensor], path: Path) -> Tensor:
+    if len(inputs) != 1:
+        names = ", ".join(tensor.name for tensor in inputs)
+        raise UsageError(
+            f"{path}: the network has {len(inputs)} inputs ({names}); give an .npz with one array "
+            "for each, by name or in that order."
+        )
+    return inputs[0]
+
+
+def _label(path: Path, index: int | None) -> int | None:
+    """The true class of an MNIST-like image, from the file of labels beside it."""
+    beside = path.with_name(
+        path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
+    )
+    if beside == path or not is_idx(beside):
+        return None
+    labels = read_idx(beside)
+    number = index or 0
+    return int(labels[number]) if labels.ndim == 1 and number < len(labels) else None

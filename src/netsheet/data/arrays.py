@@ -1,0 +1,193 @@
+"""Arrays from files that nobody vouches for: IDX, .npy, .npz and .csv, sizes checked first."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.errors import FormatError, NetsheetError
+
+Array = npt.NDArray[Any]
+
+# An array larger than this is refused; a file of a few kilobytes may claim any size.
+LARGEST = 4 * 2**30
+
+# The third byte of an IDX file; the format is described at https://yann.lecun.com/exdb/mnist/
+IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+def readable(path: Path) -> Path:
+    """``path``, if it is a file.
+
+    Raises:
+        NetsheetError: it is not.
+    """
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise NetsheetError(f"{path}: {what}; name a file.")
+    return path
+
+
+def is_idx(path: Path) -> bool:
+    """True for a file that begins as an IDX file does, gzip or not."""
+    try:
+        with _opened(path) as file:
+            head = file.read(4)
+    except (OSError, EOFError):
+        return False
+    return len(head) == 4 and head[:2] == b"\0\0" and head[2] in IDX_TYPES and head[3] > 0
+
+
+def read_idx(path: Path) -> Array:
+    """The array in an IDX file, gzip or not.
+
+    Raises:
+        FormatError: the header does not fit the length of the file.
+    """
+    try:
+        with _opened(readable(path)) as file:
+            head = file.read(4)
+            if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
+                raise FormatError(f"{path}: not an IDX file (it does not begin as one).")
+            sizes = file.read(4 * head[3])
+            shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
+            dtype = np.dtype(IDX_TYPES[head[2]])
+            length = _bytes(path, shape, dtype)
+            data = file.read(length + 1)
+    except (OSError, EOFError) as error:
+        raise FormatError(f"{path}: cannot be read: {error}.") from error
+    if len(sizes) < 4 * head[3] or len(data) != length:
+        found = "more" if len(data) > length else f"{len(data):,}"
+        raise FormatError(
+            f"{path}: damaged: its header says {shape}, which takes {length:,} bytes, "
+            f"but it has {found}."
+        )
+    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def read_npy(path: Path) -> Array:
+    """The array in a .npy file; objects (pickles) are refused."""
+    try:
+        with readable(path).open("rb") as file:
+            return _npy(path, file, path.stat().st_size)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read: {error}.") from error
+
+
+def read_npz(path: Path, wanted: Sequence[str] | None = None) -> dict[str, Array]:
+    """The arrays in an .npz file by name, in their order; only those ``wanted``, where given."""
+    arrays: dict[str, Array] = {}
+    try:
+        with zipfile.ZipFile(readable(path)) as archive:
+            for item in archive.infolist():
+                name = item.filename.removesuffix(".npy")
+                if name == item.filename or (wanted is not None and name not in wanted):
+                    continue
+                with archive.open(item) as file:
+                    member = cast("BinaryIO", file)
+                    arrays[name] = _npy(Path(f"{path}/{name}"), member, item.file_size)
+    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
+    return arrays
+
+
+def npz_names(path: Path) -> list[str]:
+    """The names of the arrays in an .npz file, in their order."""
+    try:
+        with zipfile.ZipFile(readable(path)) as archive:
+            return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
+
+
+def read_csv(path: Path) -> tuple[list[str] | None, list[list[str]]]:
+    """The heading, where the first row is not all numbers, and the other rows, as text.
+
+    Raises:
+        FormatError: the rows do not have one length, or there is none.
+    """
+    try:
+        with readable(path).open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path}: cannot be read as CSV: {error}.") from error
+    heading = rows.pop(0) if rows and len(rows) > 1 and not _all_numbers(rows[0]) else None
+    if not rows:
+        raise FormatError(f"{path}: has no rows.")
+    return heading, rows
+
+
+def csv_numbers(path: Path, rows: Sequence[Sequence[str]], heading: bool) -> Array:
+    """Rows of text as a table of numbers: int64 where all are whole, else float64."""
+    width = len(rows[0])
+    for number, row in enumerate(rows, 2 if heading else 1):
+        if len(row) != width:
+            raise FormatError(f"{path}: row {number} has {len(row)} cells, the first has {width}.")
+        if not _all_numbers(row):
+            bad = next(cell for cell in row if not _all_numbers([cell]))
+            raise FormatError(f"{path}: row {number}: {bad!r} is not a number.")
+    table = np.array(rows, dtype=object).astype(np.float64)
+    marks = set("".join(cell for row in rows for cell in row).lower())
+    whole = not marks & set(".einf") and bool((np.abs(table) < 2**53).all())
+    return table.astype(np.int64) if whole else table
+
+
+def _all_numbers(row: Sequence[str]) -> bool:
+    try:
+        for cell in row:
+            float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _opened(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return cast("BinaryIO", gzip.open(path, "rb")) if zipped else path.open("rb")
+
+
+def _bytes(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+    """How many bytes such an array has; an array that is too large is refused."""
+    length = math.prod(shape) * dtype.itemsize
+    if length > LARGEST:
+        raise FormatError(
+            f"{path}: says that it holds an array {tuple(shape)}, {length / 2**30:.1f} GB; "
+            f"more than {LARGEST // 2**30} GB is not read."
+        )
+    return length
+
+
+def _npy(path: Path, file: BinaryIO, size: int) -> Array:
+    """The array in an open .npy file of ``size`` bytes."""
+    from numpy.lib import format as npy
+
+    try:
+        version = npy.read_magic(file)
+        readers: dict[tuple[int, int], Callable[..., Any]] = {
+            (1, 0): npy.read_array_header_1_0,
+            (2, 0): npy.read_array_header_2_0,
+        }
+        if version not in readers:
+            raise FormatError(f"{path}: .npy version {version} is not read.")
+        shape, fortran, dtype = readers[version](file)
+        if dtype.hasobject:
+            raise FormatError(f"{path}: holds Python objects, which are never loaded.")
+        length = _bytes(path, shape, dtype)
+        if length > size:
+            raise FormatError(f"{path}: damaged: says {shape}, but has only {size:,} bytes.")
+        data = file.read(length)
+        array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+    except (ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise FormatError(f"{path}: not a .npy file, or damaged: {error}.") from error
+    if array.dtype.kind not in "biuf":
+        raise FormatError(f"{path}: holds {array.dtype}, not numbers.")
+    return array

@@ -1,0 +1,101 @@
+"""Pictures as arrays of the size and channels that a network takes."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.errors import FormatError, UnsupportedError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
+
+
+def open_image(path: Path) -> Image:
+    """The first picture in a file, upright, as grey (L), RGB or RGBA with 8 bits.
+
+    Raises:
+        FormatError: not a picture, or one whose size could exhaust the memory.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of a decompression bomb before it refuses one: both are refusals here.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                image.load()
+                return _eight_bits(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FormatError(f"{path}: so many pixels that it is refused: {error}.") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise FormatError(
+            f"{path}: not a picture that can be read (png, jpg, bmp, gif): {error}."
+        ) from error
+
+
+def _eight_bits(image: Image) -> Image:
+    from PIL import Image as Pillow
+
+    if image.mode.startswith("I"):  # 16 bits of grey: 65535 becomes 255
+        wide = np.asarray(image).astype(np.int64)
+        return Pillow.fromarray(np.clip((wide + 128) // 257, 0, 255).astype(np.uint8))
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode == "LA" or "transparency" in image.info:
+        return image.convert("RGBA")
+    if image.mode in ("L", "RGB", "RGBA"):
+        return image
+    if image.mode == "P":
+        plain = image.convert("RGB")
+        colours = np.asarray(plain)
+        grey = (colours[..., :1] == colours).all()
+        return plain.convert("L") if grey else plain
+    return image.convert("RGB")
+
+
+def image_array(
+    path: Path, height: int | None, width: int | None, channels: int | None
+) -> tuple[npt.NDArray[np.uint8], str]:
+    """A picture as (height, width, channels), and what was done to it.
+
+    None keeps the picture's own. Another size is reached by stretching (bilinear, averaging where
+    it shrinks). Transparency is laid on white unless there are 4 channels.
+
+    Raises:
+        FormatError: see :func:`open_image`.
+        UnsupportedError: no colours are known for that number of channels.
+    """
+    from PIL import Image
+
+    image = open_image(path)
+    channels = channels or len(image.getbands())
+    if channels not in MODES:
+        raise UnsupportedError(
+            f"{path}: the network takes {channels} channels; a picture has 1 (grey), 3 (RGB) or "
+            "4 (RGBA). Give the values as .npy or .npz."
+        )
+    done = [f"{image.width}x{image.height} {COLOURS[len(image.getbands())]}"]
+    if image.mode == "RGBA" and channels != 4:
+        if np.asarray(image.getchannel("A")).min() < 255:
+            done.append("transparency laid on white")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image).convert("RGB")
+    if image.mode != MODES[channels]:
+        image = image.convert(MODES[channels])
+        done.append(f"made {COLOURS[channels]}")
+    size = (width or image.width, height or image.height)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+        done.append(f"resized to {size[0]}x{size[1]}")
+    array: npt.NDArray[Any] = np.array(image, np.uint8)
+    return array.reshape(*array.shape[:2], channels), ", ".join(done)
