@@ -1,0 +1,280 @@
+"""Many samples with their labels: from folders, arrays, CSV, or by name."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.data.arrays import csv_numbers, is_idx, npz_names, read_csv, read_idx, read_npz
+from netsheet.data.download import KNOWN, fetch
+from netsheet.data.fit import picture, scaled, shaped_batch, text
+from netsheet.data.images import SUFFIXES
+from netsheet.data.inputs import InputValue, Sample, Scaling, scaling_for
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from netsheet.expr import Tensor
+
+Array = npt.NDArray[Any]
+Progress = Callable[[int, int], None]
+
+# A CIFAR-10 record: a label, then 32x32 pixels of red, of green and of blue.
+CIFAR_RECORD, CIFAR_SHAPE, CIFAR_TEST = 3073, (3, 32, 32), "test_batch.bin"
+SETS = (("t10k", "the test set"), ("test", "the test set"), ("train", "the training set"))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples with a batch axis, scaled (float32), and their labels.
+
+    ``y`` are classes (integers), one-hot rows or targets, None where the source has none. ``raw``
+    are the values before ``scaling``. ``names`` say where each sample came from.
+    """
+
+    name: str
+    x: npt.NDArray[np.float32]
+    y: Array | None
+    class_names: list[str] | None = None
+    note: str = ""
+    names: Sequence[str] = field(default_factory=list)
+    raw: Array | None = None
+    scaling: Scaling | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def label(self, number: int) -> int | None:
+        """The class of a sample; None where the labels are no classes."""
+        if self.y is None:
+            return None
+        y = np.squeeze(self.y[number])
+        if y.ndim == 0 and float(y).is_integer():
+            return int(y)
+        one_hot = y.ndim == 1 and np.isin(y, (0, 1)).all() and y.sum() == 1
+        return int(y.argmax()) if one_hot else None
+
+    def sample(self, number: int, inputs: Sequence[Tensor]) -> Sample:
+        """One sample alone, as :func:`netsheet.data.inputs.read_input` gives it.
+
+        Raises:
+            UsageError: there is no such sample.
+        """
+        if not 0 <= number < len(self):
+            raise UsageError(f"{self.name}: has the samples 0 .. {len(self) - 1}, not {number}.")
+        raw = None if self.raw is None else self.raw[number]
+        value = InputValue(self.x[number], raw, self.scaling)
+        name = self.names[number] if self.names else f"{self.name}#{number}"
+        return Sample(name, {inputs[0].name: value}, self.label(number), self.note)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What a source holds, before it is fitted to the network."""
+
+    x: Array
+    y: Array | None
+    note: str
+    class_names: list[str] | None = None
+    names: Sequence[str] = ()
+
+
+def read_dataset(
+    spec: str | Path,
+    inputs: Sequence[Tensor],
+    scaling: Scaling | None = None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The samples that ``spec`` names, in the shape of the network's input.
+
+    ``spec`` is a folder of IDX files (the test set, where it has one), a folder with a folder of
+    pictures for each class, an .npz with x and y, a CSV of one sample a row (its label in the
+    column ``label`` or the first), or ``mnist``, ``fashion_mnist`` or ``cifar10``. Whole numbers
+    of 0 .. 255 are scaled by 1/255, others not at all, unless ``scaling`` says otherwise.
+
+    Raises:
+        NetsheetError: nothing of that, or samples of another shape than the input's.
+    """
+    if len(inputs) != 1:
+        raise UnsupportedError(
+            f"{spec}: the network has {len(inputs)} inputs; a data set gives one. "
+            "Call evaluate() of the Python API with an array for each."
+        )
+    if limit is not None and limit < 1:
+        raise UsageError(f"the number of samples must be at least 1, not {limit}.")
+    found = _found(spec, inputs[0], limit, progress)
+    name = str(spec)
+    if found.y is not None and len(found.y) != len(found.x):
+        raise FormatError(f"{spec}: has {len(found.x)} samples, but {len(found.y)} labels.")
+    raw = shaped_batch(found.x[:limit], inputs[0], name)
+    y = None if found.y is None else _labels(found.y[:limit])
+    used = scaling_for(raw, scaling)
+    x = np.ascontiguousarray(raw, np.float32) if used is None else scaled(raw, used, inputs[0])
+    note = f"{found.note}: {len(x):,} samples {text(x.shape[1:])}, {used or Scaling()}"
+    return Dataset(
+        Path(name).name, x, y, found.class_names, note, found.names[:limit],
+        None if used is None else raw, used,
+    )  # fmt: skip
+
+
+def _found(
+    spec: str | Path, tensor: Tensor, limit: int | None, progress: Progress | None
+) -> _Found:
+    path = Path(spec)
+    if path.is_dir():
+        if any(is_idx(item) for item in sorted(path.iterdir()) if item.is_file()):
+            return _idx_folder(path)
+        return _class_folders(path, tensor, limit, progress)
+    name = str(spec).lower().replace("-", "_")
+    if not path.exists() and name in KNOWN:
+        return _known(name, progress)
+    if not path.exists():
+        raise NetsheetError(
+            f"{spec}: no such file or folder, and not one of the data sets {', '.join(KNOWN)}."
+        )
+    if path.suffix.lower() == ".npz":
+        return _npz(path)
+    if path.suffix.lower() == ".csv":
+        return _csv(path, tensor)
+    if is_idx(path):
+        return _idx_pair(path, path.name)
+    raise UsageError(
+        f"{path}: not a data set that netsheet reads; give a folder of IDX files or of one folder "
+        f"of pictures for each class, an .npz, a .csv, or one of {', '.join(KNOWN)}."
+    )
+
+
+def _idx_folder(folder: Path) -> _Found:
+    """The test set of a folder of IDX files, else its training set."""
+    files = [item for item in sorted(folder.iterdir()) if item.is_file() and is_idx(item)]
+    images = [item for item in files if "label" not in item.name.lower()]
+    for prefix, what in SETS:
+        for item in images:
+            if item.name.lower().startswith(prefix):
+                return _idx_pair(item, f"{folder.name}, {what}")
+    if len(images) == 1:
+        return _idx_pair(images[0], folder.name)
+    names = ", ".join(item.name for item in files)
+    raise NetsheetError(
+        f"{folder}: which of its IDX files are the samples? It has {names}; "
+        "name them t10k-images... and t10k-labels..., or give the file itself."
+    )
+
+
+def _idx_pair(images: Path, note: str) -> _Found:
+    """An IDX file of samples with the file of labels beside it, gzip or not."""
+    stem = images.name.removesuffix(".gz").replace("images", "labels")
+    stem = stem.replace("idx3", "idx1").replace("idx4", "idx1").replace("idx2", "idx1")
+    beside = [images.with_name(stem), images.with_name(f"{stem}.gz")]
+    labels = next((p for p in beside if p != images and p.is_file()), None)
+    return _Found(read_idx(images), None if labels is None else read_idx(labels), note)
+
+
+def _npz(path: Path) -> _Found:
+    names = npz_names(path)
+    for x, y, what in (
+        ("x_test", "y_test", "the test set"),
+        ("x", "y", "x and y"),
+        ("x_train", "y_train", "the training set"),
+    ):
+        if x in names:
+            arrays = read_npz(path, [x, y])
+            return _Found(arrays[x], arrays.get(y), f"{path.name}, {what}")
+    raise NetsheetError(
+        f"{path}: has the arrays {', '.join(names) or 'none'}; samples are expected as x and y, "
+        "or x_test and y_test."
+    )
+
+
+def _csv(path: Path, tensor: Tensor) -> _Found:
+    heading, rows = read_csv(path)
+    names = [name.strip().lower() for name in heading or []]
+    width, size = len(rows[0]), tensor.size if None not in tensor.shape else None
+    column = names.index("label") if "label" in names else 0
+    if "label" not in names and size == width:
+        return _Found(csv_numbers(path, rows, bool(heading)), None, f"{path.name}, no labels")
+    if width < 2:
+        raise NetsheetError(f"{path}: its rows have a label, but no values.")
+    labels = [row[column].strip() for row in rows if len(row) > column]
+    values = [row[:column] + row[column + 1 :] for row in rows]
+    x = csv_numbers(path, values, bool(heading))
+    try:
+        return _Found(x, np.array(labels, np.float64), path.name)
+    except ValueError:  # names of classes
+        classes = sorted(set(labels))
+        y = np.array([classes.index(label) for label in labels])
+        return _Found(x, y, path.name, classes)
+
+
+def _class_folders(
+    folder: Path, tensor: Tensor, limit: int | None, progress: Progress | None
+) -> _Found:
+    """Pictures in one folder for each class, the classes in the order of their names."""
+    classes = sorted(item.name for item in folder.iterdir() if item.is_dir())
+    files = [
+        (item, number)
+        for number, name in enumerate(classes)
+        for item in sorted((folder / name).iterdir())
+        if item.suffix.lower() in SUFFIXES
+    ]
+    if not files:
+        raise NetsheetError(
+            f"{folder}: has neither IDX files nor folders of pictures, one for each class."
+        )
+    if limit is not None and limit < len(files):  # of every class
+        chosen = np.linspace(0, len(files) - 1, limit).round().astype(int)
+        files = [files[i] for i in chosen]
+    pixels: list[Array] = []
+    for done, (item, _) in enumerate(files, 1):
+        pixels.append(picture(item, tensor)[0])
+        if pixels[-1].shape != pixels[0].shape:
+            raise NetsheetError(
+                f"{item}: is {text(pixels[-1].shape)}, the first picture {text(pixels[0].shape)}; "
+                "this network takes any size, but all of one data set must have the same."
+            )
+        if progress is not None:
+            progress(done, len(files))
+    y = np.array([number for _, number in files])
+    names = [str(item.relative_to(folder)) for item, _ in files]
+    return _Found(np.stack(pixels), y, f"{folder.name}, {len(classes)} classes", classes, names)
+
+
+def _known(name: str, progress: Progress | None) -> _Found:
+    folder = fetch(name, progress)
+    found = _cifar10(folder / KNOWN[name].files[0].name) if name == "cifar10" else None
+    found = found or _idx_folder(folder)
+    return _Found(found.x, found.y, found.note, list(KNOWN[name].classes))
+
+
+def _cifar10(archive: Path) -> _Found:
+    """The test batch of the binary archive."""
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                if member.isfile() and Path(member.name).name == CIFAR_TEST:
+                    file = tar.extractfile(member)
+                    data = file.read(CIFAR_RECORD * 10_000 + 1) if file else b""
+                    break
+            else:
+                raise FormatError(f"{archive}: has no {CIFAR_TEST}.")
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise FormatError(f"{archive}: damaged: {error}; delete it to fetch it again.") from error
+    if not data or len(data) % CIFAR_RECORD:
+        raise FormatError(f"{archive}: {CIFAR_TEST} is damaged: {len(data):,} bytes.")
+    records = np.frombuffer(data, np.uint8).reshape(-1, CIFAR_RECORD)
+    x = records[:, 1:].reshape(-1, *CIFAR_SHAPE).transpose(0, 2, 3, 1)
+    return _Found(x, records[:, 0], "cifar10, the test set")
+
+
+def _labels(y: Array) -> Array:
+    """Whole numbers as int64, a column as a row; everything else as float32."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    whole = y.dtype.kind in "iub" or (y.ndim == 1 and y.size and bool((y == np.round(y)).all()))
+    return y.astype(np.int64 if whole and y.ndim == 1 else np.float32)

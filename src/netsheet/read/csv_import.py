@@ -1,0 +1,247 @@
+"""An edited CSV, in any layout, back into arrays, and into a copy of the model's file."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.errors import FormatError, NetsheetError
+from netsheet.files import atomic
+from netsheet.write.layout import Layout, load_layout
+from netsheet.write.tables import Sheet, Weighted, page_path, pages
+
+if TYPE_CHECKING:
+    import h5py
+
+Array = npt.NDArray[Any]
+
+WEIGHTS_IN_KERAS = "model.weights.h5"
+CHUNK = 1 << 20
+
+
+def import_csv(
+    model: Weighted, edited: str | Path, *, layout: str | Path | Layout = "blocks"
+) -> dict[str, Array]:
+    """Every weight as the CSV has it, by its full name, in the shape and dtype of the model's own.
+
+    ``edited`` is what :func:`netsheet.write.csv.write_csv` wrote in that layout, with other
+    numbers. What a spreadsheet program changes when it saves is accepted: quotes, empty cells at
+    the end of a row, line ends, notations of numbers.
+
+    Raises:
+        FormatError: a count, a name or a number is wrong; the message names the line.
+    """
+    chosen = layout if isinstance(layout, Layout) else load_layout(layout)
+    values: dict[str, Array] = {}
+    taken: set[str] = set()
+    for page in pages(model, chosen, "\n"):
+        lines = _Lines(page_path(Path(edited), page, taken), chosen)
+        lines.expect(page.head, "the head of the file")
+        for sheet in page.sheets:
+            values[sheet.weight.name] = _sheet(lines, sheet)
+        lines.expect(page.tail, "the end of the file")
+        lines.finish()
+    return values
+
+
+def _sheet(lines: _Lines, sheet: Sheet) -> Array:
+    name = sheet.weight.name
+    table = np.empty((sheet.rows, sheet.columns), np.float64)
+    lines.expect(sheet.before, name)
+    texts = sheet.texts()
+    for row in range(sheet.rows):
+        *before, label = next(texts).split(b"\n") if row % sheet.unit_rows == 0 else [b""]
+        for line in before:
+            lines.expect(line + b"\n", name)
+        table[row] = lines.numbers(label, sheet.columns, name, row)
+    lines.expect(sheet.end, name)
+    return _typed(lines, sheet, table)
+
+
+def _typed(lines: _Lines, sheet: Sheet, table: Array) -> Array:
+    """The table as the weight's array, in its dtype; a number that this cannot hold is refused."""
+    dtype = sheet.weight.values.dtype
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = table.astype(dtype)
+    lost = np.isfinite(table) & (
+        (made.astype(np.float64) != table) if dtype.kind in "iub" else ~np.isfinite(made)
+    )
+    if lost.any():
+        bad = table[lost][0]
+        raise FormatError(
+            f"{lines.path}: {bad:g} cannot be a value of {sheet.weight.name}, which is {dtype}."
+        )
+    return sheet.restore(made)
+
+
+class _Lines:
+    """The rows of a CSV one after the other, compared with what the layout expects."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self.path = path
+        self.delimiter = layout.separator.strip(" ") or " "
+        if len(self.delimiter) != 1:
+            raise FormatError(
+                f"layout {layout.name}: a CSV with the separator {layout.separator!r} cannot be "
+                "read back; only one character (and spaces) can."
+            )
+        self._rows = self._read()
+
+    def _read(self) -> Iterator[tuple[int, list[str]]]:
+        """Each row with the number of its line; empty cells at the end are left out."""
+        try:
+            with self.path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.reader(file, delimiter=self.delimiter)
+                for row in reader:
+                    yield reader.line_num, _trimmed(row)
+        except FileNotFoundError as error:
+            raise NetsheetError(f"{self.path}: no such file.") from error
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise FormatError(f"{self.path}: cannot be read as CSV: {error}.") from error
+
+    def expect(self, text: bytes, where: str) -> None:
+        """Consume lines that must say ``text``; blank ones may be missing at the end."""
+        expected = csv.reader(text.decode().splitlines(), delimiter=self.delimiter)
+        for wanted in map(_trimmed, expected):
+            number, found = next(self._rows, (0, None))
+            if found is None and not wanted:
+                continue
+            if found is None:
+                raise FormatError(f"{self.path}: ends before {self._text(wanted)} of {where}.")
+            if found != wanted:
+                raise FormatError(
+                    f"{self.path}, line {number}: {self._text(found)} where the layout has "
+                    f"{self._text(wanted)} ({where})."
+                )
+
+    def numbers(self, label: bytes, count: int, name: str, row: int) -> list[float]:
+        """The numbers of a row, behind the cells of its label."""
+        number, found = next(self._rows, (0, None))
+        if found is None:
+            raise FormatError(f"{self.path}: ends in {name}, before its row {row + 1}.")
+        if label:
+            first = next(csv.reader([label.decode()], delimiter=self.delimiter))[:-1]
+            wanted = [cell.strip() for cell in first]
+            if found[: len(wanted)] != wanted:
+                raise FormatError(
+                    f"{self.path}, line {number}: {self._text(found[: len(wanted)])} where the "
+                    f"layout has {self._text(wanted)}."
+                )
+            found = found[len(wanted) :]
+        if len(found) != count:
+            raise FormatError(
+                f"{self.path}, line {number}: has {len(found)} numbers; {name} has {count} "
+                f"in row {row + 1}."
+            )
+        try:
+            return [float(cell) for cell in found]
+        except ValueError:
+            bad = next(cell for cell in found if not _is_number(cell))
+            raise FormatError(
+                f"{self.path}, line {number}: {bad!r} is not a number ({name}, row {row + 1})."
+            ) from None
+
+    def finish(self) -> None:
+        """Refuse anything but blank lines behind the end."""
+        for number, row in self._rows:
+            if row:
+                raise FormatError(
+                    f"{self.path}, line {number}: {self._text(row)} after the last weight."
+                )
+
+    def _text(self, row: list[str]) -> str:
+        text = self.delimiter.join(row)
+        return repr(text if len(text) <= 60 else f"{text[:57]}...") if row else "a blank line"
+
+
+def _trimmed(row: list[str]) -> list[str]:
+    cells = [cell.strip() for cell in row]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | Path) -> None:
+    """A copy of a Keras file (.h5, .weights.h5 or .keras) with other values in some datasets.
+
+    ``changed`` has arrays by the path of their dataset inside the file (of model.weights.h5 in a
+    .keras file), of as many elements as there; shape and dtype stay those of the file.
+
+    Raises:
+        NetsheetError: ``target`` is ``source``, or cannot be written.
+        FormatError: ``source`` has no such dataset, or it has another number of elements.
+    """
+    source, target = Path(source), Path(target)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise NetsheetError(f"{target}: is the model itself, which is never changed; name another.")
+    with atomic(target) as temporary:
+        if zipfile.is_zipfile(source):
+            _copy_archive(source, changed, temporary)
+        else:
+            shutil.copyfile(source, temporary)
+            _change(temporary, changed, source)
+
+
+def _copy_archive(source: Path, changed: Mapping[str, Array], target: Path) -> None:
+    with (
+        zipfile.ZipFile(source) as old,
+        zipfile.ZipFile(target, "w") as new,
+        tempfile.TemporaryDirectory(dir=target.parent) as folder,
+    ):
+        for item in old.infolist():
+            if item.filename != WEIGHTS_IN_KERAS:
+                new.writestr(item, old.read(item), item.compress_type)
+                continue
+            weights = Path(folder) / WEIGHTS_IN_KERAS
+            with old.open(item) as stored, weights.open("wb") as file:
+                shutil.copyfileobj(stored, file, CHUNK)
+            _change(weights, changed, source)
+            new.write(weights, item.filename, item.compress_type)
+
+
+def _change(path: Path, changed: Mapping[str, Array], source: Path) -> None:
+    import h5py
+
+    try:
+        with h5py.File(path, "r+") as file:
+            for name, values in changed.items():
+                dataset = _dataset(file, name, source)
+                if dataset.size != np.size(values):
+                    raise FormatError(
+                        f"{source}: dataset {name} has the shape {dataset.shape}; "
+                        f"{np.size(values)} values do not fit."
+                    )
+                dataset[...] = np.asarray(values).reshape(dataset.shape).astype(dataset.dtype)
+    except OSError as error:
+        raise FormatError(f"{source}: cannot be changed as an HDF5 file: {error}.") from error
+
+
+def _dataset(file: h5py.File, name: str, source: Path) -> h5py.Dataset:
+    """A dataset that lies in the file itself: no link and no storage leads out of it."""
+    import h5py
+
+    group: Any = file
+    for part in [part for part in name.split("/") if part]:
+        link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
+        if not isinstance(link, h5py.HardLink):
+            raise FormatError(f"{source}: has no dataset {name}.")
+        group = group[part]
+    if not isinstance(group, h5py.Dataset) or group.external or group.is_virtual:
+        raise FormatError(f"{source}: {name} is no dataset of numbers in the file itself.")
+    return group
