@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netsheet.errors import FormatError, NetsheetError
+
 if TYPE_CHECKING:
     from netsheet.model import Model
 
@@ -20,4 +22,17 @@ def load(path: str | Path) -> Model:
         return load_onnx(path)
     from netsheet.read.keras import load_keras
 
-    return load_keras(path)
+    try:
+        return load_keras(path)
+    except NetsheetError as error:
+        raise type(error)(_placed(path, str(error))) from error
+    except RecursionError:
+        raise FormatError(f"{path}: the model configuration is nested too deeply") from None
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        # A configuration may hold anything anywhere; what no check foresaw is still its fault.
+        what = f"{type(error).__name__}: {error}"
+        raise FormatError(f"{path}: the model configuration is broken ({what[:200]})") from error
+
+
+def _placed(path: Path, message: str) -> str:
+    return message if str(path) in message else f"{path}: {message}"
