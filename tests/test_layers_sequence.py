@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Equation, FloatArray, Tensor, Weight
+from netsheet.expr import Equation, FloatArray, Select, Tensor, Weight, walk
 from netsheet.layers import activation as act
 from netsheet.layers.attention import (
     AdditiveAttention,
@@ -261,6 +261,16 @@ def test_cells(keras: Any, stacked: bool, form: dict[str, Any]) -> None:
         fill(loop, layer)
         expected = flat(loop(SEQUENCE[None], mask=MASK[None]))
         compare(layer, [SEQUENCE], expected, [MASK])
+
+
+@pytest.mark.parametrize(("name", "kind"), [("LSTM", LSTM), ("GRU", GRU)])
+def test_one_step(keras3: Any, name: str, kind: type[Layer]) -> None:
+    theirs, ours = recurrent(keras3, name, kind, {"return_sequences": True})
+    x = SEQUENCE[:1]
+    theirs.build((None, *x.shape))
+    fill(theirs, ours)
+    equations = compare(ours, [x], flat(theirs(x[None])))
+    assert not any(isinstance(node, Select) for eq in equations for node in walk(eq.value))
 
 
 def test_steps_are_visible(keras3: Any) -> None:
@@ -548,6 +558,7 @@ CONV_LSTM: list[tuple[type[ConvLSTM2D], dict[str, Any]]] = [
     (ConvLSTM2D, {}),
     (ConvLSTM2D, {"padding": "same", "strides": (2, 1), "recurrent_activation": "sigmoid"}),
     (ConvLSTM2D, {"dilation_rate": (1, 2), "use_bias": False, "activation": "relu"}),
+    (ConvLSTM2D, {"data_format": "channels_first"}),
     (ConvLSTM1D, {"padding": "same", "strides": (2,)}),
     (ConvLSTM3D, {}),
 ]
@@ -569,6 +580,10 @@ def test_conv_lstm(
     defaults = {"strides": (1,) * rank, "dilation_rate": (1,) * rank}
     ours = kind(name="layer", filters=2, kernel_size=size, **(defaults | options | own | form))
     x = RNG.normal(size=(6, *(5, 4, 3)[:rank], 2)).astype("float32")
+    if options.get("data_format") == "channels_first":
+        if keras.__name__ != "keras":
+            pytest.skip("Keras 2 on a CPU does not convolve channels_first")
+        x = np.moveaxis(x, -1, 1)
     theirs.build((None, *x.shape))
     fill(theirs, ours)
     mask = {"mask": MASK[None]} if masked else {}

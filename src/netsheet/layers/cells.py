@@ -46,7 +46,7 @@ class State:
     def before(self, t: Index, at: Sequence[Position]) -> Expr:
         """The state at ``at`` after step t - 1."""
         first: Value = 0 if self.initial is None else self.initial[tuple(at)]
-        return select([Guard(t + 0, 1, t.size)], self.tensor[(t - 1, *at)], first)
+        return after_first(t, lambda past: self.tensor[(past, *at)], first)
 
     def total(
         self,
@@ -57,11 +57,19 @@ class State:
         where: Sequence[Guard] = (),
     ) -> Expr:
         """``sum(over) state[t - 1, at] * factor`` where the guards hold."""
-        past = reduce("sum", over, self.tensor[(t - 1, *at)] * factor, where)
         first: Value = 0
         if self.initial is not None:
             first = reduce("sum", over, self.initial[tuple(at)] * factor, where)
-        return select([Guard(t + 0, 1, t.size)], past, first)
+        return after_first(
+            t, lambda past: reduce("sum", over, self.tensor[(past, *at)] * factor, where), first
+        )
+
+
+def after_first(t: Index, later: Callable[[Position], Expr], first: Value) -> Expr:
+    """``later(t - 1)`` from the second step on."""
+    if t.size == 1:
+        return value(first)
+    return select([Guard(t + 0, 1, t.size)], later(t - 1), first)
 
 
 @dataclass(frozen=True)
@@ -309,16 +317,17 @@ class GRUCell(_VectorCell):
             *step.activate(self.recurrent_activation, z, lambda at: from_x[0](at) + from_h[0](at)),
             *step.activate(self.recurrent_activation, r, lambda at: from_x[1](at) + from_h[1](at)),
         ]
-        candidate: Reader
+        o = Index("o", (3 if self.reset_after else 2) * self.units)
+        past = self._past(step, state, o)
         if self.reset_after:
-            o = Index("o", 3 * self.units)
-            past = self._plus_bias(self._past(step, state, o), o, 1)
-            candidate = lambda at: from_x[2](at) + r[t, at[0]] * from_h[2](at)  # noqa: E731
+            past = self._plus_bias(past, o, 1)
         else:
-            o = Index("o", 2 * self.units)
-            past = self._past(step, state, o)
-            candidate = lambda at: from_x[2](at) + from_h[2](at)  # noqa: E731
             gates += self._reset(step, state, r, h)
+
+        def candidate(at: tuple[Index, ...]) -> Value:
+            own = from_h[2](at)
+            return from_x[2](at) + (r[t, at[0]] * own if self.reset_after else own)
+
         return [
             step.fill(x, lambda at: self._input(step, at[0], row)),
             equation(h[t, o], past, t),

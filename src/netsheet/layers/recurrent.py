@@ -15,7 +15,6 @@ import numpy as np
 
 from netsheet.expr import (
     Equation,
-    Guard,
     Index,
     Position,
     Tensor,
@@ -24,7 +23,6 @@ from netsheet.expr import (
     call,
     equation,
     indices_of,
-    select,
 )
 from netsheet.layers.base import Graph, Layer, Signature
 from netsheet.layers.cells import (
@@ -35,6 +33,7 @@ from netsheet.layers.cells import (
     StackedRNNCells,
     State,
     Step,
+    after_first,
 )
 
 
@@ -143,7 +142,7 @@ class Loop(Layer):
         at = indices_of(state)[1:]
         before: Value = 0
         if not self.zero_output_for_mask:
-            before = select([Guard(t + 0, 1, t.size)], sequence[(t - 1, *at)], 0)
+            before = after_first(t, lambda past: sequence[(past, *at)], 0)
         return equation(sequence[(t, *at)], call("if", kept, state[(t, *at)], before), t)
 
     def onnx(
