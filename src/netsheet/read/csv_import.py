@@ -1,30 +1,20 @@
-"""An edited CSV, in any layout, back into arrays, and into a copy of the model's file."""
+"""An edited CSV, in any layout, back into arrays."""
 
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netsheet.errors import FormatError, NetsheetError
-from netsheet.files import atomic
 from netsheet.write.layout import Layout, load_layout
 from netsheet.write.tables import Sheet, Weighted, page_path, pages
 
-if TYPE_CHECKING:
-    import h5py
-
 Array = npt.NDArray[Any]
-
-WEIGHTS_IN_KERAS = "model.weights.h5"
-CHUNK = 1 << 20
 
 
 def import_csv(
@@ -175,73 +165,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | Path) -> None:
-    """A copy of a Keras file (.h5, .weights.h5 or .keras) with other values in some datasets.
-
-    ``changed`` has arrays by the path of their dataset inside the file (of model.weights.h5 in a
-    .keras file), of as many elements as there; shape and dtype stay those of the file.
-
-    Raises:
-        NetsheetError: ``target`` is ``source``, or cannot be written.
-        FormatError: ``source`` has no such dataset, or it has another number of elements.
-    """
-    source, target = Path(source), Path(target)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise NetsheetError(f"{target}: is the model itself, which is never changed; name another.")
-    with atomic(target) as temporary:
-        if zipfile.is_zipfile(source):
-            _copy_archive(source, changed, temporary)
-        else:
-            shutil.copyfile(source, temporary)
-            _change(temporary, changed, source)
-
-
-def _copy_archive(source: Path, changed: Mapping[str, Array], target: Path) -> None:
-    with (
-        zipfile.ZipFile(source) as old,
-        zipfile.ZipFile(target, "w") as new,
-        tempfile.TemporaryDirectory(dir=target.parent) as folder,
-    ):
-        for item in old.infolist():
-            if item.filename != WEIGHTS_IN_KERAS:
-                new.writestr(item, old.read(item), item.compress_type)
-                continue
-            weights = Path(folder) / WEIGHTS_IN_KERAS
-            with old.open(item) as stored, weights.open("wb") as file:
-                shutil.copyfileobj(stored, file, CHUNK)
-            _change(weights, changed, source)
-            new.write(weights, item.filename, item.compress_type)
-
-
-def _change(path: Path, changed: Mapping[str, Array], source: Path) -> None:
-    import h5py
-
-    try:
-        with h5py.File(path, "r+") as file:
-            for name, values in changed.items():
-                dataset = _dataset(file, name, source)
-                if dataset.size != np.size(values):
-                    raise FormatError(
-                        f"{source}: dataset {name} has the shape {dataset.shape}; "
-                        f"{np.size(values)} values do not fit."
-                    )
-                dataset[...] = np.asarray(values).reshape(dataset.shape).astype(dataset.dtype)
-    except OSError as error:
-        raise FormatError(f"{source}: cannot be changed as an HDF5 file: {error}.") from error
-
-
-def _dataset(file: h5py.File, name: str, source: Path) -> h5py.Dataset:
-    """A dataset that lies in the file itself: no link and no storage leads out of it."""
-    import h5py
-
-    group: Any = file
-    for part in [part for part in name.split("/") if part]:
-        link = group.get(part, getlink=True) if isinstance(group, h5py.Group) else None
-        if not isinstance(link, h5py.HardLink):
-            raise FormatError(f"{source}: has no dataset {name}.")
-        group = group[part]
-    if not isinstance(group, h5py.Dataset) or group.external or group.is_virtual:
-        raise FormatError(f"{source}: {name} is no dataset of numbers in the file itself.")
-    return group

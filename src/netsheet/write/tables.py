@@ -143,20 +143,24 @@ class Sheet:
     def texts(self) -> Iterator[bytes]:
         """The text in front of each unit, in order."""
         unit = self.unit_rows
-        texts = self.row.fills(self.row_shape) if self.row else itertools.repeat(b"")
+        texts: Iterator[bytes] | None = None
+        if self.row:
+            texts = self.row.fills(self.row_shape)
         if self.block_before or self.block_after:
             texts = _in_front(texts, self._block_texts(), self.block_rows // unit)
         if self.split:
             splits = self._split_texts(self.split)
             texts = _in_front(texts, splits, self._split_rows(self.split) // unit)
-        return texts
+        return itertools.repeat(b"") if texts is None else texts
 
     def _block_texts(self) -> Iterator[bytes]:
         """What stands between each block and the one before it."""
         shape = self.values.shape[: self.blocks]
         before = self.block_before.fills(shape)
-        yield next(before)
-        yield from map(operator.add, self.block_after.fills(shape), before)
+        if not self.block_after:
+            return before
+        behind = itertools.chain([b""], self.block_after.fills(shape))
+        return map(operator.add, behind, before)
 
     def _split_texts(self, split: Split) -> Iterator[bytes]:
         """What stands in front of each position along the axis of the split."""
@@ -198,7 +202,7 @@ def pages(model: Weighted, layout: Layout, newline: str = "\r\n") -> list[Page]:
         for label, weight in layer.weights.items()
     ]
     names = [axis for one in arranged for axis in one.axes]
-    fields = {"model": [model.name], "all_axes": list(dict.fromkeys(names))}
+    fields = {"model": [_one_line(model.name)], "all_axes": list(dict.fromkeys(names))}
     writer = _Writer(layout, fields, newline)
     head, tail = (writer.lines(lines).fill() for lines in (layout.head, layout.tail))
     sheets = [(one.layer, writer.sheet(one)) for one in arranged]
@@ -283,9 +287,9 @@ class _Writer:
         order = tuple(one.stored_axes.index(axis) for axis in one.axes)
         values = one.values.transpose(order)
         fields = self.fields | {
-            "layer": [one.layer.name],
-            "weight": [one.label],
-            "name": [one.weight.name],
+            "layer": [_one_line(one.layer.name)],
+            "weight": [_one_line(one.label)],
+            "name": [_one_line(one.weight.name)],
             "type": [one.layer.type],
             "shape": ["x".join(str(size) for size in values.shape) or "1"],
             "axes": [" ".join(one.axes)],
@@ -359,8 +363,21 @@ def _cell(template: str, fields: dict[str, list[str]], gap: dict[str, Stencil]) 
     return made
 
 
-def _in_front(texts: Iterator[bytes], others: Iterator[bytes], step: int) -> Iterator[bytes]:
+def _in_front(texts: Iterator[bytes] | None, others: Iterator[bytes], step: int) -> Iterator[bytes]:
     """``texts`` with the next of ``others`` in front of every ``step``-th, from the first on."""
+    if texts is None:
+        if step == 1:
+            return others
+        texts = itertools.repeat(b"")
+    return _interleaved(texts, others, step)
+
+
+def _interleaved(texts: Iterator[bytes], others: Iterator[bytes], step: int) -> Iterator[bytes]:
     for other in others:
         yield other + next(texts)
         yield from itertools.islice(texts, step - 1)
+
+
+def _one_line(name: str) -> str:
+    """A name from a file, without line ends and the like."""
+    return "".join(letter if letter.isprintable() else " " for letter in name)
