@@ -1,0 +1,80 @@
+"""Equations of whole tensors without their first axis, where that is a batch of one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from netsheet.expr import (
+    Affine,
+    Equation,
+    Expr,
+    Gather,
+    Index,
+    Lookup,
+    Quotient,
+    Read,
+    Remainder,
+    Tensor,
+    affine,
+    rewrite,
+)
+
+
+def without_first_axis(
+    equations: Iterable[Equation], mapping: Mapping[Tensor, Tensor]
+) -> list[Equation]:
+    """The equations with ``mapping``'s tensors in place of those that have an axis of size 1 more.
+
+    A tensor is mapped to itself where it keeps its axes; intermediate tensors lose a first axis
+    that is named ``batch``. Indices that ran along the axis taken away become 0.
+    """
+    listed = list(equations)
+    mapping = dict(mapping)
+    for tensor in dict.fromkeys(eq.target for eq in listed):
+        if tensor not in mapping and tensor.axes[:1] == ("batch",):
+            mapping[tensor] = Tensor(tensor.name, tensor.axes[1:], tensor.shape[1:])
+    return [_stripped(eq, mapping) for eq in listed]
+
+
+def _cut(tensor: Tensor, mapping: Mapping[Tensor, Tensor]) -> bool:
+    return tensor in mapping and mapping[tensor] is not tensor
+
+
+def _stripped(eq: Equation, mapping: Mapping[Tensor, Tensor]) -> Equation:
+    first = eq.at[0].single() if _cut(eq.target, mapping) else None
+    gone = set() if first is None else {first}
+
+    def read(node: Read) -> Expr:
+        tensor = mapping.get(node.tensor, node.tensor)
+        return Read(tensor, node.at[1:] if _cut(node.tensor, mapping) else node.at)
+
+    def position(at: Affine) -> Affine:
+        return _without(at, gone)
+
+    at = eq.at[1:] if _cut(eq.target, mapping) else eq.at
+    return Equation(
+        mapping.get(eq.target, eq.target),
+        tuple(position(place) for place in at),
+        tuple(index for index in eq.indices if index not in gone),
+        rewrite(eq.value, read, position),
+        eq.time,
+    )
+
+
+def _without(at: Affine, gone: set[Index]) -> Affine:
+    """The position with the indices in ``gone`` at 0."""
+    total: Affine = affine(at.const)
+    for coefficient, atom in at.terms:
+        if isinstance(atom, Index):
+            if atom not in gone:
+                total = total + atom * coefficient
+        elif isinstance(atom, Gather):
+            total = total + Affine(((coefficient, atom),), 0)
+        elif isinstance(atom, Quotient):
+            total = total + (_without(atom.value, gone) // atom.divisor) * coefficient
+        elif isinstance(atom, Remainder):
+            total = total + (_without(atom.value, gone) % atom.divisor) * coefficient
+        else:
+            inner = Lookup(atom.table, _without(atom.value, gone))
+            total = total + affine(inner) * coefficient
+    return total

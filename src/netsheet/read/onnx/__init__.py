@@ -1,0 +1,150 @@
+"""ONNX files as Models.
+
+A network exported from PyTorch or Keras has the batch as the first axis of its inputs: symbolic,
+unknown or 1. That axis is taken away, so that every target sees one sample, as with Keras files:
+the graph is read for a batch of one, and an axis of size 1 in front of a value that comes from
+such an input is left out. Sizes that the graph works out from shapes (Shape, Gather, Concat,
+Reshape, ...) are known while reading. With ``batch=False`` tensors are whole: every axis stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netsheet.errors import FormatError, NetsheetError
+from netsheet.expr import FloatArray, Tensor
+from netsheet.layers.onnx_ops.base import axes_of
+from netsheet.layers.onnx_ops.elementwise import type_name
+from netsheet.layers.opaque import Opaque
+from netsheet.model import Call, Entry, Model, Ref, Source
+from netsheet.read.onnx.assembly import Assembly, Computed, Known, Uncomputed
+from netsheet.read.onnx.file import opsets, read_proto
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, ValueInfoProto
+
+Shapes = Mapping[str, Sequence[int]]
+OpenShape = tuple[int | None, ...]
+
+
+@dataclass(eq=False)
+class OnnxModel(Model):
+    """A model whose open sizes are put in by reading the graph again."""
+
+    again: Callable[[Shapes], Model] | None = None
+    deciding: Sequence[str] = ()  # values that decide a shape, but are computed
+
+    def bind(self, shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]]) -> Model:
+        """The same model for inputs of these shapes (without batch)."""
+        if not isinstance(shapes, Mapping):
+            shapes = dict(zip((source.name for source in self.sources), shapes, strict=True))
+        if self.bound or self.again is None:
+            return super().bind(shapes)
+        return self.again(shapes)
+
+
+def load_onnx(path: str | Path, batch: bool = True) -> Model:
+    """The model in an ONNX file.
+
+    Raises:
+        FormatError: the file is no ONNX model, is damaged or refers to files elsewhere.
+        UnsupportedError: an operator set before version 7.
+    """
+    path = Path(path)
+    proto = read_proto(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return from_proto(proto, path, sha256, batch=batch)
+
+
+def from_proto(
+    proto: ModelProto,
+    path: Path = Path("model.onnx"),
+    sha256: str = "",
+    batch: bool = True,
+    constants: Mapping[str, FloatArray] | None = None,
+    shapes: Shapes | None = None,
+) -> Model:
+    """The model in a message; ``constants`` fixes inputs to values, ``shapes`` their open sizes."""
+    graph, constants, shapes = proto.graph, constants or {}, shapes or {}
+    assembly = Assembly(opsets(proto))
+    assembly.values.update({name: Known(array, name) for name, array in constants.items()})
+    stored = {tensor.name for tensor in graph.initializer} | set(constants)
+    sources, unbound = [], []
+    for entry in graph.input:
+        if entry.name in stored:
+            continue
+        source, stripped = _source(entry, batch, shapes)
+        sources.append(source)
+        if None in source.shape:
+            unbound.append(source.name)
+            assembly.values[entry.name] = Uncomputed(Ref(source.name))
+        else:
+            sizes = tuple(size or 0 for size in source.shape)
+            tensor = Tensor(source.name, source.axes, sizes)
+            assembly.values[entry.name] = Computed(Ref(source.name), tensor, source.dtype, stripped)
+    if graph.sparse_initializer:
+        raise FormatError(f"{path}: sparse tensors are not read.")
+    assembly.add_graph(graph)
+    if unbound:
+        _explain(assembly.calls, unbound)
+    results = [assembly.result(entry.name) for entry in graph.output]
+    version = opsets(proto).get("", 0)
+
+    def again(given: Shapes) -> Model:
+        return from_proto(proto, path, sha256, batch, constants, given)
+
+    return OnnxModel(
+        name=graph.name or path.stem,
+        calls=assembly.calls,
+        sources=sources,
+        results=[ref for ref in results if ref is not None],
+        entries=_entries(sources, assembly.calls),
+        path=path,
+        format=f"ONNX opset {version}, {proto.producer_name} {proto.producer_version}".rstrip(" ,"),
+        sha256=sha256,
+        framework_version=str(version),
+        stored=assembly.stored,
+        again=again,
+        deciding=assembly.deciding,
+    )
+
+
+def _source(entry: ValueInfoProto, batch: bool, shapes: Shapes) -> tuple[Source, bool]:
+    """An input of the graph, and whether its first axis is a batch that is taken away."""
+    if not entry.type.HasField("tensor_type"):
+        raise FormatError(f"input {entry.name!r} is no tensor; sequences and maps are not read.")
+    tensor = entry.type.tensor_type
+    if not tensor.HasField("shape"):
+        raise FormatError(f"input {entry.name!r} has no shape.")
+    sizes: list[int | None] = [
+        dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim
+    ]
+    stripped = batch and bool(sizes) and sizes[0] in (None, 1)
+    shape: OpenShape = tuple(sizes[1:] if stripped else sizes)
+    if entry.name in shapes:
+        given = tuple(shapes[entry.name])
+        if len(given) != len(shape) or any(
+            old not in (None, new) for old, new in zip(shape, given, strict=True)
+        ):
+            raise NetsheetError(f"input {entry.name!r} takes the shape {shape}, not {given}.")
+        shape = given
+    axes = axes_of(tuple(size or 0 for size in shape))
+    return Source(entry.name, shape, axes, type_name(tensor.elem_type)), stripped
+
+
+def _explain(calls: Sequence[Call], names: Sequence[str]) -> None:
+    """The layers are known, but not their sizes."""
+    for call in calls:
+        if isinstance(call.layer, Opaque) and any(ref.key in names for ref in call.inputs):
+            call.layer.reason = (
+                f"the sizes of input {', '.join(names)} are open: give an input, or bind the model"
+            )
+
+
+def _entries(sources: Sequence[Source], calls: Sequence[Call]) -> list[Entry]:
+    inputs = [Entry(source.name, "Input", None, None, source=source) for source in sources]
+    return [*inputs, *(Entry(call.key, call.layer.type, call.key, call.layer) for call in calls)]

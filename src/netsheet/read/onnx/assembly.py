@@ -1,0 +1,394 @@
+"""From ONNX nodes to calls of layers; what is known beforehand is worked out at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError
+from netsheet.expr import FloatArray, Tensor, Weight
+from netsheet.layers.base import Layer
+from netsheet.layers.onnx_ops.base import NeedsConstantError, OnnxNode, Operator, axes_of, pointwise
+from netsheet.layers.onnx_ops.batched import Batched
+from netsheet.layers.onnx_ops.numbers import check
+from netsheet.layers.opaque import Opaque
+from netsheet.model import Call, Ref
+from netsheet.read.onnx.file import array_of
+from netsheet.read.onnx.layers import LAYERS
+from netsheet.read.onnx.table import RULES
+from netsheet.reference import evaluate
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
+
+MAX_KNOWN = 1 << 28  # elements of a value worked out while reading
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A value that is stored, or follows from stored values and shapes alone."""
+
+    array: FloatArray
+    name: str
+
+    @property
+    def dtype(self) -> str:
+        """The element type."""
+        return str(self.array.dtype.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """A value that depends on an input; ``stripped`` of the batch axis in front or not."""
+
+    ref: Ref
+    tensor: Tensor
+    dtype: str
+    stripped: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that ONNX sees, with one sample in the batch."""
+        return (1, *self.tensor.shape) if self.stripped else self.tensor.shape
+
+
+@dataclass(frozen=True, eq=False)
+class Uncomputed:
+    """A value that no netsheet layer computes."""
+
+    ref: Ref
+
+
+Value = Known | Computed | Uncomputed
+
+
+@dataclass(eq=False)
+class Assembly:
+    """Calls in the order of the graph's nodes; ``values`` by ONNX's names."""
+
+    opsets: Mapping[str, int]
+    values: dict[str, Value] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    stored: dict[str, str] = field(default_factory=dict)
+    deciding: list[str] = field(default_factory=list)  # computed values that decide a shape
+    _keys: set[str] = field(default_factory=set)
+
+    def add_graph(self, graph: GraphProto) -> None:
+        """All nodes of a graph whose inputs are in ``values``."""
+        for tensor in graph.initializer:
+            self.values.setdefault(tensor.name, Known(array_of(tensor), tensor.name))
+        for node in graph.node:
+            self._add(node)
+
+    def result(self, name: str) -> Ref | None:
+        """Where an output of the graph comes from; a stored one gets a layer that says it."""
+        value = self.values.get(name)
+        if isinstance(value, Known):
+            self._constant(name, value)
+            value = self.values[name]
+        return None if value is None or isinstance(value, Known) else value.ref
+
+    # ------------------------------------------------------------------ nodes
+
+    def _add(self, proto: NodeProto) -> None:
+        inputs = [self._value(name, proto) if name else None for name in proto.input]
+        attributes = {entry.name: _attribute(entry) for entry in proto.attribute}
+        if proto.op_type == "If" and isinstance(inputs[0], Known):
+            chosen = "then_branch" if inputs[0].array.any() else "else_branch"
+            self._inline(proto, attributes[chosen])
+            return
+        known = self._known(proto, attributes, inputs)
+        if known is not None:
+            for name, array in zip(proto.output, known, strict=False):
+                self.values[name] = Known(array, name)
+            return
+        key = self._key(proto)
+        try:
+            self._call(proto, key, attributes, inputs)
+        except UnsupportedError as error:
+            if isinstance(error, NeedsConstantError):
+                self.deciding.append(proto.input[error.index])
+            self._refuse(proto, key, inputs, error)
+
+    def _value(self, name: str, proto: NodeProto) -> Value:
+        if name not in self.values:
+            raise FormatError(f"node {proto.name or proto.op_type!r} reads {name!r}, which no "
+                              "node before it makes")  # fmt: skip
+        return self.values[name]
+
+    def _inline(self, proto: NodeProto, branch: GraphProto) -> None:
+        """The branch of an If whose condition is known."""
+        self.add_graph(branch)
+        for name, entry in zip(proto.output, branch.output, strict=True):
+            self.values[name] = self._value(entry.name, proto)
+
+    def _key(self, proto: NodeProto) -> str:
+        wanted = proto.name or next(iter(proto.output), proto.op_type) or proto.op_type
+        key, number = wanted, 1
+        while key in self._keys or any(
+            isinstance(value, Computed) and value.ref.key == key for value in self.values.values()
+        ):
+            number += 1
+            key = f"{wanted}_{number}"
+        self._keys.add(key)
+        return key
+
+    def _version(self, proto: NodeProto) -> int:
+        domain = "" if proto.domain == "ai.onnx" else proto.domain
+        return self.opsets.get(domain, 1)
+
+    # ------------------------------------------------------------------ values known beforehand
+
+    def _known(
+        self, proto: NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Value | None]
+    ) -> list[FloatArray] | None:
+        """The outputs, if they follow from stored values and shapes."""
+        if proto.op_type in ("Shape", "Size") and isinstance(inputs[0], (Known, Computed)):
+            first = inputs[0]
+            shape = first.array.shape if isinstance(first, Known) else first.shape
+            if proto.op_type == "Size":
+                return [np.array(math.prod(shape), np.int64)]
+            start, end = attributes.get("start", 0), attributes.get("end")
+            return [np.array(shape[start:end], np.int64)]
+        given = [value for value in inputs if value is not None]
+        if not all(isinstance(value, Known) for value in given):
+            return None
+        if proto.op_type == "Constant":
+            return [_constant(attributes)]
+        arrays = [value.array if isinstance(value, Known) else None for value in inputs]
+        if proto.op_type == "ConstantOfShape" and arrays[0] is not None:
+            return [_constant_of_shape(attributes, arrays[0])]
+        if proto.op_type == "NonZero" and arrays[0] is not None:
+            return [np.array(np.nonzero(arrays[0]), np.int64)]
+        if proto.op_type not in RULES:
+            return None
+        try:
+            return self._fold(proto, attributes, arrays)
+        except UnsupportedError:
+            return None  # the layer made of it says why
+
+    def _fold(
+        self,
+        proto: NodeProto,
+        attributes: Mapping[str, Any],
+        arrays: Sequence[FloatArray | None],
+    ) -> list[FloatArray]:
+        weights = [
+            None if array is None else _weight(f"{n}", str(n), array)
+            for n, array in enumerate(arrays)
+        ]
+        dtypes = [None if array is None else str(array.dtype.name) for array in arrays]
+        for dtype in dtypes:
+            check(dtype or "bool", proto.op_type)
+        node = OnnxNode(
+            proto.op_type, self._version(proto), attributes, weights, dtypes, len(proto.output)
+        )
+        formula = RULES[proto.op_type](node)
+        if any(math.prod(shape) > MAX_KNOWN for shape in formula.shapes):
+            raise FormatError(
+                f"node {proto.name or proto.op_type!r} makes a constant of the shape "
+                f"{formula.shapes[0]}, which is too large"
+            )
+        tensors = [Tensor(str(n), axes_of(shape), shape) for n, shape in enumerate(formula.shapes)]
+        values = evaluate(formula.write(tensors), {})
+        return [
+            _as_dtype(values.get(tensor, np.zeros(tensor.shape)), dtype)
+            for tensor, dtype in zip(tensors, formula.dtypes, strict=True)
+        ]
+
+    # ------------------------------------------------------------------ layers
+
+    def _call(
+        self,
+        proto: NodeProto,
+        key: str,
+        attributes: Mapping[str, Any],
+        inputs: Sequence[Value | None],
+    ) -> None:
+        self._check(proto, inputs)
+        computed = [value for value in inputs if isinstance(value, Computed)]
+        layer, dtypes = self._layer(proto, key, attributes, inputs)
+        layer.name, layer.type_name = key, proto.op_type
+        tensors = [value.tensor for value in computed]
+        try:
+            signatures = layer.infer(tensors)
+        except (ValueError, IndexError, KeyError, TypeError) as error:
+            raise FormatError(f"node {key!r} ({proto.op_type}) is malformed: {error}") from error
+        self.calls.append(Call(key, layer, tuple(value.ref for value in computed)))
+        cuts = [all(value.stripped for value in computed)] * len(signatures)
+        if isinstance(layer, Operator):
+            cuts = layer.cuts(layer.formula(tensors).shapes)
+        for n, (name, (axes, shape)) in enumerate(zip(proto.output, signatures, strict=False)):
+            label = key if len(signatures) == 1 else f"{key}[{n}]"
+            sizes = tuple(size or 0 for size in shape)
+            tensor = Tensor(label, axes, sizes)
+            self.values[name] = Computed(Ref(key, n), tensor, dtypes[n], cuts[n])
+
+    def _check(self, proto: NodeProto, inputs: Sequence[Value | None]) -> None:
+        """Refuses what is not computed, before anything is made of it."""
+        for value in inputs:
+            if isinstance(value, Uncomputed):
+                raise UnsupportedError(f"it needs {value.ref.key!r}, which is not computed")
+            if value is not None:
+                check(value.dtype, proto.op_type)
+        if proto.op_type not in RULES and proto.op_type not in LAYERS:
+            where = f" of {proto.domain!r}" if proto.domain not in ("", "ai.onnx") else ""
+            raise UnsupportedError(f"the ONNX operator {proto.op_type}{where} is not computed")
+
+    def _layer(
+        self,
+        proto: NodeProto,
+        key: str,
+        attributes: Mapping[str, Any],
+        inputs: Sequence[Value | None],
+    ) -> tuple[Layer, list[str]]:
+        """The layer, and the element types of its outputs."""
+        dtypes = tuple(
+            value.dtype if isinstance(value, (Known, Computed)) else None for value in inputs
+        )
+        names = _input_names(proto, self._version(proto))
+        operands: list[int | str | None] = []
+        weights: dict[str, Weight] = {}
+        seen: list[Tensor | None] = []
+        count = 0
+        for n, value in enumerate(inputs):
+            if isinstance(value, Known):
+                label = names[n] if names[n] not in weights else f"{names[n]}{n}"
+                weights[label] = _weight(f"{key}/{label}", label, value.array)
+                self.stored[f"{key}/{label}"] = value.name
+                operands.append(label)
+                seen.append(weights[label])
+            elif isinstance(value, Computed):
+                operands.append(count)
+                count += 1
+                seen.append(Tensor(value.tensor.name, axes_of(value.shape), value.shape))
+            else:
+                operands.append(None)
+                seen.append(None)
+        version = self._version(proto)
+        node = OnnxNode(proto.op_type, version, attributes, seen, dtypes, len(proto.output))
+        if proto.op_type in LAYERS and count == 1 and isinstance(inputs[0], Computed):
+            layer = LAYERS[proto.op_type](node, key)
+            layer.name, layer.type_name = key, proto.op_type
+            for label, n in (("kernel", 1), ("bias", 2)):
+                if label in layer.weights and isinstance(known := inputs[n], Known):
+                    self.stored[f"{key}/{label}"] = known.name
+            whole = not inputs[0].stripped
+            chosen = Batched(inner=layer, weights=layer.weights) if whole else layer
+            return chosen, [inputs[0].dtype]
+        if proto.op_type not in RULES:
+            node.constant(1)  # says that the kernel has to be stored
+        stripped = tuple(value.stripped for value in inputs if isinstance(value, Computed))
+        operator = Operator(
+            name=key,
+            rule=RULES[proto.op_type],
+            op=proto.op_type,
+            opset=version,
+            attributes=attributes,
+            operands=tuple(operands),
+            dtypes=dtypes,
+            stripped=stripped,
+            count=len(proto.output),
+            weights=weights,
+        )
+        return operator, list(operator.rule(node).dtypes)
+
+    def _constant(self, name: str, value: Known) -> None:
+        """A layer without inputs for an output that is stored."""
+        weight = _weight(f"{name}/value", "value", value.array)
+        operator = Operator(
+            name=name,
+            type_name="Constant",
+            rule=lambda node: pointwise(
+                node.input(0).shape, check(node.dtype(), "Constant"), lambda at: node.input(0)[at]
+            ),
+            op="Constant",
+            opset=self.opsets.get("", 1),
+            operands=("value",),
+            dtypes=(value.dtype,),
+            weights={"value": weight},
+        )
+        self.calls.append(Call(name, operator, ()))
+        (signature,) = operator.infer([])
+        tensor = Tensor(name, signature.axes, weight.shape)
+        self.values[name] = Computed(Ref(name), tensor, check(value.dtype, "Constant"), False)
+
+    def _refuse(
+        self,
+        proto: NodeProto,
+        key: str,
+        inputs: Sequence[Value | None],
+        error: NetsheetError,
+    ) -> None:
+        names = _input_names(proto, self._version(proto))
+        layer = Opaque(name=key, type_name=proto.op_type, reason=str(error))
+        for n, value in enumerate(inputs):
+            if isinstance(value, Known) and value.array.dtype.kind not in "OSU":
+                layer.weights[names[n]] = _weight(f"{key}/{names[n]}", names[n], value.array)
+        refs = tuple(value.ref for value in inputs if isinstance(value, (Computed, Uncomputed)))
+        self.calls.append(Call(key, layer, refs))
+        for n, name in enumerate(proto.output):
+            self.values[name] = Uncomputed(Ref(key, n))
+
+
+def _weight(name: str, label: str, array: FloatArray) -> Weight:
+    return Weight(name, axes_of(array.shape), array.shape, label=label, values=array)
+
+
+def _as_dtype(array: FloatArray, dtype: str) -> FloatArray:
+    """Doubles as the element type; 2^63, which no int64 is, becomes the largest one."""
+    if dtype == "int64":
+        info = np.iinfo(np.int64)
+        inside = np.clip(array, -(2.0**62), 2.0**62).astype(np.int64)
+        return np.where(array > 2.0**62, info.max, np.where(array < -(2.0**62), info.min, inside))
+    return array.astype(np.dtype(dtype)) if dtype != "bfloat16" else array.astype(np.float32)
+
+
+def _attribute(entry: Any) -> Any:
+    from onnx import helper
+
+    value = helper.get_attribute_value(entry)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, list) and value and isinstance(value[0], bytes):
+        return [item.decode("utf-8", "replace") for item in value]
+    return value
+
+
+def _constant(attributes: Mapping[str, Any]) -> FloatArray:
+    for name, value in attributes.items():
+        if name == "value":
+            return array_of(value)
+        if name in ("value_float", "value_floats"):
+            return np.array(value, np.float32)
+        if name in ("value_int", "value_ints"):
+            return np.array(value, np.int64)
+        if name in ("value_string", "value_strings"):
+            return np.array(value, object)
+    raise UnsupportedError("a Constant without a dense value is not computed")
+
+
+def _constant_of_shape(attributes: Mapping[str, Any], shape: FloatArray) -> FloatArray:
+    value = attributes.get("value")
+    filling = np.zeros(1, np.float32) if value is None else array_of(value)
+    sizes = tuple(int(size) for size in shape)
+    if math.prod(sizes) > MAX_KNOWN:
+        raise FormatError(f"a ConstantOfShape of {sizes} is too large")
+    return np.full(sizes, filling.reshape(-1)[0], filling.dtype)
+
+
+def _input_names(proto: NodeProto, version: int) -> list[str]:
+    """The inputs' names in ONNX's own description of the operator."""
+    from onnx import defs
+
+    domain = "" if proto.domain == "ai.onnx" else proto.domain
+    try:
+        formal = [entry.name for entry in defs.get_schema(proto.op_type, version, domain).inputs]
+    except defs.SchemaError:
+        formal = []
+    names = [formal[n] if n < len(formal) else f"input{n}" for n in range(len(proto.input))]
+    return [name if names.count(name) == 1 else f"{name}{n}" for n, name in enumerate(names)]

@@ -1,0 +1,111 @@
+"""An ONNX file as a checked protobuf message: nothing outside its folder is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsheet.errors import FormatError
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
+MAX_FILE = 2**31 - 1  # a protobuf message holds no more
+MAX_EXTERNAL = 2**35
+OLDEST_OPSET = 7
+
+
+def read_proto(path: Path) -> ModelProto:
+    """The message in the file, with external data of the same folder read into it.
+
+    Raises:
+        FormatError: not an ONNX file, damaged, too large, or with data outside its folder.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    size = path.stat().st_size
+    if size > MAX_FILE:
+        raise FormatError(f"{path}: {size:,} bytes are more than an ONNX file can have.")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except (DecodeError, RecursionError) as error:
+        raise FormatError(f"{path}: is no ONNX file, or is damaged or cut short.") from error
+    if not model.opset_import or not model.HasField("graph") or not model.graph.output:
+        raise FormatError(f"{path}: is no ONNX model: it has no graph with outputs.")
+    if model.functions:
+        from onnx.inliner import inline_local_functions
+
+        model = inline_local_functions(model)
+    left = MAX_EXTERNAL
+    for tensor in _tensors(model.graph):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            left -= _read_external(path, tensor, left)
+    return model
+
+
+def opsets(model: ModelProto) -> dict[str, int]:
+    """The version of each operator set that the model uses."""
+    found = {entry.domain: int(entry.version) for entry in model.opset_import}
+    if "ai.onnx" in found:
+        found.setdefault("", found["ai.onnx"])
+    if found.get("", OLDEST_OPSET) < OLDEST_OPSET:
+        raise FormatError(
+            f"the model uses version {found['']} of ONNX's operators; netsheet reads versions "
+            f"from {OLDEST_OPSET} on. onnx.version_converter can lift it."
+        )
+    return found
+
+
+def array_of(tensor: TensorProto) -> np.ndarray[Any, Any]:
+    """The values of a stored tensor."""
+    from onnx import numpy_helper
+
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError) as error:
+        raise FormatError(f"tensor {tensor.name!r} is damaged: {error}") from error
+
+
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                yield from _tensors(attribute.g)
+
+
+def _read_external(path: Path, tensor: TensorProto, left: int) -> int:
+    """Replace the reference to another file by its bytes; returns their number."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    folder = path.resolve().parent
+    target = (folder / location).resolve()
+    if not location or folder not in target.parents or not target.is_file():
+        raise FormatError(
+            f"{path}: the data of {tensor.name!r} should lie in {location!r}; only a file in the "
+            f"folder of the model is read."
+        )
+    try:
+        offset = int(entries.get("offset") or 0)
+        length = int(entries.get("length") or target.stat().st_size - offset)
+    except ValueError as error:
+        raise FormatError(f"{path}: {tensor.name!r}: offset or length is no number.") from error
+    if offset < 0 or not 0 <= length <= left or offset + length > target.stat().st_size:
+        raise FormatError(
+            f"{path}: the data of {tensor.name!r} ({length:,} bytes from {offset:,}) do not lie "
+            f"within {location!r}, or are too large."
+        )
+    with target.open("rb") as stream:
+        stream.seek(offset)
+        tensor.raw_data = stream.read(length)
+    tensor.data_location = tensor.DEFAULT
+    del tensor.external_data[:]
+    return length

@@ -1,0 +1,24 @@
+"""One row per ONNX operator: the rule that says what it computes."""
+
+from __future__ import annotations
+
+from netsheet.layers.onnx_ops import (
+    elementwise,
+    lookup,
+    movement,
+    normalization,
+    products,
+    reduction,
+    windows,
+)
+from netsheet.layers.onnx_ops.base import Rule
+
+RULES: dict[str, Rule] = {
+    **elementwise.ROWS,
+    **movement.ROWS,
+    **products.ROWS,
+    **reduction.ROWS,
+    **lookup.ROWS,
+    **windows.ROWS,
+    **normalization.ROWS,
+}
