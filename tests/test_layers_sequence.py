@@ -133,7 +133,8 @@ def compare(
     for output, array in zip(outputs, expected, strict=True):
         assert values[output].shape == array.shape
         np.testing.assert_allclose(values[output], array, atol=BOUND, rtol=BOUND)
-    computed = run_onnx(ours, inputs, outputs, given)
+    samples = {tensor: array[None] for tensor, array in given.items()}
+    computed = run_onnx(ours, inputs, outputs, samples)
     for output, array, result in zip(outputs, expected, computed, strict=True):
         assert result.shape == (1, *output.shape)
         np.testing.assert_allclose(result[0], array, atol=BOUND, rtol=BOUND)
@@ -146,7 +147,7 @@ def run_onnx(
     outputs: Sequence[Tensor],
     given: dict[Tensor, FloatArray],
 ) -> list[FloatArray]:
-    """The layer's ONNX nodes, computed by ONNX Runtime."""
+    """The layer's ONNX nodes, computed by ONNX Runtime; arrays have a batch axis."""
     import onnxruntime
 
     known = list(dict.fromkeys(given))
@@ -155,7 +156,7 @@ def run_onnx(
     for tensor, name in zip(outputs, names, strict=True):
         graph.define(tensor, name, 0)
     session = onnxruntime.InferenceSession(graph.finish("layer", outputs).SerializeToString())
-    feeds = {tensor.name: given[tensor][None].astype("float32") for tensor in known}
+    feeds = {tensor.name: given[tensor].astype("float32") for tensor in known}
     return list(session.run([output.name for output in outputs], feeds))
 
 
@@ -588,3 +589,15 @@ def test_conv_lstm(
     fill(theirs, ours)
     mask = {"mask": MASK[None]} if masked else {}
     compare(ours, [x], flat(theirs(x[None], **mask)), [MASK if masked else None])
+
+
+def test_time_distributed_loops_with_several_samples(keras3: Any) -> None:
+    """Values that no input reaches have the batch size of the graph, within a step too."""
+    inner, own = recurrent(keras3, "GRU", GRU, {"activation": "swish"})
+    theirs, ours = keras3.layers.TimeDistributed(inner), TimeDistributed(name="layer", layer=own)
+    x = RNG.normal(size=(2, 3, 4, 3)).astype("float32")
+    theirs(x)
+    fill(theirs, ours)
+    inputs, _ = tensors([x[0]])
+    result = run_onnx(ours, inputs, output_tensors(ours, inputs), {inputs[0]: x})
+    np.testing.assert_allclose(result[0], np.asarray(theirs(x)), atol=BOUND, rtol=BOUND)

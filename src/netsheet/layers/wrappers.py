@@ -21,6 +21,7 @@ from netsheet.expr import (
     lift,
 )
 from netsheet.layers.base import Graph, Layer, Signature
+from netsheet.layers.composite import Composite
 from netsheet.layers.recurrent import Loop, base_tensor, part, reversed_axis
 
 MERGES = {"concat": "Concat", "sum": "Sum", "mul": "Mul", "ave": "Mean"}  # as ONNX operators
@@ -219,19 +220,39 @@ class TimeDistributed(Layer):
         inputs: Sequence[Tensor],
         outputs: Sequence[Tensor],
     ) -> list[str]:
-        """Every step as a sample of its own."""
+        """Every step as a sample of its own; one after the other where the layer holds a loop."""
         steps = self._steps(inputs)
-        # Of a loop without an operator of its own, some values have the batch size of the graph.
-        if isinstance(self.layer, (Loop, Bidirectional)):
+        if any(step.mask is not None for step in steps):
             return super().onnx(graph, names, inputs, outputs)
+        results = [_step(y, None) for y in outputs]
+        inner = self._inner()
 
         def reshaped(name: str, shape: Sequence[int]) -> str:
             return str(graph.node("Reshape", [name, graph.constant(np.array(shape, np.int64))]))
 
-        flat = [reshaped(n, (-1, *step.shape)) for n, step in zip(names, steps, strict=True)]
-        results = [_step(y, None) for y in outputs]
-        found = self._inner().onnx(graph, flat, steps, results)
-        return [reshaped(n, (-1, *y.shape)) for n, y in zip(found, outputs, strict=True)]
+        if not _loops(inner):
+            flat = [reshaped(n, (-1, *step.shape)) for n, step in zip(names, steps, strict=True)]
+            found = inner.onnx(graph, flat, steps, results)
+            return [reshaped(n, (-1, *y.shape)) for n, y in zip(found, outputs, strict=True)]
+        # Some values of a loop have the number of samples of the graph, so that has to stay.
+        rows: list[list[str]] = []
+        for number in range(outputs[0].shape[0]):
+            place = graph.constant(np.array(number, np.int64))
+            now = [graph.node("Gather", [name, place], axis=1) for name in names]
+            found = inner.onnx(graph, now, steps, results)
+            rows.append(
+                [reshaped(n, (-1, 1, *y.shape)) for n, y in zip(found, results, strict=True)]
+            )
+        return [graph.node("Concat", list(column), axis=1) for column in zip(*rows, strict=True)]
+
+
+def _loops(layer: Layer) -> bool:
+    """True if the layer is recurrent, or holds one that is."""
+    if isinstance(layer, Composite):
+        return any(_loops(part.layer) for part in layer.parts)
+    if isinstance(layer, TimeDistributed):
+        return _loops(layer.layer)
+    return isinstance(layer, (Loop, Bidirectional))
 
 
 def _step(tensor: Tensor, mask: Tensor | None) -> Tensor:
