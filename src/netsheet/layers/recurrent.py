@@ -31,10 +31,8 @@ from netsheet.layers.cells import (
     LSTMCell,
     SimpleRNNCell,
     StackedRNNCells,
-    State,
-    Step,
-    after_first,
 )
+from netsheet.layers.steps import State, Step, after_first
 
 
 def part(weights: dict[str, Weight], prefix: str) -> dict[str, Weight]:
