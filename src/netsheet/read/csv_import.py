@@ -45,29 +45,25 @@ def import_csv(
 def _sheet(lines: _Lines, sheet: Sheet) -> Array:
     name = sheet.weight.name
     table = np.empty((sheet.rows, sheet.columns), np.float64)
+    at = np.empty(sheet.rows, np.int64)  # the line of each row
     lines.expect(sheet.before, name)
     texts = sheet.texts()
     for row in range(sheet.rows):
         *before, label = next(texts).split(b"\n") if row % sheet.unit_rows == 0 else [b""]
         for line in before:
             lines.expect(line + b"\n", name)
-        table[row] = lines.numbers(label, sheet.columns, name, row)
+        at[row], table[row] = lines.numbers(label, sheet.columns, name, row)
     lines.expect(sheet.end, name)
-    return _typed(lines, sheet, table)
-
-
-def _typed(lines: _Lines, sheet: Sheet, table: Array) -> Array:
-    """The table as the weight's array, in its dtype; a number that this cannot hold is refused."""
     dtype = sheet.weight.values.dtype
     with np.errstate(over="ignore", invalid="ignore"):
         made = table.astype(dtype)
-    lost = np.isfinite(table) & (
-        (made.astype(np.float64) != table) if dtype.kind in "iub" else ~np.isfinite(made)
-    )
-    if lost.any():
-        bad = table[lost][0]
+        exact = np.isfinite(made) if dtype.kind not in "iub" else made.astype(np.float64) == table
+    wrong = np.argwhere(~exact & (np.isfinite(table) | (dtype.kind in "iub")))
+    if len(wrong):
+        row, column = wrong[0]
         raise FormatError(
-            f"{lines.path}: {bad:g} cannot be a value of {sheet.weight.name}, which is {dtype}."
+            f"{lines.path}, line {at[row]}: {table[row, column]:g} cannot be a value of {name}, "
+            f"which is {dtype}."
         )
     return sheet.restore(made)
 
@@ -112,8 +108,8 @@ class _Lines:
                     f"{self._text(wanted)} ({where})."
                 )
 
-    def numbers(self, label: bytes, count: int, name: str, row: int) -> list[float]:
-        """The numbers of a row, behind the cells of its label."""
+    def numbers(self, label: bytes, count: int, name: str, row: int) -> tuple[int, list[float]]:
+        """The line and the numbers of a row, behind the cells of its label."""
         number, found = next(self._rows, (0, None))
         if found is None:
             raise FormatError(f"{self.path}: ends in {name}, before its row {row + 1}.")
@@ -132,7 +128,7 @@ class _Lines:
                 f"in row {row + 1}."
             )
         try:
-            return [float(cell) for cell in found]
+            return number, [float(cell) for cell in found]
         except ValueError:
             bad = next(cell for cell in found if not _is_number(cell))
             raise FormatError(
