@@ -284,7 +284,8 @@ class _Speller:
                 # the position is cut to an integer before it is multiplied
                 pieces += ["INT(", *text.pieces, f")*{factor}"]
             pieces.append("+")
-        return [*pieces, *self._position(np.asarray(rest) * step + 1).pieces]
+        start = self._position(np.asarray(rest) * step + 1)
+        return pieces[:-1] if start.zero else [*pieces, *start.pieces]
 
     # ------------------------------------------------------------------ reductions
 

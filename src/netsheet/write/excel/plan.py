@@ -94,7 +94,9 @@ class Plan:
         for tensor in tensors:
             interleave = tensor in wanted or self.arrangement == arrange.INTERLEAVED
             self.places[tensor] = arrange.default(tensor, interleave, arrange.COLUMN)
-        filled = {eq.target: eq for eq in reversed(equations)}
+        filled: dict[Tensor, Equation] = {}
+        for eq in equations:
+            filled.setdefault(eq.target, eq)
         for tensor, eq in filled.items():
             if tensor in self.places:
                 continue
@@ -142,26 +144,28 @@ class Plan:
     def _add_sheet(self, sheet: Sheet, head: int) -> None:
         """Lay out weights, steps and outputs; equations that do not fit get helper blocks."""
         outputs = list(dict.fromkeys(eq.target for eq in sheet.stated))
-        weights = [weight for weight in _weights_of(sheet.stated) if weight not in self.places]
+        weights = [weight for weight in weights_of(sheet.stated) if weight not in self.places]
         for weight in weights:
             self.places[weight] = kernels.fitted(weight, sheet.stated, self.places)
         keys = set(sheet.node.outputs) if sheet.node else set()
-        first = [(weight, WEIGHT) for weight in weights]
-        second = [(tensor, OUTPUT if tensor in keys else STEP) for tensor in outputs]
+        first: list[tuple[Tensor, str]] = [(weight, WEIGHT) for weight in weights]
+        second: list[tuple[Tensor, str]] = [
+            (tensor, OUTPUT if tensor in keys else STEP) for tensor in outputs
+        ]
         if sum(self.places[weight].height + 3 for weight in weights) > HEAD_FIRST:
             first, second = second, first
         row = head
         for tensor, role in (*first, *second):
-            row = self._put(sheet, tensor, role, row)
+            row = self.put(sheet, tensor, role, row)
         for eq in sheet.stated:
             parts, added = split(eq, self.places)
             sheet.equations += parts
             for tensor, place in added.items():
                 self.places[tensor] = place
-                row = self._put(sheet, tensor, HELPER, row)
+                row = self.put(sheet, tensor, HELPER, row)
         self.sheets.append(sheet)
 
-    def _put(self, sheet: Sheet, tensor: Tensor, role: str, row: int) -> int:
+    def put(self, sheet: Sheet, tensor: Tensor, role: str, row: int) -> int:
         """Place a tensor below ``row``: a heading, labels, its cells. Returns the next row."""
         place = self.places[tensor].moved(sheet.name, row + 2, MARGIN)
         self.places[tensor] = place
@@ -174,7 +178,7 @@ def layer_head(equations: Sequence[Equation]) -> int:
     return 5 + len(equations)
 
 
-def _weights_of(equations: Iterable[Equation]) -> list[Weight]:
+def weights_of(equations: Iterable[Equation]) -> list[Weight]:
     found: dict[Weight, None] = {}
     for eq in equations:
         for read in _all_reads(eq):

@@ -162,9 +162,11 @@ def _merged(rows: IntArray, cols: IntArray, lines: _Lines, down: _Runs) -> list[
     result: list[tuple[int, int]] = []
     first = 0
     for run in range(1, len(starts) + 1):
-        if run < len(starts) and good[run - 1]:
-            if run - first < 2 or (steps[:, run - 1] == steps[:, run - 2]).all():
-                continue
+        joined = run < len(starts) and bool(good[run - 1])
+        if joined and run - first > 1:
+            joined = bool((steps[:, run - 1] == steps[:, run - 2]).all())
+        if joined:
+            continue
         result.append((first, run - first))
         first = run
     return result

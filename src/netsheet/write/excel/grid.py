@@ -1,0 +1,85 @@
+"""The cells of one block: numbers, or formulas with the values that they will have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.expr import Equation, FloatArray, Tensor
+from netsheet.write.excel.formula import families
+from netsheet.write.excel.place import IntArray, Placement
+from netsheet.write.excel.shared import Shared, written
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(eq=False)
+class Grid:
+    """A rectangle of cells whose corner is ``top, left``; ``used`` ones are written.
+
+    ``number`` is the place of a cell's formula in ``shared``, or -1; formulas of single cells are
+    in ``texts`` by row and column within the grid.
+    """
+
+    top: int
+    left: int
+    values: FloatArray
+    used: Mask
+    number: IntArray
+    shared: list[Shared] = field(default_factory=list)
+    texts: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    @property
+    def formulas(self) -> int:
+        """How many cells hold formulas."""
+        return int((self.number >= 0).sum()) + len(self.texts)
+
+
+def numbers(place: Placement, values: FloatArray) -> Grid:
+    """Stored numbers, and the zeros in the holes of a kernel."""
+    grid = _empty(place)
+    occupied = place.occupied()
+    grid.used |= occupied > 0
+    rows, cols = place.grid()
+    grid.values[rows - place.row, cols - place.col] = values
+    return grid
+
+
+def computed(
+    tensor: Tensor,
+    equations: Iterable[Equation],
+    places: Mapping[Tensor, Placement],
+    values: FloatArray,
+) -> Grid:
+    """The formulas of all equations that fill a tensor; elements that none fills are zeros."""
+    place = places[tensor]
+    grid = numbers(place, values)
+    for eq in equations:
+        if eq.target is not tensor:
+            continue
+        for family in families(eq, places):
+            shared, single = written(family)
+            for item in shared:
+                area = item.area
+                down = slice(area.top - place.row, area.bottom - place.row + 1)
+                right = slice(area.left - place.col, area.right - place.col + 1)
+                grid.number[down, right] = len(grid.shared)
+                grid.shared.append(item)
+            rows = (single.rows - place.row).tolist()
+            cols = (single.cols - place.col).tolist()
+            grid.texts.update(zip(zip(rows, cols, strict=True), single.formulas, strict=True))
+    return grid
+
+
+def _empty(place: Placement) -> Grid:
+    shape = (place.height, place.width)
+    return Grid(
+        place.row,
+        place.col,
+        np.zeros(shape),
+        np.zeros(shape, bool),
+        np.full(shape, -1, np.int64),
+    )

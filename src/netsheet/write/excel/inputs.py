@@ -1,0 +1,187 @@
+"""What flows in: raw values, their scaling as formulas, and the sample that is selected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from netsheet.data.inputs import Sample, Scaling
+from netsheet.errors import UsageError
+from netsheet.expr import (
+    Expr,
+    FloatArray,
+    Gather,
+    Index,
+    Tensor,
+    Weight,
+    affine,
+    equation,
+    indices_of,
+)
+from netsheet.write.excel.arrange import WIDEST
+from netsheet.write.excel.numbers import as_stored
+from netsheet.write.excel.place import Axis, Placement, along
+from netsheet.write.excel.plan import INPUT, RAW, WEIGHT, Block, Plan, Sheet, weights_of
+
+SAMPLE_ROW, SAMPLE_COL = 4, 4  # the first stored value on the Samples sheet
+INPUT_HEAD = 3
+
+
+@dataclass(eq=False)
+class Inputs:
+    """The Input sheet, the table of samples if there are several, and the numbers given."""
+
+    sheet: Sheet
+    samples: str
+    names: list[str]
+    labels: list[int | None]
+    choice: Tensor | None = None
+    tables: list[Block] = field(default_factory=list)
+    given: dict[Tensor, FloatArray] = field(default_factory=dict)
+    shown: dict[Tensor, Tensor] = field(default_factory=dict)  # input -> raw values, or itself
+
+
+def unique_names(samples: Sequence[Sample]) -> list[str]:
+    """The samples' names, numbered where they repeat."""
+    names: list[str] = []
+    for sample in samples:
+        name, number = sample.name, 1
+        while name in names:
+            number += 1
+            name = f"{sample.name} ({number})"
+        names.append(name)
+    return names
+
+
+def checked(samples: Sequence[Sample], inputs: Sequence[Tensor]) -> None:
+    """UsageError unless every sample has a value of the right shape for every input."""
+    if not samples:
+        raise UsageError("a workbook needs at least one sample: name an input")
+    for sample in samples:
+        for tensor in inputs:
+            value = sample.inputs.get(tensor.name)
+            if value is None:
+                raise UsageError(f"sample {sample.name!r} has no value for input {tensor.name!r}")
+            if value.values.shape != tensor.shape:
+                raise UsageError(
+                    f"sample {sample.name!r}: input {tensor.name!r} takes the shape "
+                    f"{tensor.shape}, not {value.values.shape}"
+                )
+
+
+def laid_out(
+    plan: Plan,
+    tensors: Sequence[Tensor],
+    samples: Sequence[Sample],
+    names: tuple[str, str],
+    chosen: Placement,
+) -> Inputs:
+    """Put the inputs on their sheet.
+
+    ``names`` are those of the sheets of inputs and of samples, ``chosen`` is the cell with the
+    number of the selected sample.
+    """
+    sheet = Sheet(names[0], None)
+    labels = [sample.label for sample in samples]
+    result = Inputs(sheet, names[1], unique_names(samples), labels)
+    if len(samples) > 1:
+        result.choice = Tensor("sample", (), ())
+        plan.places[result.choice] = chosen
+        result.given[result.choice] = np.array(1.0)
+    row = INPUT_HEAD
+    for tensor in tensors:
+        _feed(plan, tensor, samples, result)
+        constants = [w for w in weights_of(sheet.stated) if w not in plan.places]
+        for weight in constants:
+            plan.places[weight] = _row(weight)
+            result.given[weight] = np.asarray(weight.values, float)
+        shown = result.shown[tensor]
+        parts: list[tuple[Tensor, str]] = [(weight, WEIGHT) for weight in constants]
+        if shown is not tensor:
+            plan.places[shown] = plan.places[tensor]
+            parts.append((shown, RAW))
+        for part, role in (*parts, (tensor, INPUT)):
+            row = plan.put(sheet, part, role, row)
+    sheet.equations = sheet.stated
+    plan.sheets.append(sheet)
+    return result
+
+
+def _feed(plan: Plan, tensor: Tensor, samples: Sequence[Sample], result: Inputs) -> None:
+    """The equations from stored samples through raw values to the input."""
+    at = indices_of(tensor)
+    values = [sample.inputs[tensor.name] for sample in samples]
+    scaling = values[0].scaling
+    raw = all(v.raw is not None and v.scaling is not None and v.scaling == scaling for v in values)
+    arrays: list[Any] = [v.raw if raw else v.values for v in values]
+    stored = np.stack([as_stored(np.asarray(array)).reshape(tensor.shape) for array in arrays])
+    source = Tensor(f"{tensor.name}/raw", tensor.axes, tensor.shape) if raw else tensor
+    result.shown[tensor] = source
+    if result.choice is None:
+        result.given[source] = stored[0]
+    else:
+        table = Weight(
+            f"{tensor.name}/samples",
+            ("sample", *tensor.axes),
+            stored.shape,
+            label="samples",
+            values=stored,
+        )
+        _tabled(plan, table, result)
+        number = affine(Gather(result.choice[()], len(samples))) - 1
+        result.sheet.stated.append(equation(source[at], table[(number, *at)]))
+    if raw and scaling is not None:
+        result.sheet.stated.append(equation(tensor[at], scaled(tensor, at, source[at], scaling)))
+
+
+def scaled(tensor: Tensor, at: Sequence[Index], value: Expr, scaling: Scaling) -> Expr:
+    """``((255 - raw) * scale - mean) / std`` with those parts that change something."""
+    channel = tensor.axes.index("channel") if "channel" in tensor.axes else len(tensor.axes) - 1
+    size = tensor.shape[channel] if tensor.shape else 1
+
+    def constant(label: str, numbers: Sequence[float]) -> Expr:
+        values = np.asarray(numbers, float)
+        if len(values) == size and size > 1 and len(set(numbers)) > 1:
+            weight = Weight(f"{tensor.name}/{label}", ("channel",), (size,), None, label, values)
+            return weight[at[channel]]
+        weight = Weight(f"{tensor.name}/{label}", (), (), None, label, values.reshape(-1)[0])
+        return weight[()]
+
+    if scaling.invert:
+        value = 255 - value
+    divisor = 1 / scaling.scale if scaling.scale else 1.0
+    if abs(divisor - round(divisor)) < 1e-9 * abs(divisor) and round(divisor) != 1:
+        value = value / constant("divisor", [float(round(divisor))])
+    elif scaling.scale != 1:
+        value = value * constant("scale", [scaling.scale])
+    if any(scaling.mean):
+        value = value - constant("mean", scaling.mean)
+    if any(number != 1 for number in scaling.std):
+        value = value / constant("std", scaling.std)
+    return value
+
+
+def _row(weight: Weight) -> Placement:
+    axes = (along(weight.shape[0], 0, 1),) if weight.shape else ()
+    return Placement(axes, "row" if axes else "cell")
+
+
+def _tabled(plan: Plan, table: Weight, result: Inputs) -> None:
+    """One row for each sample; one column, on a sheet of its own, where a row would be too long."""
+    count, *shape = table.shape
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    after = sum(b.place.width for b in result.tables if b.place.sheet == result.samples)
+    tall = math.prod(shape) + after + SAMPLE_COL > WIDEST
+    axes: list[Axis] = [along(count, 0, 1) if tall else along(count, 1, 0)]
+    for size, step in zip(shape, strides, strict=True):
+        axes.append(along(size, step, 0) if tall else along(size, 0, step))
+    sheet = f"{result.samples} {len(result.tables) + 2}" if tall else result.samples
+    column = 1 if tall else SAMPLE_COL + after
+    place = Placement(tuple(axes), "samples").moved(sheet, SAMPLE_ROW, column)
+    plan.places[table] = place
+    result.tables.append(Block(table, place, RAW, SAMPLE_ROW - 2))
+    result.given[table] = np.asarray(table.values, float)

@@ -1,0 +1,97 @@
+"""The words of a workbook, in English and Japanese; names of functions stay as the format has them."""
+
+from __future__ import annotations
+
+from netsheet.errors import UsageError
+
+LANGUAGES = ("en", "ja")
+
+_WORDS: dict[str, tuple[str, str]] = {
+    # sheets
+    "overview": ("Overview", "概要"),
+    "input": ("Input", "入力"),
+    "samples": ("Samples", "サンプル"),
+    "check": ("Check", "検証"),
+    "map": ("Map", "地図"),
+    "reference": ("Reference", "基準値"),
+    # overview
+    "about": (
+        "A neural network as live formulas: every value of every layer is computed in this file.",
+        "ニューラルネットワークのすべての層のすべての値を、このファイルの数式が計算しています。",
+    ),
+    "file": ("File", "ファイル"),
+    "format": ("Format", "形式"),
+    "parameters": ("Parameters", "パラメータ数"),
+    "formulas": ("Formulas", "数式セル数"),
+    "sample": ("Sample", "サンプル"),
+    "choose": ("choose here", "ここで選択"),
+    "true label": ("True label", "正解ラベル"),
+    "predicted": ("Predicted class", "予測クラス"),
+    "class": ("Class", "クラス"),
+    "probability": ("Probability", "確率"),
+    "value": ("Value", "値"),
+    "layer": ("Layer", "層"),
+    "type": ("Type", "種類"),
+    "output shape": ("Output shape", "出力の形"),
+    "cells": ("Cells", "セル数"),
+    "deviation": ("Largest deviation", "最大誤差"),
+    "verdict": ("Verdict", "判定"),
+    "layers": ("Layers", "層の一覧"),
+    "result": ("Result", "結果"),
+    "mean of channels": ("(mean of the channels)", "（チャンネルの平均）"),
+    "every nth": ("(every {0}th row and column)", "（{0} 行・列おき）"),
+    "first values": ("(the first {0} of {1})", "（{1} 個のうち最初の {0} 個）"),
+    # blocks
+    "raw": ("raw values", "元の値"),
+    "scaled": ("what the network takes", "ネットワークへの入力"),
+    "weight": ("weight", "重み"),
+    "output": ("output", "出力"),
+    "step": ("step", "途中の値"),
+    "helper": ("partial sums", "部分和"),
+    "equation": ("Equation", "数式"),
+    "back": ("Overview", "概要へ"),
+    "channels side by side": (
+        "channels side by side: {0} columns for each column of the map",
+        "チャンネルを横に並べています（マップの 1 列につき {0} 列）",
+    ),
+    "zeros": ("grey zeros fill the gaps of the window", "灰色の 0 は窓のすき間です"),
+    # check
+    "check about": (
+        "Each layer against the float32 values of the original network ({0}). "
+        "Deviations are computed here, by this spreadsheet.",
+        "各層を元のネットワークの float32 の値（{0}）と比べます。誤差はこの表計算ソフトが計算します。",
+    ),
+    "check changed": (
+        "The references belong to the samples and weights as they were written: "
+        "after a change, differences show what the change did.",
+        "基準値は書き出した時のサンプルと重みのものです。変更した後の差は、その変更の影響です。",
+    ),
+    "check first": (
+        "References are stored for the first sample only ({0}).",
+        "基準値は最初のサンプル（{0}）だけにあります。",
+    ),
+    "largest": ("Largest value", "最大の絶対値"),
+    "tolerance": ("Tolerance", "許容誤差"),
+    "relative": ("relative", "相対誤差"),
+    "ok": ("OK", "一致"),
+    "differs": ("DIFFERS", "不一致"),
+    "no reference": ("no reference", "基準値なし"),
+    "all layers": ("All layers", "全層"),
+    "refused": ("not computed: {0}", "計算しません: {0}"),
+    # map
+    "map about": (
+        "Where every value lies. Along each axis the row and the column grow as 'steps' says: "
+        "+3: three cells for each position; //4*30: thirty for each whole band of four; "
+        "%4*29: twenty-nine for each place in its band; numbers: a table.",
+        "すべての値のありか。steps は軸に沿った行と列の増え方です（+3: 1 つごとに 3 セル、"
+        "//4*30: 4 つの段ごとに 30、%4*29: 段の中の位置ごとに 29、数の列: 表）。",
+    ),
+}
+
+
+def words(language: str) -> dict[str, str]:
+    """All words in a language; UsageError if there is no such language."""
+    if language not in LANGUAGES:
+        raise UsageError(f"no language {language!r}; choose one of: {', '.join(LANGUAGES)}")
+    number = LANGUAGES.index(language)
+    return {key: texts[number] for key, texts in _WORDS.items()}

@@ -1,0 +1,46 @@
+"""The Map sheet: one row for each tensor, for programs that look for a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from netsheet.write.excel import canvas
+from netsheet.write.excel.canvas import Canvas
+from netsheet.write.excel.mapping import COLUMNS, shape_text, steps_text
+from netsheet.write.excel.plan import Block, Sheet
+
+FIRST = 4
+
+
+def map_canvas(
+    sheets: Iterable[Sheet], extra: Sequence[tuple[str, Block]], words: Mapping[str, str]
+) -> Canvas:
+    """Rows in the columns of :data:`~netsheet.write.excel.mapping.COLUMNS`."""
+    result = Canvas(words["map"])
+    result.widths.update({0: 30, 1: 24, 2: 11, 3: 24, 4: 16, 5: 13, 6: 28, 7: 18, 8: 60})
+    result.put(0, 0, words["map"], canvas.TITLE)
+    result.heights[0] = 27
+    result.put(1, 0, words["map about"], canvas.NOTE)
+    for column, name in enumerate(COLUMNS):
+        result.put(FIRST - 1, column, name, canvas.HEAD)
+    blocks = [
+        (sheet.node.key if sheet.node else "", block) for sheet in sheets for block in sheet.blocks
+    ]
+    for row, (layer, block) in enumerate([*blocks, *extra], FIRST):
+        tensor, place = block.tensor, block.place
+        owner = layer or tensor.name.partition("/")[0]
+        texts = (
+            tensor.name,
+            owner,
+            block.role,
+            place.sheet,
+            str(place.area),
+            place.arrangement,
+            ", ".join(tensor.axes),
+            shape_text(tensor.shape),
+            steps_text(place, tensor.axes),
+        )
+        for column, text in enumerate(texts):
+            result.put(row, column, text, canvas.PLAIN)
+    result.frozen = (FIRST, 1)
+    return result

@@ -1,0 +1,260 @@
+"""Canvases streamed into an .xlsx package, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from netsheet.files import atomic
+from netsheet.write.excel.canvas import Bars, Canvas, Cell, Look, Scale
+from netsheet.write.excel.grid import Grid
+from netsheet.write.excel.place import cell_name
+from netsheet.write.excel.sheetname import quoted
+from netsheet.write.xlsx import (
+    BarChart,
+    Book,
+    Sheet,
+    Style,
+    View,
+    formula_cells,
+    number_cells,
+    shared_cells,
+    text_cell,
+)
+from netsheet.write.xlsx.cells import escaped, shared_first_cell, text_formula_cell
+
+GOOD = Style(bold=True, colour="166534", fill="BBF7D0")
+CHART = "3B82F6"
+BAD = Style(bold=True, colour="991B1B", fill="FECACA")
+REPORT_EVERY = 5_000  # cells between calls of progress
+_NUMBER, _SINGLE, _FIRST, _FOLLOWING = range(4)
+
+Progress = Callable[[int, int], None]
+
+
+def write(
+    target: str | Path, canvases: Iterable[Canvas], total: int, progress: Progress | None
+) -> int:
+    """Write the sheets in order; ``total`` is what progress counts up to. Returns the bytes."""
+    with atomic(target) as temporary:
+        book = Book(temporary)
+        try:
+            counter = _Counter(total, progress)
+            for number, canvas in enumerate(canvases):
+                _write_canvas(book, canvas, number == 0, counter)
+            book.close()
+        except BaseException:
+            book.abandon()
+            raise
+        counter.finish()
+        return temporary.stat().st_size
+
+
+class _Counter:
+    """Calls ``progress`` now and then."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self.total, self.progress = total, progress
+        self.done = self.told = 0
+
+    def add(self, cells: int) -> None:
+        self.done += cells
+        if self.progress is not None and self.done - self.told >= REPORT_EVERY:
+            self.told = self.done
+            self.progress(min(self.done, self.total), self.total)
+
+    def finish(self) -> None:
+        if self.progress is not None:
+            self.progress(self.total, self.total)
+
+
+def _write_canvas(book: Book, canvas: Canvas, selected: bool, counter: _Counter) -> None:
+    view = View(
+        columns=_columns(canvas),
+        freeze=canvas.frozen,
+        zoom=canvas.zoom,
+        tab=canvas.tab,
+        grid_lines=False,
+        row_height=canvas.row_height,
+        selected=selected,
+    )
+    with book.sheet(canvas.name, view) as sheet:
+        for row, cells, count in _Rows(book, canvas):
+            sheet.row(row, cells, canvas.heights.get(row))
+            counter.add(count)
+        _decorate(book, sheet, canvas)
+
+
+def _columns(canvas: Canvas) -> list[tuple[int, int, float]]:
+    """Widths of all columns: (first, last, width)."""
+    result: list[tuple[int, int, float]] = []
+    following = 0
+    for column, width in sorted(canvas.widths.items()):
+        if column > following:
+            result.append((following, column - 1, canvas.column_width))
+        result.append((column, column, width))
+        following = column + 1
+    result.append((following, 16_383, canvas.column_width))
+    return result
+
+
+def _decorate(book: Book, sheet: Sheet, canvas: Canvas) -> None:
+    for link in canvas.links:
+        sheet.link(cell_name(link.row, link.col), link.location)
+    for scale in canvas.scales:
+        sheet.colour_scale(str(scale.area), _points(scale))
+    for area, good, bad in canvas.verdicts:
+        first = cell_name(area.top, area.left)
+        for text, style in ((good, GOOD), (bad, BAD)):
+            sheet.rule(str(area), f'{first}="{text}"', book.styles.differential(style))
+    for area, source in canvas.choices:
+        sheet.choose(str(area), source)
+    for bars in canvas.bars:
+        sheet.charts.append(_chart(canvas, bars))
+
+
+def _points(scale: Scale) -> list[tuple[str, str | None, str]]:
+    low, high = (
+        (("min", None), ("max", None))
+        if scale.ends is None
+        else ((("num", f"{scale.ends[0]:g}"), ("num", f"{scale.ends[1]:g}")))
+    )
+    middle = [] if scale.middle is None else [("num", "0", scale.middle)]
+    return [(*low, scale.low), *middle, (*high, scale.high)]
+
+
+def _chart(canvas: Canvas, bars: Bars) -> BarChart:
+    sheet = quoted(canvas.name)
+    return BarChart(
+        title=bars.title,
+        values=f"{sheet}!{bars.values.absolute()}",
+        categories=f"{sheet}!{bars.names.absolute()}",
+        start=(bars.area.top, bars.area.left),
+        end=(bars.area.bottom, bars.area.right),
+        cached_values=bars.cached_values,
+        cached_categories=bars.cached_names,
+        colour=CHART,
+    )
+
+
+def style_of(look: Look) -> Style:
+    """The package's style for a look."""
+    return Style(
+        bold=look.bold,
+        underline=look.underline,
+        size=look.size,
+        font="Consolas" if look.mono else "Calibri",
+        colour=look.colour,
+        fill=look.fill,
+        border=look.border,
+        number_format=look.digits or "General",
+        align=look.align,
+        vertical="center",
+        wrap=look.wrap,
+    )
+
+
+class _Rows:
+    """The rows of a canvas as text, with the number of cells in each."""
+
+    def __init__(self, book: Book, canvas: Canvas) -> None:
+        self.book = book
+        self.cells: dict[int, list[Cell]] = {}
+        for cell in canvas.cells:
+            self.cells.setdefault(cell.row, []).append(cell)
+        self.grids = sorted(canvas.grids, key=lambda pair: pair[0].top)
+        self.first_group: dict[int, int] = {}
+        groups = 0
+        for grid, _ in self.grids:
+            self.first_group[id(grid)] = groups
+            groups += len(grid.shared)
+        self.heights = canvas.heights
+
+    def __iter__(self) -> Iterator[tuple[int, str, int]]:
+        rows = set(self.cells) | set(self.heights)
+        for grid, _ in self.grids:
+            rows.update((np.flatnonzero(grid.used.any(axis=1)) + grid.top).tolist())
+        waiting = list(self.grids)
+        active: list[tuple[Grid, Look]] = []
+        for row in sorted(rows):
+            while waiting and waiting[0][0].top <= row:
+                active.append(waiting.pop(0))
+            active = [pair for pair in active if pair[0].top + len(pair[0].used) > row]
+            parts: list[tuple[int, str]] = []
+            count = 0
+            for cell in self.cells.get(row, ()):
+                parts.append((cell.col, self._cell(cell)))
+                count += 1
+            for grid, look in active:
+                for col, text, cells in self._grid_row(grid, row - grid.top, look):
+                    parts.append((col, text))
+                    count += cells
+            parts.sort()
+            yield row, "".join([text for _, text in parts]), count
+
+    def _cell(self, cell: Cell) -> str:
+        style = self.book.style(style_of(cell.look))
+        row, col, content = cell.row, cell.col, cell.content
+        if cell.formula is None:
+            if isinstance(content, str):
+                return text_cell(row, col, content, style)
+            return number_cells(row, col, [number_text(content)], style)
+        if isinstance(content, str):
+            return text_formula_cell(row, col, cell.formula, content, style)
+        return formula_cells(row, col, [escaped(cell.formula)], [number_text(content)], style)
+
+    def _grid_row(self, grid: Grid, line: int, look: Look) -> Iterator[tuple[int, str, int]]:
+        """Runs of like cells in one row of a grid: column, text, number of cells."""
+        used = grid.used[line]
+        if not used.any():
+            return
+        row = grid.top + line
+        style = self.book.style(style_of(look))
+        numbers = grid.number[line].tolist()
+        texts = [number_text(value) for value in grid.values[line].tolist()]
+        start = self.first_group[id(grid)]
+        kinds = [
+            _FOLLOWING if n >= 0 else _SINGLE if (line, c) in grid.texts else _NUMBER
+            for c, n in enumerate(numbers)
+        ]
+        column, end = 0, len(kinds)
+        while column < end:
+            if not used[column]:
+                column += 1
+                continue
+            kind, number = kinds[column], numbers[column]
+            if kind == _FOLLOWING:
+                item = grid.shared[number]
+                if (item.area.top, item.area.left) == (row, grid.left + column):
+                    text = shared_first_cell(
+                        row, grid.left + column, start + number, str(item.area),
+                        escaped(item.formula), texts[column], style,
+                    )  # fmt: skip
+                    yield grid.left + column, text, 1
+                    column += 1
+                    continue
+            stop = column + 1
+            while stop < end and used[stop] and kinds[stop] == kind and numbers[stop] == number:
+                stop += 1
+            place, cached = grid.left + column, texts[column:stop]
+            if kind == _NUMBER:
+                text = number_cells(row, place, cached, style)
+            elif kind == _FOLLOWING:
+                text = shared_cells(row, place, start + number, cached, style)
+            else:
+                formulas = [escaped(grid.texts[line, c]) for c in range(column, stop)]
+                text = formula_cells(row, place, formulas, cached, style)
+            yield place, text, stop - column
+            column = stop
+
+
+def number_text(value: float | int) -> str:
+    """The shortest text of a number; what no cell can hold becomes the largest number, or 0."""
+    if value != value:
+        return "0"
+    if value in (float("inf"), float("-inf")):
+        return "1E+300" if value > 0 else "-1E+300"
+    text = repr(value)
+    return text[:-2] if text.endswith(".0") else text

@@ -1,0 +1,320 @@
+"""The workbook that is the network: every activation a formula over the cells before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from netsheet.data.inputs import Sample
+from netsheet.errors import NetsheetError, UnsupportedError, UsageError
+from netsheet.expr import FloatArray, Tensor, Weight
+from netsheet.model import Model, Node
+from netsheet.reference import evaluate
+from netsheet.write.excel import canvas, inputs, overview, package
+from netsheet.write.excel.canvas import Canvas
+from netsheet.write.excel.check import MAX_CHOICES, References, check_canvas, reference_canvas
+from netsheet.write.excel.grid import numbers
+from netsheet.write.excel.inputs import SAMPLE_COL, SAMPLE_ROW, Inputs
+from netsheet.write.excel.labels import words as words_of
+from netsheet.write.excel.layer_sheet import add_blocks, layer_canvas, navigation, shaped
+from netsheet.write.excel.map_sheet import map_canvas
+from netsheet.write.excel.numbers import as_stored
+from netsheet.write.excel.place import MAX_COLUMNS, MAX_ROWS, Placement
+from netsheet.write.excel.plan import (
+    ARRANGEMENTS,
+    AUTO,
+    OUTPUT,
+    Block,
+    Plan,
+    Sheet,
+    stated_equations,
+)
+
+MAX_CELLS = 8_000_000
+BYTES_PER_CELL = 16  # of a finished file, measured on convolutional networks
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ExcelReport:
+    """What was written: ``formulas`` and ``numbers`` are counts of cells."""
+
+    path: Path
+    sheets: int
+    formulas: int
+    numbers: int
+    size: int
+
+
+def to_excel(
+    model: Model,
+    target: str | Path,
+    samples: Sequence[Sample],
+    *,
+    lang: str = "en",
+    until: str | None = None,
+    arrangement: str = AUTO,
+    class_names: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> ExcelReport:
+    """Write the network as live formulas into an .xlsx file.
+
+    Args:
+        samples: what flows in; with several, a drop-down on the first sheet selects one.
+        lang: of the labels, ``en`` or ``ja``.
+        until: the last layer to write; layers that it does not need are left out.
+        arrangement: ``planes``, ``interleaved`` (channels side by side) or ``auto``.
+        class_names: names for the output values, shown on the first sheet.
+        progress: called with the cells written and all cells.
+
+    Raises:
+        UsageError: no samples, a wrong shape, an unknown language or arrangement.
+        UnsupportedError: a needed layer has no equations.
+        NetsheetError: the workbook would pass a limit of Excel, or cannot be written.
+    """
+    words = words_of(lang)
+    if arrangement not in ARRANGEMENTS:
+        raise UsageError(
+            f"no arrangement {arrangement!r}; choose one of: {', '.join(ARRANGEMENTS)}"
+        )
+    if not model.bound and samples:
+        model = model.bind({name: v.values.shape for name, v in samples[0].inputs.items()})
+    _refuse_uncomputed(model, until)
+    inputs.checked(samples, model.inputs)
+    book = _Book(model, samples, words, lang, until, arrangement, class_names)
+    book.refuse_oversized()
+    count = book.formulas + book.numbers
+    size = package.write(target, book.canvases(), count, progress)
+    return ExcelReport(Path(target), len(book.plan.sheets) + 4, book.formulas, book.numbers, size)
+
+
+def _refuse_uncomputed(model: Model, until: str | None) -> None:
+    nodes = model.nodes if until is None else model.computed(until)
+    refused = next((node for node in nodes if node.refusal), None)
+    if refused is None:
+        return
+    before = [node.key for node in model.nodes[: model.nodes.index(refused)] if not node.refusal]
+    advice = f"write the part before it with --until {before[-1]}" if before else "nothing is left"
+    raise UnsupportedError(
+        f"layer {refused.key!r} ({refused.layer.type}) cannot be written as formulas: "
+        f"{refused.refusal}; {advice}."
+    )
+
+
+class _Book:
+    """Plan, values and canvases of one workbook."""
+
+    def __init__(
+        self,
+        model: Model,
+        samples: Sequence[Sample],
+        words: Mapping[str, str],
+        language: str,
+        until: str | None,
+        arrangement: str,
+        class_names: Sequence[str] | None,
+    ) -> None:
+        self.model, self.samples = model, samples
+        self.words, self.language, self.class_names = words, language, class_names
+        stated = stated_equations(model, until)
+        self.nodes: list[Node] = [node for node, _ in stated]
+        self.plan = Plan(arrangement)
+        used = _used_inputs(model, self.nodes)
+        self.plan.arrange(used, [eq for _, equations in stated for eq in equations])
+        self.inputs: Inputs = inputs.laid_out(
+            self.plan,
+            used,
+            samples,
+            (words["input"], words["samples"]),
+            overview.chosen_place(words["overview"]),
+        )
+        taken = [words[key] for key in ("overview", "input", "samples", "check", "map")]
+        self.plan.add_layers(stated, [*taken, words["reference"]])
+        self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
+        outputs = [t for node in self.nodes for t in node.outputs]
+        ends = [t for t in model.outputs if t in outputs] or list(self.nodes[-1].outputs)
+        self.front = overview.planned(self.plan, words["overview"], self.inputs, ends)
+        self.checked = [t for t in outputs if t.name in model.tensors()]
+
+    # ------------------------------------------------------------------ sizes
+
+    @property
+    def formulas(self) -> int:
+        """Formula cells of all layers and inputs."""
+        return sum(
+            tensor.size
+            for sheet in self.plan.sheets
+            for tensor in {eq.target for eq in sheet.equations}
+        )
+
+    @property
+    def numbers(self) -> int:
+        """Stored numbers: weights, samples, references."""
+        stored = sum(t.size for t in self.plan.places if isinstance(t, Weight))
+        given = sum(t.size for t in self.inputs.shown.values()) if not self.inputs.choice else 0
+        return stored + given + sum(tensor.size for tensor in self.checked)
+
+    def refuse_oversized(self) -> None:
+        """NetsheetError, with the numbers, if Excel could not hold the workbook."""
+        cells = self.formulas + self.numbers
+        megabytes = cells * BYTES_PER_CELL / 1e6
+        advice = f"write fewer layers: --until {self._first_half()}"
+        if cells > MAX_CELLS:
+            raise NetsheetError(
+                f"the workbook would have {self.formulas:,} formulas and {self.numbers:,} numbers "
+                f"(about {megabytes:,.0f} MB; at most {MAX_CELLS:,} cells open in practice); "
+                f"{advice}."
+            )
+        for tensor, place in self.plan.places.items():
+            area = place.area
+            if area.bottom >= MAX_ROWS - 8 or area.right >= MAX_COLUMNS - 8:
+                raise NetsheetError(
+                    f"{tensor.name} ({' x '.join(map(str, tensor.shape))}) would take "
+                    f"{area.bottom + 1:,} rows and {area.right + 1:,} columns; a sheet of Excel "
+                    f"has {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns; {advice}."
+                )
+
+    def _first_half(self) -> str:
+        """The last layer before half of the cells are written."""
+        total, done = self.formulas, 0
+        for sheet in self.layers:
+            done += sum(tensor.size for tensor in {eq.target for eq in sheet.equations})
+            if done * 2 > total:
+                return sheet.node.key if sheet.node else ""
+        return self.nodes[-1].key
+
+    # ------------------------------------------------------------------ values
+
+    def _values(self) -> dict[Tensor, FloatArray]:
+        """Every tensor's value for the first sample, computed in doubles from stored numbers."""
+        given = dict(self.inputs.given)
+        for tensor in self.plan.places:
+            if isinstance(tensor, Weight) and tensor not in given:
+                given[tensor] = as_stored(tensor.values)
+        equations = [*self.plan.equations(), *self.front.equations]
+        return {**given, **evaluate(equations, given)}
+
+    def _references(self) -> References:
+        cells = sum(tensor.size for tensor in self.checked)
+        stored = len(self.samples) if cells * len(self.samples) <= MAX_CHOICES else 1
+        batch = {
+            tensor.name: np.stack([s.inputs[tensor.name].values for s in self.samples[:stored]])
+            for tensor in self.model.inputs
+        }
+        keys = [tensor.name for tensor in self.checked]
+        found = self.model.activations(batch, keys)
+        return References({key: found[key] for key in keys}, "ONNX Runtime", stored)
+
+    # ------------------------------------------------------------------ sheets
+
+    def canvases(self) -> Iterator[Canvas]:
+        """All sheets, each made when it is its turn."""
+        values, references = self._values(), self._references()
+        choice = self._choice()
+        names = {t: sheet.name for sheet in self.layers for t in _outputs(sheet)}
+        stored, places = reference_canvas(
+            references, self.checked, self.plan, self.words["reference"], choice
+        )
+        check = check_canvas(
+            self.checked, names, self.plan, places, values, references, self.words,
+            self._notes(references), choice,
+        )  # fmt: skip
+        judged = {
+            tensor: (number, *_judged(values[tensor], references.of(tensor)[0]))
+            for number, tensor in enumerate(self.checked)
+        }
+        yield overview.overview_canvas(
+            self.front, self.model, self.plan, self.layers, self.inputs, values,
+            self.class_names, self.words, self.formulas, judged,
+        )  # fmt: skip
+        yield self._input_canvas(values)
+        yield from self._sample_canvases(values)
+        for sheet in self.layers:
+            yield layer_canvas(sheet, self.plan, values, self.words, self.language)
+        yield check
+        yield stored
+        yield map_canvas(self.plan.sheets, self._extra(places), self.words)
+
+    def _choice(self) -> str | None:
+        if self.inputs.choice is None:
+            return None
+        place = self.plan.places[self.inputs.choice]
+        return Canvas(place.sheet).reference(place.row, place.col)
+
+    def _notes(self, references: References) -> list[str]:
+        notes = [
+            self.words["check about"].format(references.engine),
+            self.words["check changed"],
+        ]
+        if references.samples < len(self.samples):
+            notes.append(self.words["check first"].format(self.inputs.names[0]))
+        return notes
+
+    def _extra(self, places: Mapping[Tensor, Placement]) -> list[tuple[str, Block]]:
+        """Rows of the Map beside those of the sheets: samples, references, the selection."""
+        rows = [("", block) for block in self.inputs.tables]
+        if self.inputs.choice is not None:
+            place = self.plan.places[self.inputs.choice]
+            rows.append(("", Block(self.inputs.choice, place, "selection", 0)))
+        for tensor, place in places.items():
+            rows.append((tensor.name, Block(tensor, place, "reference", 0)))
+        return rows
+
+    def _input_canvas(self, values: Mapping[Tensor, FloatArray]) -> Canvas:
+        sheet = self.inputs.sheet
+        result = Canvas(sheet.name, tab="F59E0B")
+        shaped(result, sheet)
+        result.put(0, 0, self.words["input"], canvas.TITLE)
+        result.heights[0] = 27
+        navigation(result, sheet, self.words)
+        add_blocks(result, sheet, self.plan, values, self.words)
+        result.frozen = (3, 0)
+        return result
+
+    def _sample_canvases(self, values: Mapping[Tensor, FloatArray]) -> Iterator[Canvas]:
+        """The stored samples: one row each, name and label in front."""
+        names = dict.fromkeys([self.inputs.samples, *(b.place.sheet for b in self.inputs.tables)])
+        for name in names if self.inputs.choice is not None else ():
+            result = Canvas(name, tab="F59E0B", column_width=6.0)
+            result.put(0, 0, self.words["samples"], canvas.TITLE)
+            result.heights[0] = 27
+            if name == self.inputs.samples:
+                _list_samples(result, self.inputs, self.words)
+            for block in self.inputs.tables:
+                if block.place.sheet == name:
+                    result.put(block.title, block.place.col, block.tensor.name, canvas.HEADING)
+                    result.grids.append((numbers(block.place, values[block.tensor]), canvas.PLAIN))
+            yield result
+
+
+def _list_samples(result: Canvas, found: Inputs, words: Mapping[str, str]) -> None:
+    result.widths.update({0: 6, 1: 26, 2: 12, 3: 3})
+    for column, head in enumerate(("#", words["sample"], words["true label"])):
+        result.put(SAMPLE_ROW - 1, column, head, canvas.HEAD)
+    for number, (name, label) in enumerate(zip(found.names, found.labels, strict=True)):
+        result.put(SAMPLE_ROW + number, 0, number + 1, canvas.PLAIN)
+        result.put(SAMPLE_ROW + number, 1, name, canvas.PLAIN)
+        if label is not None:
+            result.put(SAMPLE_ROW + number, 2, label, canvas.PLAIN)
+    result.frozen = (SAMPLE_ROW, SAMPLE_COL)
+
+
+def _used_inputs(model: Model, nodes: Sequence[Node]) -> list[Tensor]:
+    """The inputs that the written layers read."""
+    read = {tensor for node in nodes for tensor in node.inputs}
+    return [tensor for tensor in model.inputs if tensor in read]
+
+
+def _outputs(sheet: Sheet) -> list[Tensor]:
+    return [block.tensor for block in sheet.blocks if block.role == OUTPUT]
+
+
+def _judged(values: FloatArray, reference: FloatArray) -> tuple[float, bool]:
+    from netsheet.verify.verdict import judge
+
+    verdict = judge("", values, reference)
+    return verdict.max_abs, verdict.ok
