@@ -110,10 +110,17 @@ def _sources(graph: Any, names: Sequence[str]) -> list[str]:
 def _inputs(case: Any, data: Any) -> Arrays:
     names = [entry.name for entry in case.model.graph.input]
     return {
-        name: np.asarray(value)
+        name: _array(value)
         for name, value in zip(names, data[0], strict=False)
         if not isinstance(value, (list, dict)) and value is not None
     }
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    """A value of a case, which may be a message."""
+    from onnx import TensorProto, numpy_helper
+
+    return np.asarray(numpy_helper.to_array(value) if isinstance(value, TensorProto) else value)
 
 
 def _beyond(case: Any) -> str:
@@ -141,7 +148,7 @@ def _judged(case: Any, model: Model, run: Run) -> tuple[str, str]:
         except Exception as error:  # a crash is no answer
             return WRONG, f"{type(error).__name__}: {error}"
         for tensor, expected in zip(model.outputs, data[1], strict=True):
-            problem = _difference(case, got[tensor.name], np.asarray(expected))
+            problem = _difference(case, got[tensor.name], _array(expected))
             if problem:
                 return WRONG, problem
     return PASSED, ""
@@ -150,6 +157,9 @@ def _judged(case: Any, model: Model, run: Run) -> tuple[str, str]:
 def _difference(case: Any, got: Any, expected: Any) -> str:
     """How a result differs by the case's own tolerances; nothing where it does not."""
     wanted, result = expected.astype(float), np.asarray(got, float)
+    if expected.dtype.itemsize == 2 and expected.dtype.kind not in "iu":
+        # the result is stored in the output's type: float16 or bfloat16
+        result = result.astype(expected.dtype).astype(float)
     if result.shape != wanted.shape:
         return f"shape {result.shape} for {wanted.shape}"
     exact = expected.dtype.kind in "iub"

@@ -13,6 +13,7 @@ from netsheet.layers.activation import ELU, GELU, Mish, ReLU, Softplus
 from netsheet.layers.base import Elementwise, broadcast
 from netsheet.layers.onnx_ops.base import Formula, OnnxNode, Rule, pointwise
 from netsheet.layers.onnx_ops.numbers import (
+    UNSIGNED,
     bits,
     check,
     converted,
@@ -183,6 +184,8 @@ def type_name(number: int | None) -> str:
 def bit_shift(node: OnnxNode) -> Formula:
     """Multiplied or divided by a power of two, within the type's width."""
     dtype = node.dtype()
+    if dtype not in UNSIGNED:
+        raise UnsupportedError(f"BitShift of {dtype} is not computed")
     size = 2.0 ** bits(dtype)
 
     def function(x: Expr, steps: Expr) -> Expr:
@@ -240,13 +243,13 @@ def _elu(node: OnnxNode) -> Elementwise:
 
 
 def _selu(node: OnnxNode, x: Expr) -> Expr:
-    alpha = node.attr("alpha", 1.67326319217681884765625)
-    gamma = node.attr("gamma", 1.05070102214813232421875)
+    alpha = float(node.attr("alpha", 1.67326319217681884765625))
+    gamma = float(node.attr("gamma", 1.05070102214813232421875))
     return call("if", call("less", 0, x), x, (call("exp", x) - 1) * alpha) * gamma
 
 
 def _celu(node: OnnxNode, x: Expr) -> Expr:
-    alpha = node.attr("alpha", 1.0)
+    alpha = float(node.attr("alpha", 1.0))
     below = (call("exp", call("min", x, 0) / alpha) - 1) * alpha
     return call("max", x, 0) + below
 

@@ -301,8 +301,10 @@ def space_to_depth(node: OnnxNode) -> Formula:
 
     def element(at: tuple[Index, ...]) -> Expr:
         n, c, y, z = at
-        inside = c // channels
-        return x[n, c % channels, y * block + inside // block, z * block + inside % block]
+        by_depth = node.attr("mode", "DCR") == "DCR"
+        inside = c // channels if by_depth else c % block**2
+        channel = c % channels if by_depth else c // block**2
+        return x[n, channel, y * block + inside // block, z * block + inside % block]
 
     shape = (count, channels * block**2, height // block, width // block)
     return pointwise(shape, node.dtype(), element)

@@ -281,7 +281,9 @@ class Assembly:
             chosen = Batched(inner=layer, weights=layer.weights) if whole else layer
             return chosen, [inputs[0].dtype]
         if proto.op_type not in RULES:
-            node.constant(1)  # says that the kernel has to be stored
+            for n in range(1, len(inputs)):
+                node.constant(n)
+            raise UnsupportedError(f"{proto.op_type} of a stored input is not computed")
         stripped = tuple(value.stripped for value in inputs if isinstance(value, Computed))
         operator = Operator(
             name=key,

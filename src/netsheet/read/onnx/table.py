@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from netsheet.layers.onnx_ops import (
+    attention,
     elementwise,
     lookup,
+    loss,
     movement,
     normalization,
     products,
+    quantization,
     reduction,
+    resize,
     windows,
 )
 from netsheet.layers.onnx_ops.base import Rule
@@ -21,4 +25,8 @@ RULES: dict[str, Rule] = {
     **lookup.ROWS,
     **windows.ROWS,
     **normalization.ROWS,
+    **resize.ROWS,
+    **quantization.ROWS,
+    **attention.ROWS,
+    **loss.ROWS,
 }
