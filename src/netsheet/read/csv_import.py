@@ -47,9 +47,9 @@ def _sheet(lines: _Lines, sheet: Sheet) -> Array:
     table = np.empty((sheet.rows, sheet.columns), np.float64)
     at = np.empty(sheet.rows, np.int64)  # the line of each row
     lines.expect(sheet.before, name)
-    texts = sheet.texts()
+    texts, unit = sheet.texts(), sheet.unit_rows
     for row in range(sheet.rows):
-        *before, label = next(texts).split(b"\n") if row % sheet.unit_rows == 0 else [b""]
+        *before, label = next(texts).split(b"\n") if row % unit == 0 else [b""]
         for line in before:
             lines.expect(line + b"\n", name)
         at[row], table[row] = lines.numbers(label, sheet.columns, name, row)

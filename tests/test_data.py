@@ -1,0 +1,512 @@
+"""Inputs and data sets: against PIL, NumPy, gzip, a real MNIST and a server of our own."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import http.server
+import io
+import struct
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import netsheet
+from netsheet.data import arrays, download
+from netsheet.data.arrays import read_idx
+from netsheet.data.datasets import read_dataset
+from netsheet.data.download import KNOWN, cache_folder
+from netsheet.data.inputs import Scaling, read_input
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
+from netsheet.expr import Tensor
+
+LAST = Tensor("image", ("height", "width", "channel"), (28, 28, 1))
+FIRST = Tensor("image", ("channel", "height", "width"), (1, 28, 28))
+COLOUR = Tensor("image", ("height", "width", "channel"), (4, 6, 3))
+COLOUR_FIRST = Tensor("image", ("channel", "height", "width"), (3, 4, 6))
+FLAT = Tensor("pixels", ("channel",), (784,))
+GRID = Tensor("rows", ("time", "channel"), (28, 28))
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    codes = {"uint8": 8, "int32": 12, "float32": 13}
+    head = struct.pack(
+        f">BBBB{array.ndim}I", 0, 0, codes[array.dtype.name], array.ndim, *array.shape
+    )
+    data = head + array.astype(array.dtype.newbyteorder(">")).tobytes()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+def pixels(*shape: int) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, shape, np.uint8)
+
+
+# ------------------------------------------------------------------ pictures
+
+
+@pytest.mark.parametrize("tensor", [LAST, FIRST, FLAT, GRID])
+def test_the_published_digit(seed: Path, tensor: Tensor) -> None:
+    digit = np.load(seed / "digit5.npy")
+    for name in ("digit5.png", "digit5.npy"):
+        sample = read_input(seed / name, [tensor])
+        value = sample.inputs[tensor.name]
+        assert value.values.dtype == np.float32
+        assert value.values.shape == tensor.shape
+        assert np.array_equal(value.values.reshape(28, 28), digit.astype(np.float32) / 255)
+        assert np.array_equal(value.raw.reshape(28, 28), digit)
+        assert "scaled by 1/255" in sample.note
+        assert sample.arrays[0] is value.values
+
+
+def test_channels_and_size_of_the_network(tmp_path: Path) -> None:
+    picture = Image.fromarray(pixels(4, 6, 3))
+    picture.save(tmp_path / "p.png")
+    raw = np.asarray(picture)
+    last = read_input(tmp_path / "p.png", [COLOUR]).inputs["image"].raw
+    first = read_input(tmp_path / "p.png", [COLOUR_FIRST]).inputs["image"].raw
+    assert np.array_equal(last, raw)
+    assert np.array_equal(first, raw.transpose(2, 0, 1))
+    sample = read_input(tmp_path / "p.png", [LAST])
+    grey = picture.convert("L").resize((28, 28), Image.Resampling.BILINEAR)
+    assert np.array_equal(sample.inputs["image"].raw[..., 0], np.asarray(grey))
+    assert sample.note == "p.png: 6x4 RGB, made grey, resized to 28x28, scaled by 1/255"
+    any_size = Tensor("image", ("height", "width", "channel"), (None, None, 3))
+    assert np.array_equal(read_input(tmp_path / "p.png", [any_size]).inputs["image"].raw, raw)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "bmp", "gif", "png"])
+def test_formats(tmp_path: Path, suffix: str) -> None:
+    grey = np.full((4, 6, 3), 100, np.uint8)
+    Image.fromarray(grey).save(tmp_path / f"p.{suffix}")
+    raw = read_input(tmp_path / f"p.{suffix}", [COLOUR]).inputs["image"].raw
+    assert np.abs(raw.astype(int) - 100).max() <= 1
+
+
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    wide = np.arange(24, dtype=np.uint16).reshape(4, 6) * 2849
+    Image.fromarray(wide).save(tmp_path / "p.png")
+    one = Tensor("image", ("height", "width", "channel"), (4, 6, 1))
+    raw = read_input(tmp_path / "p.png", [one]).inputs["image"].raw
+    assert np.array_equal(raw[..., 0], np.round(wide / 65535 * 255))
+
+
+def test_transparency_lies_on_white(tmp_path: Path) -> None:
+    rgba = pixels(4, 6, 4)
+    Image.fromarray(rgba).save(tmp_path / "p.png")
+    sample = read_input(tmp_path / "p.png", [COLOUR])
+    alpha = rgba[..., 3:] / 255
+    wanted = rgba[..., :3] * alpha + 255 * (1 - alpha)
+    assert np.abs(sample.inputs["image"].raw - wanted).max() <= 1
+    assert "transparency laid on white" in sample.note
+    four = Tensor("image", ("height", "width", "channel"), (4, 6, 4))
+    assert np.array_equal(read_input(tmp_path / "p.png", [four]).inputs["image"].raw, rgba)
+
+
+def test_palette_with_a_transparent_colour(tmp_path: Path) -> None:
+    picture = Image.new("P", (6, 4), 1)
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((0, 0), 0)
+    picture.save(tmp_path / "p.png", transparency=0)
+    raw = read_input(tmp_path / "p.png", [COLOUR]).inputs["image"].raw
+    assert raw[0, 0].tolist() == [255, 255, 255]
+    assert raw[1, 1].tolist() == [0, 0, 255]
+
+
+def test_a_photograph_stands_upright(tmp_path: Path) -> None:
+    lying = Image.fromarray(np.repeat(pixels(1, 4, 1), 3, 2).repeat(6, 0))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn it clockwise
+    lying.save(tmp_path / "p.png", exif=exif)
+    raw = read_input(tmp_path / "p.png", [COLOUR]).inputs["image"].raw
+    upright = np.rot90(np.asarray(lying), -1)
+    assert np.array_equal(raw, upright)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 50])
+def test_no_picture(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "p.png").write_bytes(content)
+    with pytest.raises(FormatError, match=r"p\.png: not a picture that can be read"):
+        read_input(tmp_path / "p.png", [LAST])
+
+
+def test_a_decompression_bomb(tmp_path: Path) -> None:
+    Image.new("1", (30_000, 30_000)).save(tmp_path / "p.png")
+    assert (tmp_path / "p.png").stat().st_size < 200_000
+    with pytest.raises(FormatError, match="so many pixels"):
+        read_input(tmp_path / "p.png", [LAST])
+
+
+def test_inputs_that_no_picture_has(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "p.png")
+    with pytest.raises(NetsheetError, match=r"shape \(100, 7, 3, 3\), which no picture has"):
+        read_input(tmp_path / "p.png", [Tensor("x", tuple("abcd"), (100, 7, 3, 3))])
+    two = Tensor("x", ("height", "width", "channel"), (4, 4, 2))
+    with pytest.raises(UnsupportedError, match="takes 2 channels"):
+        read_input(tmp_path / "p.png", [two])
+
+
+# ------------------------------------------------------------------ scaling
+
+
+def test_scaling_per_channel(tmp_path: Path) -> None:
+    raw = pixels(4, 6, 3)
+    np.save(tmp_path / "p.npy", raw)
+    scaling = Scaling(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), invert=True)
+    wanted = ((255.0 - raw) / 255 - np.array(scaling.mean)) / np.array(scaling.std)
+    for tensor in (COLOUR, COLOUR_FIRST):
+        sample = read_input(tmp_path / "p.npy", [tensor], scaling)
+        got = sample.arrays[0] if tensor is COLOUR else sample.arrays[0].transpose(1, 2, 0)
+        assert np.allclose(got, wanted, rtol=1e-6, atol=1e-6)
+        assert "inverted, scaled by 1/255, minus 0.485/0.456/0.406" in sample.note
+    with pytest.raises(UsageError, match="mean has 2 numbers; input 'image' has 3 channels"):
+        read_input(tmp_path / "p.npy", [COLOUR], Scaling(mean=(0.0, 1.0)))
+    with pytest.raises(UsageError, match="std is 0"):
+        read_input(tmp_path / "p.npy", [COLOUR], Scaling(std=(0.0,)))
+
+
+def test_what_is_not_scaled(tmp_path: Path) -> None:
+    values = np.random.default_rng(4).normal(size=(28, 28)).astype(np.float32)
+    np.save(tmp_path / "f.npy", values)
+    sample = read_input(tmp_path / "f.npy", [LAST])
+    assert np.array_equal(sample.arrays[0][..., 0], values)
+    assert sample.inputs["image"].raw is None
+    assert sample.note.endswith("not scaled")
+    np.save(tmp_path / "i.npy", np.arange(784).reshape(28, 28))
+    assert read_input(tmp_path / "i.npy", [LAST]).arrays[0].max() == 783
+
+
+# ------------------------------------------------------------------ arrays
+
+
+def test_a_batch_axis_and_an_index(tmp_path: Path) -> None:
+    many = pixels(5, 28, 28)
+    np.save(tmp_path / "many.npy", many)
+    np.save(tmp_path / "one.npy", many[:1])
+    write_idx(tmp_path / "x.gz", many)
+    write_idx(tmp_path / "x.idx", many)
+    for spec, index in (("many.npy#3", 3), ("one.npy", 0), ("x.gz#4", 4), ("x.idx", 0)):
+        raw = read_input(tmp_path / spec, [FIRST]).inputs["image"].raw
+        assert np.array_equal(raw[0], many[index]), spec
+    with pytest.raises(UsageError, match=r"has the samples 0 \.\. 4"):
+        read_input(tmp_path / "x.gz#5", [FIRST])
+    with pytest.raises(NetsheetError, match=r"\(5, 28, 28\); input 'image' takes \(1, 28, 28\)"):
+        read_input(tmp_path / "many.npy", [FIRST])
+
+
+def test_an_mnist_image_knows_its_class(shared: Path) -> None:
+    file = shared / "data" / "mnist" / "t10k-images-idx3-ubyte.gz"
+    with gzip.open(file) as stream:
+        data = stream.read()
+    image = np.frombuffer(data[16 + 15 * 784 : 16 + 16 * 784], np.uint8)
+    sample = read_input(f"{file}#15", [FLAT])
+    assert np.array_equal(sample.inputs["pixels"].raw, image)
+    assert sample.label == 5
+
+
+def test_several_inputs(tmp_path: Path) -> None:
+    a, b = Tensor("left", ("channel",), (3,)), Tensor("right", ("time", "channel"), (2, 2))
+    left, right = np.arange(3.0), np.ones((1, 2, 2), np.float32)
+    np.savez(tmp_path / "named.npz", right=right, left=left, other=left)
+    np.savez_compressed(tmp_path / "order.npz", left, right)
+    for name in ("named.npz", "order.npz"):
+        sample = read_input(tmp_path / name, [a, b])
+        assert list(sample.inputs) == ["left", "right"]
+        assert np.array_equal(sample.arrays[0], left.astype(np.float32))
+        assert np.array_equal(sample.arrays[1], right[0])
+    np.savez(tmp_path / "three.npz", a=left, b=left, c=left)
+    with pytest.raises(
+        NetsheetError, match="has the arrays a, b, c; the network takes left, right"
+    ):
+        read_input(tmp_path / "three.npz", [a, b])
+    np.save(tmp_path / "one.npy", left)
+    with pytest.raises(UsageError, match=r"has 2 inputs \(left, right\); give an \.npz"):
+        read_input(tmp_path / "one.npy", [a, b])
+
+
+def test_csv_input(tmp_path: Path) -> None:
+    table = np.random.default_rng(5).normal(size=(2, 3))
+    np.savetxt(tmp_path / "x.csv", table, delimiter=",", fmt="%.17g")
+    tensor = Tensor("x", ("time", "channel"), (2, 3))
+    assert np.array_equal(read_input(tmp_path / "x.csv", [tensor]).arrays[0], table.astype("f4"))
+    (tmp_path / "h.csv").write_text("a,b,c\n1.5,2,3\n4,5,6\n")
+    assert read_input(tmp_path / "h.csv", [tensor]).arrays[0].tolist() == [[1.5, 2, 3], [4, 5, 6]]
+    (tmp_path / "bad.csv").write_text("a,b,c\n1,2,3\n4,x,6\n")
+    with pytest.raises(FormatError, match="row 3: 'x' is not a number"):
+        read_input(tmp_path / "bad.csv", [tensor])
+    (tmp_path / "short.csv").write_text("1,2,3\n4,5\n")
+    with pytest.raises(FormatError, match="row 2 has 2 cells, the first has 3"):
+        read_input(tmp_path / "short.csv", [tensor])
+
+
+def test_hostile_arrays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "o.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(FormatError, match="Python objects, which are never loaded"):
+        read_input(tmp_path / "o.npy", [LAST])
+    huge = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        huge, {"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)}
+    )
+    (tmp_path / "huge.npy").write_bytes(huge.getvalue())
+    with pytest.raises(FormatError, match="more than 4 GB is not read"):
+        read_input(tmp_path / "huge.npy", [LAST])
+    cut = io.BytesIO()
+    np.save(cut, np.zeros((28, 28), np.float32))
+    (tmp_path / "cut.npy").write_bytes(cut.getvalue()[:-1])
+    with pytest.raises(FormatError, match="damaged"):
+        read_input(tmp_path / "cut.npy", [LAST])
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", cut.getvalue()[:128] + bytes(10_000_000))
+    monkeypatch.setattr(arrays, "LARGEST", 1000)
+    with pytest.raises(FormatError, match="is not read"):
+        read_input(tmp_path / "bomb.npz", [LAST])
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_an_idx_file_of_another_length(tmp_path: Path, suffix: str, change: int) -> None:
+    data = struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 28, 28) + bytes(2 * 784 + change)
+    (tmp_path / f"x{suffix}").write_bytes(gzip.compress(data) if suffix else data)
+    with pytest.raises(FormatError, match=r"header says \(2, 28, 28\), which takes 1,568 bytes"):
+        read_idx(tmp_path / f"x{suffix}")
+    lie = struct.pack(">BBBB3I", 0, 0, 14, 3, 2**31, 2**31, 2**31)
+    (tmp_path / "lie").write_bytes(lie)
+    with pytest.raises(FormatError, match="more than 4 GB is not read"):
+        read_idx(tmp_path / "lie")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float32"])
+def test_idx_types(tmp_path: Path, dtype: str) -> None:
+    array = (np.arange(6).reshape(2, 3) * 100.5).astype(dtype)
+    write_idx(tmp_path / "x", array)
+    got = read_idx(tmp_path / "x")
+    assert np.array_equal(got, array)
+    assert got.dtype == array.dtype
+
+
+def test_inputs_that_are_not_there(tmp_path: Path) -> None:
+    for name in ("a.png", "a.npy", "a.npz", "a.csv", "a"):
+        with pytest.raises(NetsheetError, match="no such file"):
+            read_input(tmp_path / name, [LAST])
+    (tmp_path / "a.doc").write_text("x")
+    with pytest.raises(UsageError, match="give a png, jpg, bmp or gif"):
+        read_input(tmp_path / "a.doc", [LAST])
+
+
+# ------------------------------------------------------------------ data sets
+
+
+def test_mnist_folder(shared: Path) -> None:
+    folder = shared / "data" / "mnist"
+    data = read_dataset(folder, [FIRST])
+    raw = np.frombuffer(gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes()), "u1")
+    labels = gzip.decompress((folder / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
+    assert data.x.shape == (10_000, 1, 28, 28)
+    assert np.array_equal(data.x.ravel(), raw[16:].astype(np.float32) / 255)
+    assert bytes(data.y.astype("u1")) == labels
+    assert data.note == "mnist, the test set: 10,000 samples (1, 28, 28), scaled by 1/255"
+    sample = data.sample(15, [FIRST])
+    one = read_input(f"{folder / 't10k-images-idx3-ubyte.gz'}#15", [FIRST])
+    assert sample.label == one.label == 5
+    assert np.array_equal(sample.arrays[0], one.arrays[0])
+    assert np.array_equal(sample.inputs["image"].raw, one.inputs["image"].raw)
+    assert len(read_dataset(folder, [LAST], limit=7)) == 7
+    with pytest.raises(UsageError, match=r"samples 0 \.\. 9999, not 10000"):
+        data.sample(10_000, [FIRST])
+
+
+def test_npz_prefers_the_test_set(tmp_path: Path) -> None:
+    train, test = pixels(6, 4, 6, 3), pixels(5, 4, 6, 3)
+    hot = np.eye(3)[[0, 2, 1, 1, 0]]
+    np.savez(tmp_path / "d.npz", x_train=train, y_train=np.zeros(6), x_test=test, y_test=hot)
+    data = read_dataset(tmp_path / "d.npz", [COLOUR_FIRST])
+    assert np.array_equal(data.raw, test.transpose(0, 3, 1, 2))
+    assert data.y.shape == (5, 3)
+    assert [data.label(i) for i in range(5)] == [0, 2, 1, 1, 0]
+    np.savez(tmp_path / "r.npz", x=np.ones((4, 784)), y=np.array([[0.5], [1.5], [2], [3]]))
+    data = read_dataset(tmp_path / "r.npz", [FLAT])
+    assert data.y.tolist() == [0.5, 1.5, 2, 3]
+    assert data.label(0) is None
+    assert data.raw is None
+    np.savez(tmp_path / "n.npz", a=train)
+    with pytest.raises(NetsheetError, match="has the arrays a; samples are expected as x and y"):
+        read_dataset(tmp_path / "n.npz", [COLOUR])
+    np.savez(tmp_path / "w.npz", x=train, y=np.zeros(5))
+    with pytest.raises(FormatError, match="has 6 samples, but 5 labels"):
+        read_dataset(tmp_path / "w.npz", [COLOUR])
+    with pytest.raises(NetsheetError, match=r"\(4, 6, 3\); input 'image' takes \(28, 28, 1\)"):
+        read_dataset(tmp_path / "d.npz", [LAST])
+
+
+def test_folders_of_classes(tmp_path: Path) -> None:
+    images = pixels(5, 4, 6, 3)
+    for i, image in enumerate(images):
+        folder = tmp_path / ("dog" if i % 2 else "cat")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{i}.png")
+    (tmp_path / "cat" / "notes.txt").write_text("no picture")
+    data = read_dataset(tmp_path, [COLOUR])
+    assert data.class_names == ["cat", "dog"]
+    assert data.y.tolist() == [0, 0, 0, 1, 1]
+    assert np.array_equal(data.raw, images[[0, 2, 4, 1, 3]])
+    assert data.sample(3, [COLOUR]).name == str(Path("dog") / "1.png")
+    assert read_dataset(tmp_path, [COLOUR], limit=2).y.tolist() == [0, 1]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(NetsheetError, match="neither IDX files nor folders of pictures"):
+        read_dataset(empty, [COLOUR])
+
+
+def test_csv_data(tmp_path: Path) -> None:
+    tensor = Tensor("x", ("channel",), (3,))
+    (tmp_path / "first.csv").write_text("7,0,128,255\n2,1,2,3\n")
+    data = read_dataset(tmp_path / "first.csv", [tensor])
+    assert data.y.tolist() == [7, 2]
+    assert data.raw.tolist() == [[0, 128, 255], [1, 2, 3]]
+    (tmp_path / "named.csv").write_text("a,b,Label,c\n1,2,cat,3.5\n4,5,ant,6\n1,1,cat,1\n")
+    data = read_dataset(tmp_path / "named.csv", [tensor])
+    assert data.class_names == ["ant", "cat"]
+    assert data.y.tolist() == [1, 0, 1]
+    assert data.x[0].tolist() == [1, 2, 3.5]
+    (tmp_path / "none.csv").write_text("1.5,2,3\n4,5,6\n")
+    assert read_dataset(tmp_path / "none.csv", [tensor]).y is None
+
+
+def test_which_idx_file(tmp_path: Path) -> None:
+    write_idx(tmp_path / "train-images-idx3-ubyte", pixels(3, 28, 28))
+    write_idx(tmp_path / "train-labels-idx1-ubyte.gz", np.arange(3, dtype=np.uint8))
+    data = read_dataset(tmp_path, [FLAT])
+    assert data.y.tolist() == [0, 1, 2]
+    assert "the training set" in data.note
+    write_idx(tmp_path / "t10k-images-idx3-ubyte.gz", pixels(2, 28, 28))
+    assert read_dataset(tmp_path, [FLAT]).y is None
+    assert len(read_dataset(tmp_path / "train-images-idx3-ubyte", [FLAT])) == 3
+
+
+def test_sources_that_are_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(NetsheetError, match="not one of the data sets mnist, fashion_mnist, cifar"):
+        read_dataset(tmp_path / "nothing", [LAST])
+    with pytest.raises(UnsupportedError, match="has 2 inputs"):
+        read_dataset("mnist", [LAST, FLAT])
+    with pytest.raises(UsageError, match="at least 1, not 0"):
+        read_dataset("mnist", [LAST], limit=0)
+
+
+# ------------------------------------------------------------------ downloads
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that the known data sets are downloaded from, and an empty cache."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{running.server_address[1]}/"
+        for name, known in KNOWN.items():
+            monkeypatch.setitem(KNOWN, name, replace(known, url=url))
+        monkeypatch.setenv("NETSHEET_CACHE", str(tmp_path / "cache"))
+        yield folder
+        running.shutdown()
+
+
+def publish(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the folder holds becomes the published files of the data set."""
+    files = tuple(
+        replace(
+            file,
+            size=len(content := (folder / file.name).read_bytes()),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
+        for file in KNOWN[name].files
+    )
+    monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], files=files))
+
+
+def test_download_once(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_idx(server / "t10k-images-idx3-ubyte.gz", pixels(4, 28, 28))
+    write_idx(server / "t10k-labels-idx1-ubyte.gz", np.arange(4, dtype=np.uint8))
+    publish(server, "fashion_mnist", monkeypatch)
+    seen: list[tuple[int, int]] = []
+    data = read_dataset(
+        "fashion-mnist", [LAST], progress=lambda done, total: seen.append((done, total))
+    )
+    assert data.y.tolist() == [0, 1, 2, 3]
+    assert data.class_names[1] == "Trouser"
+    total = sum(file.size for file in KNOWN["fashion_mnist"].files)
+    assert seen[-1] == (total, total)
+    for file in server.iterdir():
+        file.unlink()
+    assert np.array_equal(read_dataset("fashion_mnist", [LAST]).x, data.x)
+
+
+def test_cifar10(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = pixels(3, 3, 32, 32)
+    labels = np.array([9, 0, 5], np.uint8)
+    records = np.concatenate([labels[:, None], images.reshape(3, -1)], 1).tobytes()
+    with tarfile.open(server / "cifar-10-binary.tar.gz", "w:gz") as tar:
+        for name, content in (("data_batch_1.bin", b"x"), ("test_batch.bin", records)):
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    publish(server, "cifar10", monkeypatch)
+    tensor = Tensor("image", ("height", "width", "channel"), (32, 32, 3))
+    data = read_dataset("cifar10", [tensor])
+    assert np.array_equal(data.raw, images.transpose(0, 2, 3, 1))
+    assert data.y.tolist() == [9, 0, 5]
+
+
+def test_downloads_that_fail(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = cache_folder() / "mnist" / "t10k-images-idx3-ubyte.gz"
+    with pytest.raises(NetsheetError, match=r"downloaded \(File not found\)") as caught:
+        read_dataset("mnist", [LAST])
+    assert f"put it at {target}" in str(caught.value)
+    write_idx(server / target.name, pixels(4, 28, 28))  # not the published one
+    with pytest.raises(NetsheetError, match="its sha256 differs"):
+        read_dataset("mnist", [LAST])
+    monkeypatch.setitem(KNOWN, "mnist", replace(KNOWN["mnist"], url="http://127.0.0.1:9/"))
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 2)
+    with pytest.raises(NetsheetError, match=r"cannot be downloaded \(.*put it at"):
+        read_dataset("mnist", [LAST])
+    assert list(target.parent.iterdir()) == []
+
+
+def test_the_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETSHEET_CACHE", raising=False)
+    monkeypatch.setattr(download.sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert cache_folder() == Path("/somewhere/netsheet")
+
+
+# ------------------------------------------------------------------ the sample of the package
+
+
+def test_the_sample_network_is_what_its_readme_says() -> None:
+    folder = Path(netsheet.__file__).parent / "data" / "sample"
+    model = netsheet.load(folder / "digits.h5")
+    data = read_dataset(folder / "digits", model.inputs)
+    rows = [line.split("|") for line in (folder / "README.md").read_text().splitlines()]
+    loss, accuracy = next(row[2:4] for row in rows if len(row) > 3 and "200" in row[1])
+    result = model.evaluate(data.x, data.y)
+    assert result.accuracy == pytest.approx(float(accuracy), abs=5e-5)
+    assert result.accuracy > 0.95
+    assert result.loss == pytest.approx(float(loss), rel=1e-4)
+    pictures = sorted(folder.glob("*.png"))
+    assert pictures
+    for path in pictures:
+        sample = read_input(path, model.inputs)
+        assert np.argmax(model.predict(sample.arrays[0][None])) == int(path.stem[-1])
+    assert sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) < 100_000
