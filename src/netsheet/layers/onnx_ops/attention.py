@@ -24,7 +24,7 @@ from netsheet.expr import (
     reduce,
     select,
 )
-from netsheet.layers.onnx_ops.base import Formula, OnnxNode, indices
+from netsheet.layers.onnx_ops.base import Formula, OnnxNode, Shape, indices
 from netsheet.layers.onnx_ops.products import broadcast_places
 
 MASKED = -3.0e38  # stands for "this key takes no part"
@@ -72,8 +72,10 @@ def attention(node: OnnxNode) -> Formula:
     k, v = (Heads(node.input(n), node.attr("kv_num_heads")) for n in (1, 2))
     past = node.input(4).shape[2] if node.has(4) else 0
     keys = past + k.steps
+    if "bfloat16" in node.dtypes:
+        raise UnsupportedError("Attention of bfloat16 values rounds at every step")
     scores = (q.batch, q.heads, q.steps, keys)
-    y_shape = (q.batch, q.heads, q.steps, v.size)
+    y_shape: Shape = (q.batch, q.heads, q.steps, v.size)
     if q.packed:
         y_shape = (q.batch, q.steps, q.heads * v.size)
     shapes = [y_shape, (k.batch, k.heads, keys, k.size), (v.batch, v.heads, keys, v.size), scores]

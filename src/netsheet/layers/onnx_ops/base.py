@@ -140,6 +140,7 @@ class Operator(Layer):
     operands: tuple[int | str | None, ...] = ()
     dtypes: tuple[str | None, ...] = ()
     stripped: tuple[bool, ...] = ()
+    batch: bool = False
     count: int = 1
 
     def node(self, inputs: Sequence[Tensor]) -> OnnxNode:
@@ -165,8 +166,8 @@ class Operator(Layer):
         return self.rule(self.node(self._whole(inputs)))
 
     def cuts(self, shapes: Sequence[Shape]) -> list[bool]:
-        """Which outputs lose an axis of size 1 in front, because an input has lost it."""
-        return [any(self.stripped) and shape[:1] == (1,) for shape in shapes]
+        """Which outputs lose an axis of size 1 in front."""
+        return [self.batch and shape[:1] == (1,) for shape in shapes]
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         shapes = self.formula(inputs).shapes
@@ -180,7 +181,7 @@ class Operator(Layer):
         whole = self._whole(inputs)
         formula = self.rule(self.node(whole))
         cuts = self.cuts(formula.shapes)
-        if not any(self.stripped):
+        if not self.batch:
             return formula.write(outputs)
         targets = [
             Tensor(tensor.name, ("batch", *tensor.axes), (1, *tensor.shape)) if cut else tensor

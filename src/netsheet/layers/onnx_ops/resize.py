@@ -64,13 +64,13 @@ def _coordinates(mode: str, axis: Axis) -> FloatArray:
 def _cubic(x: FloatArray, a: float) -> FloatArray:
     """Keys' cubic convolution kernel."""
     x = np.abs(x)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((x - 5) * x + 8) * x * a - 4 * a
-    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+    near: FloatArray = ((a + 2) * x - (a + 3)) * x * x + 1
+    far: FloatArray = ((x - 5) * x + 8) * x * a - 4 * a
+    return np.asarray(np.where(x <= 1, near, np.where(x < 2, far, 0.0)))
 
 
 def _linear(x: FloatArray) -> FloatArray:
-    return np.clip(1 - np.abs(x), 0, None)
+    return np.asarray(np.clip(1 - np.abs(x), 0, None))
 
 
 def _nearest(node: OnnxNode, x: FloatArray, size: int) -> FloatArray:
@@ -138,11 +138,7 @@ def _sizes(node: OnnxNode, shape: Sequence[int]) -> list[Axis]:
     if crop and node.has(1) and node.input(1).size:
         region = [float(n) for n in np.asarray(node.constant(1)).reshape(-1)]
     if scales:
-        outs = [int(math.floor(shape[a] * s + 1e-9)) for a, s in zip(axes, scales, strict=True)]
-        if crop:
-            pairs = zip(axes, scales, region[: len(axes)], region[len(axes) :], strict=True)
-            outs = [int(math.floor(shape[a] * (e - b) * s + 1e-9)) for a, s, b, e in pairs]
-            outs = [int(math.floor(shape[a] * s)) for a, s in zip(axes, scales, strict=True)]
+        outs = [math.floor(shape[a] * s + 1e-9) for a, s in zip(axes, scales, strict=True)]
     else:
         outs = node.integers(3)
         scales = [n / shape[a] for a, n in zip(axes, outs, strict=True)]

@@ -2,9 +2,10 @@
 
 A network exported from PyTorch or Keras has the batch as the first axis of its inputs: symbolic,
 unknown or 1. That axis is taken away, so that every target sees one sample, as with Keras files:
-the graph is read for a batch of one, and an axis of size 1 in front of a value that comes from
-such an input is left out. Sizes that the graph works out from shapes (Shape, Gather, Concat,
-Reshape, ...) are known while reading. With ``batch=False`` tensors are whole: every axis stays.
+the graph is read for a batch of one, and an axis of size 1 in front of a computed value is left
+out. Leaving it out changes no value, whatever it means. Sizes that the graph works out from shapes
+(Shape, Gather, Concat, Reshape, ...) are known while reading. With ``batch=False`` tensors are
+whole: every axis stays.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def from_proto(
 ) -> Model:
     """The model in a message; ``constants`` fixes inputs to values, ``shapes`` their open sizes."""
     graph, constants, shapes = proto.graph, constants or {}, shapes or {}
-    assembly = Assembly(opsets(proto))
+    assembly = Assembly(opsets(proto), batch)
     assembly.values.update({name: Known(array, name) for name, array in constants.items()})
     stored = {tensor.name for tensor in graph.initializer} | set(constants)
     sources, unbound = [], []

@@ -68,9 +68,13 @@ Value = Known | Computed | Uncomputed
 
 @dataclass(eq=False)
 class Assembly:
-    """Calls in the order of the graph's nodes; ``values`` by ONNX's names."""
+    """Calls in the order of the graph's nodes; ``values`` by ONNX's names.
+
+    With ``batch``, values without an axis of size 1 in front that ONNX counts as the batch.
+    """
 
     opsets: Mapping[str, int]
+    batch: bool
     values: dict[str, Value] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     stored: dict[str, str] = field(default_factory=dict)
@@ -294,6 +298,7 @@ class Assembly:
             operands=tuple(operands),
             dtypes=dtypes,
             stripped=stripped,
+            batch=self.batch,
             count=len(proto.output),
             weights=weights,
         )
