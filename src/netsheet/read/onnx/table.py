@@ -11,8 +11,11 @@ from netsheet.layers.onnx_ops import (
     normalization,
     products,
     quantization,
+    recurrent,
     reduction,
     resize,
+    sampling,
+    signal,
     windows,
 )
 from netsheet.layers.onnx_ops.base import Rule
@@ -29,4 +32,7 @@ RULES: dict[str, Rule] = {
     **quantization.ROWS,
     **attention.ROWS,
     **loss.ROWS,
+    **recurrent.ROWS,
+    **signal.ROWS,
+    **sampling.ROWS,
 }
