@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netsheet.errors import UnsupportedError
-from netsheet.layers import attention, cells, embedding, recurrent, wrappers
+from netsheet.layers import attention, cells, conv_lstm, embedding, recurrent, wrappers
 from netsheet.layers.base import Layer
 from netsheet.read.arguments import Arguments
 from netsheet.read.keras_context import Context, Row
@@ -47,6 +47,22 @@ def _loop(a: Arguments) -> dict[str, Any]:
         "go_backwards": a.flag("go_backwards", False),
         "zero_output_for_mask": a.flag("zero_output_for_mask", False),
     }
+
+
+def _conv_lstm(kind: type[conv_lstm.ConvLSTM2D], rank: int) -> Row:
+    gate = {1: "hard_sigmoid", 2: "hard_sigmoid", 3: "sigmoid"}
+    return lambda a, c: kind(
+        filters=a.positive("filters"),
+        kernel_size=a.ints("kernel_size", rank),
+        strides=a.ints("strides", rank),
+        dilation_rate=a.ints("dilation_rate", rank),
+        padding=a.text("padding", "valid"),
+        data_format=a.text("data_format", "channels_last"),
+        activation=c.activation(a, default="tanh"),
+        recurrent_activation=c.activation(a, "recurrent_activation", gate.get(c.major, "sigmoid")),
+        use_bias=a.flag("use_bias", True),
+        **_loop(a),
+    )
 
 
 def _rnn(a: Arguments, c: Context) -> Layer:
@@ -125,6 +141,7 @@ def _multi_head(a: Arguments, c: Context) -> Layer:
         output_shape=_whole_numbers(a, "output_shape"),
         attention_axes=_whole_numbers(a, "attention_axes"),
         use_gate=a.flag("use_gate", False),
+        sliding_window=a.get("sliding_window") and a.positive("sliding_window"),
     )
 
 
@@ -135,6 +152,7 @@ def _grouped_query(a: Arguments, c: Context) -> Layer:
         num_key_value_heads=a.positive("num_key_value_heads"),
         use_bias=a.flag("use_bias", True),
         use_gate=a.flag("use_gate", False),
+        sliding_window=a.get("sliding_window") and a.positive("sliding_window"),
     )
 
 
@@ -142,6 +160,9 @@ SEQUENCE: dict[str, Row] = {
     "AdditiveAttention": _additive,
     "Attention": _attention,
     "Bidirectional": _bidirectional,
+    "ConvLSTM1D": _conv_lstm(conv_lstm.ConvLSTM1D, 1),
+    "ConvLSTM2D": _conv_lstm(conv_lstm.ConvLSTM2D, 2),
+    "ConvLSTM3D": _conv_lstm(conv_lstm.ConvLSTM3D, 3),
     "CuDNNGRU": lambda a, c: recurrent.GRU(**_cudnn(a, c), **_loop(a), reset_after=True),
     "CuDNNLSTM": lambda a, c: recurrent.LSTM(**_cudnn(a, c), **_loop(a)),
     "Embedding": _embedding,

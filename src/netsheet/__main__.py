@@ -1,0 +1,5 @@
+"""``python -m netsheet``."""
+
+from netsheet.cli import main
+
+main()

@@ -1,0 +1,211 @@
+"""Commands that write something, or prove it: csv, excel, c, onnx, verify, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import netsheet
+from netsheet.cli import options, show
+from netsheet.cli.options import (
+    Data,
+    Inputs,
+    Invert,
+    Json,
+    Mean,
+    ModelFile,
+    Output,
+    Scale,
+    Std,
+)
+from netsheet.errors import UsageError
+
+Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
+Classes = Annotated[
+    str | None, typer.Option("--classes", help="The classes' names: cat,dog,... or a text file.")
+]
+
+
+def csv(
+    model_file: ModelFile,
+    output: Output,
+    layout: Annotated[
+        str,
+        typer.Option("--layout", help="blocks, article, tidy, matrix, or a TOML file of your own."),
+    ] = "blocks",
+    newline: Annotated[str, typer.Option("--newline", help="crlf or lf.")] = "crlf",
+    edited: Annotated[
+        Path | None,
+        typer.Option("--import", help="Read this edited CSV back into a copy of the model."),
+    ] = None,
+) -> None:
+    """Write all weights as CSV in a layout of your choice, or read an edited CSV back."""
+    model = netsheet.load(model_file)
+    if edited is not None:
+        from netsheet.read.csv_import import import_csv
+        from netsheet.write.copy import by_dataset, write_copy
+
+        changed = by_dataset(model, import_csv(model, edited, layout=layout))
+        write_copy(model_file, changed, output)
+        show.note(f"wrote {output}: {len(changed)} weights differ from {model_file}")
+        return
+    from netsheet.write.csv import write_csv
+
+    with show.progress("writing") as bar:
+        written = write_csv(model, output, layout=layout, newline=newline, progress=bar)
+    show.note(f"wrote {', '.join(map(str, written))}")
+
+
+def excel(
+    model_file: ModelFile,
+    output: Output,
+    inputs: Inputs = None,
+    data: Data = None,
+    samples: Samples = 10,
+    until: Annotated[str | None, typer.Option("--until", help="Stop behind this layer.")] = None,
+    arrangement: Annotated[
+        str, typer.Option("--arrangement", help="planes, interleaved or auto.")
+    ] = "auto",
+    lang: Annotated[
+        str, typer.Option("--lang", help="Labels in English (en) or Japanese (ja).")
+    ] = "en",
+    classes: Classes = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    invert: Invert = False,
+) -> None:
+    """Write the workbook that is the network: live formulas from the input to the output."""
+    from netsheet.write.excel import to_excel
+
+    model = netsheet.load(model_file)
+    wanted = options.scaling(scale, mean, std, invert)
+    chosen, names = options.samples_of(model, inputs, data, samples, wanted)
+    for text in dict.fromkeys(sample.note for sample in chosen):
+        show.note(text)
+    with show.progress("writing cells") as bar:
+        report = to_excel(
+            model, output, chosen, lang=lang, until=until, arrangement=arrangement,
+            class_names=_classes(classes) or names, progress=bar,
+        )  # fmt: skip
+    show.note(f"wrote {output}: {report}")
+
+
+def _classes(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    path = Path(text)
+    if "," not in text and path.is_file():
+        return path.read_text("utf-8").split()
+    return [part.strip() for part in text.split(",")]
+
+
+def c(
+    model_file: ModelFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
+    name: Annotated[str, typer.Option("--name", help="Prefix of files and functions.")] = "net",
+    target: Annotated[
+        str, typer.Option("--target", help="plain, arduino, esp-idf or platformio.")
+    ] = "plain",
+    inputs: Inputs = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    invert: Invert = False,
+    as_json: Json = False,
+) -> None:
+    """Write plain C99 for a microcontroller, with a test program and the figures."""
+    from netsheet.write.c import to_c
+
+    model = netsheet.load(model_file)
+    wanted = options.scaling(scale, mean, std, invert)
+    samples, _ = options.samples_of(model, inputs, None, 1, wanted)
+    show.note(samples[0].note)
+    with show.progress("writing C") as bar:
+        report = to_c(model, output, name=name, target=target, sample=samples[0], progress=bar)
+    if as_json:
+        show.as_json(report.to_json())
+    else:
+        show.say(str(report))
+
+
+def onnx(model_file: ModelFile, output: Output) -> None:
+    """Write an ONNX file with the layers' names kept."""
+    from netsheet.write.onnx import to_onnx
+
+    to_onnx(netsheet.load(model_file), output)
+    show.note(f"wrote {output}")
+
+
+def verify(
+    model_file: ModelFile,
+    target: Annotated[str, typer.Option("--target", help="excel, c, onnx or keras.")] = "excel",
+    inputs: Inputs = None,
+    data: Data = None,
+    samples: Samples = 1,
+    engine: Annotated[
+        str, typer.Option("--engine", help="For excel: ironcalc, libreoffice, formualizer.")
+    ] = "ironcalc",
+    xlsx: Annotated[
+        Path | None, typer.Option("--xlsx", help="Verify this workbook instead of a new one.")
+    ] = None,
+    board: Annotated[
+        str | None, typer.Option("--board", help="For c: qemu-cortex-m4 instead of this machine.")
+    ] = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    invert: Invert = False,
+    as_json: Json = False,
+) -> None:
+    """Prove a target layer by layer: an outside engine recomputes it, every layer is compared."""
+    from netsheet.verify import TARGETS
+    from netsheet.verify import verify as run
+
+    if target not in TARGETS:
+        raise UsageError(f"--target {target}: targets are {', '.join(TARGETS)}.")
+    model = netsheet.load(model_file)
+    wanted = options.scaling(scale, mean, std, invert)
+    chosen, _ = options.samples_of(model, inputs, data, samples, wanted)
+    for text in dict.fromkeys(sample.note for sample in chosen):
+        show.note(text)
+    extra: dict[str, Any] = {}
+    if target == "excel":
+        extra = {"engine": engine, "xlsx": xlsx}
+    elif target == "c":
+        extra = {"board": board}
+    with show.progress("verifying") as bar:
+        verdict = run(model, target, chosen, progress=bar, **extra)
+    if as_json:
+        show.as_json(verdict.to_json())
+    else:
+        rows = [
+            (
+                layer.layer,
+                f"{layer.cells:,}",
+                f"{layer.max_abs:.2e}",
+                f"{layer.max_rel:.2e}",
+                "ok" if layer.ok else f"WRONG {layer.note}",
+            )
+            for layer in verdict.layers
+        ]
+        columns = [("layer", "left"), ("values", "right"), ("max deviation", "right"),
+                   ("relative", "right"), ("verdict", "left")]  # fmt: skip
+        title = f"{verdict.target} by {verdict.engine}, against {verdict.reference}"
+        good = sum(layer.ok for layer in verdict.layers)
+        show.table(title, columns, rows, f"{good} of {len(verdict.layers)} layers agree.")
+    if not verdict.ok:
+        raise typer.Exit(1)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")] = Path(
+        "netsheet-demo"
+    ),
+) -> None:
+    """Do all of it once, on a small network and picture that the package carries."""
+    from netsheet.cli.demo import run
+
+    run(folder)

@@ -1,0 +1,291 @@
+"""Commands that look into a model: summary, evaluate, weights, activations, equations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import netsheet
+from netsheet.cli import options, show
+from netsheet.cli.options import Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.errors import NetsheetError, UsageError
+
+if TYPE_CHECKING:
+    from netsheet.expr import Weight
+    from netsheet.layers.base import Layer
+    from netsheet.model import Model, Row
+
+
+def summary(model_file: ModelFile, as_json: Json = False) -> None:
+    """Print the table of layers: type, output shape, parameters, multiply-accumulates."""
+    from netsheet.model import shown
+
+    model = netsheet.load(model_file)
+    rows = model.summary()
+    if as_json:
+        show.as_json(summary_json(model, rows))
+        return
+    cells = [
+        (
+            "  " * row.depth + row.name,
+            row.type,
+            shown(row.output_shape) if row.output_shape else "?",
+            f"{row.params:,}",
+            "?" if row.macs is None else f"{row.macs:,}" if row.macs else "",
+        )
+        for row in rows
+    ]
+    columns = [("layer", "left"), ("type", "left"), ("output shape", "left"),
+               ("parameters", "right"), ("MACs", "right")]  # fmt: skip
+    macs = _total_macs(rows)
+    foot = f"Parameters: {model.params:,}"
+    foot += "" if macs is None else f"   Multiply-accumulates: {macs:,}"
+    show.table(f"{model.name} ({model.format})", columns, cells, foot)
+    for text in model.notes:
+        show.say(f"Note: {text}")
+    for row in rows:
+        if row.refusal and not row.refusal.startswith("it needs"):
+            show.say(f"Not computed: {row.name} ({row.type}): {row.refusal}")
+
+
+def _total_macs(rows: list[Row]) -> int | None:
+    top = [row.macs for row in rows if row.depth == 0]
+    return None if None in top else sum(macs or 0 for macs in top)
+
+
+def summary_json(model: Model, rows: list[Row]) -> dict[str, Any]:
+    """The summary as plain data; layers inside nested models are under ``layers`` of theirs."""
+    top: list[dict[str, Any]] = []
+    open_: list[list[dict[str, Any]]] = [top]
+    for row in rows:
+        entry: dict[str, Any] = {
+            "name": row.name,
+            "type": row.type,
+            "output_shape": row.output_shape,
+            "params": row.params,
+            "macs": row.macs,
+        }
+        if row.refusal:
+            entry["not_computed"] = row.refusal
+        del open_[row.depth + 1 :]
+        open_[row.depth].append(entry)
+        inside: list[dict[str, Any]] = []
+        open_.append(inside)
+        entry["layers"] = inside
+    _drop_empty(top)
+    return {
+        "name": model.name,
+        "format": model.format,
+        "layers": top,
+        "total_params": model.params,
+        "total_macs": _total_macs(rows),
+        "notes": model.notes,
+    }
+
+
+def _drop_empty(entries: list[dict[str, Any]]) -> None:
+    for entry in entries:
+        if entry["layers"]:
+            _drop_empty(entry["layers"])
+        else:
+            del entry["layers"]
+
+
+def evaluate(
+    model_file: ModelFile,
+    data: Annotated[str, typer.Option("--data", help="Labelled data; see 'netsheet excel -h'.")],
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="A loss instead of the file's own: mse, ...")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Take only the first N samples.")
+    ] = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    invert: Invert = False,
+    as_json: Json = False,
+) -> None:
+    """Print accuracy and loss on a labelled data set."""
+    from netsheet.data.datasets import read_dataset
+    from netsheet.evaluation import evaluate as run
+
+    model = netsheet.load(model_file)
+    wanted = options.scaling(scale, mean, std, invert)
+    with show.progress("reading") as bar:
+        dataset = read_dataset(data, model.inputs, wanted, limit, bar)
+    show.note(dataset.note)
+    if dataset.y is None:
+        raise NetsheetError(f"{data} has no labels to compare with.")
+    with show.progress("evaluating") as bar:
+        result = run(model, dataset.x, dataset.y, loss=loss, progress=bar)
+    show.note(result.note)
+    if as_json:
+        show.as_json(result.to_json())
+        return
+    show.say(f"samples   {result.samples:,}")
+    if result.accuracy is not None:
+        show.say(f"accuracy  {result.accuracy:.4f}")
+    if result.loss is not None:
+        show.say(f"loss      {result.loss:.9g}  ({result.loss_name})")
+
+
+def weights(
+    model_file: ModelFile,
+    layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
+    axes: Annotated[
+        str, typer.Option("--axes", help="original, channels-first, or names: out,in,height,width.")
+    ] = "original",
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the weights as heat maps into a .png.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print weights and biases, with named axes, in any order of axes."""
+    model = netsheet.load(model_file)
+    layers = [_layer(model, layer)] if layer else [x for x in model.layers.values() if x.weights]
+    if plot is not None:
+        from netsheet.write.pictures import write_weight
+
+        chosen = [weight for one in layers for weight in one.weights.values()]
+        if not chosen:
+            raise NetsheetError(f"layer {layer!r} has no weights to draw.")
+        write_weight(plot, chosen)
+        show.note(f"wrote {plot}")
+    if as_json:
+        show.as_json({one.name: _weights_json(one, axes) for one in layers})
+        return
+    for one in layers:
+        if not one.weights:
+            show.say(f"{one.name} ({one.type}) has no weights.")
+        for weight in one.weights.values():
+            order = _order(weight, axes)
+            values = weight.to(order)
+            show.say(f"{weight.name}  {values.shape}  ({', '.join(order)})  {values.dtype}")
+            if layer:
+                show.say(_numbers(values))
+                show.say()
+
+
+def _layer(model: Model, name: str) -> Layer:
+    if name not in model.layers:
+        raise UsageError(f"there is no layer {name!r}; layers are: {', '.join(model.layers)}")
+    return model.layers[name]
+
+
+def _order(weight: Weight, axes: str) -> tuple[str, ...]:
+    if axes == "original":
+        return weight.axes
+    if axes in ("channels-first", "channels_first"):
+        return weight.channels_first_axes
+    order = tuple(part.strip() for part in axes.split(","))
+    if sorted(order) != sorted(weight.axes):
+        raise UsageError(
+            f"--axes {axes}: {weight.name} has the axes {', '.join(weight.axes)}; "
+            "original and channels-first fit every weight."
+        )
+    return order
+
+
+def _weights_json(layer: Layer, axes: str) -> dict[str, Any]:
+    return {
+        label: {
+            "axes": _order(weight, axes),
+            "shape": weight.to(_order(weight, axes)).shape,
+            "values": weight.to(_order(weight, axes)).tolist(),
+        }
+        for label, weight in layer.weights.items()
+    }
+
+
+def _numbers(values: Any) -> str:
+    import numpy as np
+
+    return np.array2string(values, threshold=10_000, max_line_width=80)
+
+
+def activations(
+    model_file: ModelFile,
+    inputs: Inputs = None,
+    data: Data = None,
+    count: Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")] = 1,
+    layer: Annotated[
+        list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write .npz, .csv, .json or .png.")
+    ] = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    invert: Invert = False,
+    as_json: Json = False,
+) -> None:
+    """Compute every layer's output for an input: as arrays, CSV, JSON or pictures."""
+    import numpy as np
+
+    model = netsheet.load(model_file)
+    if not inputs and data is None:
+        raise UsageError("give an input with --input FILE (or --data).")
+    wanted = options.scaling(scale, mean, std, invert)
+    samples, _ = options.samples_of(model, inputs, data, count, wanted)
+    for text in dict.fromkeys(sample.note for sample in samples):
+        show.note(text)
+    given = {
+        name: np.stack([sample.inputs[name].values for sample in samples])
+        for name in samples[0].inputs
+    }
+    if not model.bound:
+        model = model.bind({name: array.shape[1:] for name, array in given.items()})
+    values = model.activations(given, layer or None)
+    if output is not None:
+        from netsheet.write.activations import write_activations
+
+        write_activations(output, values, model.tensors() | model.alias_tensors())
+        show.note(f"wrote {output}: {len(values)} layers")
+    if as_json:
+        show.as_json({key: array.tolist() for key, array in values.items()})
+    elif output is None:
+        for key, array in values.items():
+            show.say(f"{key}  {array.shape}")
+            show.say(np.array2string(array, threshold=200, edgeitems=3, max_line_width=80))
+
+
+def equations(
+    model_file: ModelFile,
+    layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="As LaTeX.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print each layer's equations as mathematics with its real sizes."""
+    from netsheet.write import equations as printer
+
+    model = netsheet.load(model_file)
+    nodes = [model.node(layer)] if layer else model.computed()
+    if not layer:
+        for node in model.nodes:
+            if node.refusal:
+                show.note(f"no equations for {node.key} ({node.layer.type}): {node.refusal}")
+    found = {node.key: model.node_equations(node) for node in nodes}
+    if as_json:
+        show.as_json(
+            {
+                key: [
+                    {
+                        "text": printer.text(eq),
+                        "latex": printer.latex(eq),
+                        "where": printer.ranges(eq),
+                    }
+                    for eq in equations
+                ]
+                for key, equations in found.items()
+            }
+        )
+        return
+    for node in nodes:
+        show.say(f"{node.key} ({node.layer.type})")
+        for eq in found[node.key]:
+            show.say(f"  {printer.latex(eq) if latex else printer.text(eq)}")
+            show.say(f"      {printer.ranges(eq)}" if not latex else "")

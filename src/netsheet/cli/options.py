@@ -1,0 +1,104 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netsheet.errors import UsageError
+
+if TYPE_CHECKING:
+    from netsheet.data.inputs import Sample, Scaling
+    from netsheet.model import Model
+
+ModelFile = Annotated[
+    Path, typer.Argument(help="A Keras file (.h5, .keras) or an ONNX file.", metavar="MODEL")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", "-i",
+        help="A picture, .npy, .npz, .csv or IDX file (with #index); may be repeated.",
+    ),
+]  # fmt: skip
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="A folder of IDX files or of one folder per class, an .npz or CSV with labels, "
+        "or mnist, fashion_mnist, cifar10.",
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option("--scale", help="Factor for the input's values: 1, 0.5, 1/127.5 (default 1/255)."),
+]
+Mean = Annotated[
+    str | None,
+    typer.Option("--mean", help="Subtracted after scaling; one, or one per channel: a,b,c."),
+]
+Std = Annotated[
+    str | None, typer.Option("--std", help="Divided by after that; one, or a,b,c per channel.")
+]
+Invert = Annotated[bool, typer.Option("--invert", help="255 - value first: black on white.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+
+
+def scaling(scale: str | None, mean: str | None, std: str | None, invert: bool) -> Scaling | None:
+    """The scaling that the options ask for; None if they ask for nothing."""
+    if scale is None and mean is None and std is None and not invert:
+        return None
+    from netsheet.data.inputs import Scaling
+
+    factor = 1 / 255 if scale is None else _number("--scale", scale)
+    return Scaling(
+        scale=factor,
+        mean=_numbers("--mean", mean, 0.0),
+        std=_numbers("--std", std, 1.0),
+        invert=invert,
+    )
+
+
+def _number(option: str, text: str) -> float:
+    top, _, bottom = text.partition("/")
+    try:
+        return float(top) / (float(bottom) if bottom else 1.0)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"{option} takes a number (0.5, 1/255), not {text!r}.") from None
+
+
+def _numbers(option: str, text: str | None, default: float) -> tuple[float, ...]:
+    if text is None:
+        return (default,)
+    numbers = tuple(_number(option, part) for part in text.split(","))
+    if option == "--std" and 0 in numbers:
+        raise UsageError("--std must not be 0.")
+    return numbers
+
+
+def samples_of(
+    model: Model,
+    inputs: Sequence[str] | None,
+    data: str | None,
+    count: int,
+    wanted: Scaling | None,
+) -> tuple[list[Sample], list[str] | None]:
+    """The samples that ``--input`` and ``--data`` name, and the classes' names if known.
+
+    Without either: one random input.
+    """
+    from netsheet.data.datasets import read_dataset
+    from netsheet.data.inputs import read_input
+    from netsheet.data.probe import probe
+
+    samples = [read_input(spec, model.inputs, wanted) for spec in inputs or ()]
+    names: list[str] | None = None
+    if data is not None:
+        dataset = read_dataset(data, model.inputs, wanted, count)
+        samples += [dataset.sample(n, model.inputs) for n in range(min(count, len(dataset)))]
+        names = list(dataset.class_names) if dataset.class_names else None
+    return samples or [probe(model)], names

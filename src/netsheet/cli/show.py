@@ -1,0 +1,85 @@
+"""What commands print: tables for people, JSON for programs, progress on a terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Progress = Callable[[int, int], None]
+
+
+def console(stderr: bool = False) -> Console:
+    """A console as wide as the terminal; in a pipe wide enough for any table."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 120
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def say(text: str = "") -> None:
+    """A line on standard output, without markup."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """A line beside the result, on standard error."""
+    if text:
+        print(text, file=sys.stderr)
+
+
+def table(
+    title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], foot: str = ""
+) -> None:
+    """A table; columns are (heading, "left" or "right")."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, side in columns:
+        made.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    console().print(made)
+    if foot:
+        say(foot)
+
+
+def as_json(data: Any) -> None:
+    """JSON on standard output; numbers that JSON does not have become null."""
+    print(json.dumps(_plain(data), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(value) for value in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return data
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress | None]:
+    """A progress bar on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    with Bar(
+        TextColumn(what), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(), console=console(stderr=True), transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
