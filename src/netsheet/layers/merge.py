@@ -10,6 +10,7 @@ from typing import ClassVar
 from netsheet.expr import (
     Equation,
     Expr,
+    Index,
     Position,
     Tensor,
     call,
@@ -41,10 +42,22 @@ def broadcast_shape(shapes: Sequence[Shape], layer: str) -> Shape:
     return tuple(result)
 
 
+@dataclass(eq=False, kw_only=True)
 class _Merge(Layer):
-    """``function`` between the inputs, element by element, with broadcasting."""
+    """``function`` between the inputs, element by element, with broadcasting.
+
+    Masks of several inputs join: a step counts if all masks keep it, or (``any_mask``, Keras 3)
+    if every input has a mask and one of them keeps it.
+    """
+
+    any_mask: bool = False
 
     function: ClassVar[str] = "add"
+
+    def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
+        if self.any_mask and any(x.mask is None for x in inputs):
+            return None
+        return _joined_mask(inputs, name)
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         shape = broadcast_shape([x.shape for x in inputs], self.name)
@@ -54,7 +67,8 @@ class _Merge(Layer):
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         at = indices_of(outputs[0])
         terms: list[Expr] = [broadcast(x, at) for x in inputs]
-        return [equation(outputs[0][at], self._combine(terms))]
+        result = equation(outputs[0][at], self._combine(terms))
+        return [result, *_mask_equations(inputs, outputs[0], self.any_mask)]
 
     def _combine(self, terms: Sequence[Expr]) -> Expr:
         return fold(lambda left, right: call(self.function, left, right), terms)
@@ -70,6 +84,26 @@ class _Merge(Layer):
         if len({len(x.shape) for x in inputs}) > 1 or len(inputs) < 2:
             return super().onnx(graph, names, inputs, outputs)
         return [fold(lambda left, right: graph.node(op, [left, right]), names)]
+
+
+def _joined_mask(inputs: Sequence[Tensor], name: str) -> Tensor | None:
+    """The inputs' only mask, or a new one in which several join."""
+    masks = list(dict.fromkeys(x.mask for x in inputs if x.mask is not None))
+    if len(masks) < 2:
+        return masks[0] if masks else None
+    return Tensor(f"{name}/mask", masks[0].axes, masks[0].shape)
+
+
+def _mask_equations(inputs: Sequence[Tensor], output: Tensor, either: bool) -> list[Equation]:
+    masks = list(dict.fromkeys(x.mask for x in inputs if x.mask is not None))
+    if output.mask is None or output.mask in masks:
+        return []
+    at = indices_of(output.mask)
+    kept = [mask[at] for mask in masks]
+    joined: Expr = kept[0]
+    for other in kept[1:]:
+        joined = call("or" if either else "and", joined, other)
+    return [equation(output.mask[at], joined)]
 
 
 class Add(_Merge):
@@ -118,9 +152,27 @@ class Average(_Merge):
 
 @dataclass(eq=False, kw_only=True)
 class Concatenate(Layer):
-    """The inputs one behind the other along ``axis`` (counted without the batch)."""
+    """The inputs one behind the other along ``axis`` (counted without the batch).
+
+    Masks join as those of other merges; an input without one counts as kept. Along time they
+    are joined end to end.
+    """
 
     axis: int = -1
+    any_mask: bool = False
+
+    def _along_time(self, inputs: Sequence[Tensor]) -> bool:
+        return self.axis % len(inputs[0].shape) == 0 and len(inputs[0].shape) > 1
+
+    def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
+        if all(x.mask is None for x in inputs):
+            return None
+        if self._along_time(inputs):
+            steps = sum(x.shape[0] for x in inputs)
+            return Tensor(f"{name}/mask", ("time",), (steps,))
+        if self.any_mask and any(x.mask is None for x in inputs):
+            return None  # a step that is kept everywhere
+        return _joined_mask(inputs, name)
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         first = inputs[0]
@@ -144,6 +196,17 @@ class Concatenate(Layer):
             target[axis] = at[axis] + offset
             result.append(equation(outputs[0][tuple(target)], x[at]))
             offset += x.shape[axis]
+        if outputs[0].mask is None or not self._along_time(inputs):
+            return [*result, *_mask_equations(inputs, outputs[0], self.any_mask)]
+        return [*result, *self._mask_along_time(inputs, outputs[0].mask)]
+
+    @staticmethod
+    def _mask_along_time(inputs: Sequence[Tensor], mask: Tensor) -> list[Equation]:
+        result, offset = [], 0
+        for x in inputs:
+            t = Index("t", x.shape[0])
+            result.append(equation(mask[t + offset], 1 if x.mask is None else x.mask[t]))
+            offset += t.size
         return result
 
     def onnx(

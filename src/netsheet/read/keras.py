@@ -29,7 +29,7 @@ from netsheet.read.keras_graph import (
 from netsheet.read.keras_ops import operation
 from netsheet.read.keras_table import RENAMED, TABLE
 from netsheet.read.keras_weights import assign_legacy, assign_v3
-from netsheet.read.keras_wiring import wired
+from netsheet.read.keras_wiring import mask_operations, wired, without_carried_masks
 from netsheet.read.stored import KerasFile
 
 REGISTERED: dict[str, Row] = {}
@@ -139,10 +139,11 @@ class _Assembly:
         values: dict[TensorRef, Ref] = {}
         for ref, value in zip(graph.inputs, arguments, strict=False):
             values[TensorRef(ref.layer, 0, 0)] = value
+        unneeded = mask_operations(graph)
         waiting = [
-            (layer, number, call)
+            (layer, number, without_carried_masks(call, graph))
             for layer in graph.layers
-            if layer.class_name != "InputLayer"
+            if layer.class_name != "InputLayer" and layer.name not in unneeded
             for number, call in enumerate(layer.calls)
         ]
         while waiting:
@@ -248,6 +249,7 @@ class _Assembly:
         self, graph: GraphConfig, scope: str, sources: Sequence[Source]
     ) -> tuple[Entry, ...]:
         by_name = {source.name: source for source in sources}
+        masks = mask_operations(graph)
         entries = []
         for layer in graph.layers:
             name = scope + layer.name
@@ -256,6 +258,8 @@ class _Assembly:
                 if not graph.sequential and name in by_name:
                     source = by_name[name]
                     entries.append(Entry(name, "InputLayer", None, source=source))
+                continue
+            if layer.name in masks:
                 continue
             keys = [call.key for call in self.calls if call.layer.name == name]
             if layer.graph is not None:

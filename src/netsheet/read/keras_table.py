@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,10 @@ def _global(kind: type[pool.GlobalMaxPooling2D] | type[pool.GlobalAveragePooling
 def _plain(kind: type[Layer]) -> Row:
     """A layer without arguments that change its values."""
     return lambda a, c: kind()
+
+
+def _merge(kind: Callable[..., Layer]) -> Row:
+    return lambda a, c: kind(any_mask=c.major >= 3)
 
 
 def _activation(a: Arguments, c: Context) -> Layer:
@@ -267,8 +271,8 @@ TABLE: dict[str, Row] = {
     **SEQUENCE,
     **dict.fromkeys(_NO_OPS, _plain(shape.Identity)),
     "Activation": _activation,
-    "Add": _plain(merge.Add),
-    "Average": _plain(merge.Average),
+    "Add": _merge(merge.Add),
+    "Average": _merge(merge.Average),
     "AveragePooling1D": _pool(pool.AveragePooling1D, 1),
     "AveragePooling2D": _pool(pool.AveragePooling2D, 2),
     "AveragePooling3D": _pool(pool.AveragePooling3D, 3),
@@ -276,7 +280,7 @@ TABLE: dict[str, Row] = {
     "CenterCrop": lambda a, c: shape.CenterCrop(
         size=(a.positive("height"), a.positive("width")), data_format=_data_format(a)
     ),
-    "Concatenate": lambda a, c: merge.Concatenate(axis=a.axis("axis")),
+    "Concatenate": lambda a, c: merge.Concatenate(axis=a.axis("axis"), any_mask=c.major >= 3),
     "Conv1D": _conv(conv.Conv1D, 1),
     "Conv1DTranspose": _transposed(conv.Conv1DTranspose, 1),
     "Conv2D": _conv(conv.Conv2D, 2),
@@ -305,9 +309,9 @@ TABLE: dict[str, Row] = {
     "MaxPooling1D": _pool(pool.MaxPooling1D, 1),
     "MaxPooling2D": _pool(pool.MaxPooling2D, 2),
     "MaxPooling3D": _pool(pool.MaxPooling3D, 3),
-    "Maximum": _plain(merge.Maximum),
-    "Minimum": _plain(merge.Minimum),
-    "Multiply": _plain(merge.Multiply),
+    "Maximum": _merge(merge.Maximum),
+    "Minimum": _merge(merge.Minimum),
+    "Multiply": _merge(merge.Multiply),
     "Normalization": _normalization,
     "PReLU": _plain(activation.PReLU),
     "Permute": _permute,
@@ -322,7 +326,7 @@ TABLE: dict[str, Row] = {
     "SeparableConv1D": _separable(conv.SeparableConv1D, 1),
     "SeparableConv2D": _separable(conv.SeparableConv2D, 2),
     "Softmax": _softmax,
-    "Subtract": _plain(merge.Subtract),
+    "Subtract": _merge(merge.Subtract),
     "ThresholdedReLU": lambda a, c: activation.Threshold(threshold=a.number("theta", 1)),
     "UnitNormalization": lambda a, c: norm.UnitNormalization(axis=_axis(a.axes("axis"))),
     "UpSampling1D": _upsampling(shape.UpSampling1D, 1),

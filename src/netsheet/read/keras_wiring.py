@@ -7,10 +7,44 @@ from dataclasses import replace
 from netsheet.errors import UnsupportedError
 from netsheet.layers.attention import Attention, GroupQueryAttention, MultiHeadAttention
 from netsheet.layers.base import Layer
-from netsheet.read.keras_graph import CallConfig, TensorRef, refs_in
+from netsheet.read.keras_graph import CallConfig, GraphConfig, TensorRef, refs_in
 
-_IGNORED = ("mask", "training")
+_MASKS = ("mask", "query_mask", "value_mask", "key_mask")
 _POSITIONS = ("query", "value", "key")
+
+
+def without_carried_masks(call: CallConfig, graph: GraphConfig) -> CallConfig:
+    """The call without the masks that Keras 3 writes out.
+
+    Keras 3 saves the masks that tensors carry as operations and arguments; netsheet carries them
+    itself. A mask that is no such operation was given by the user, and stays.
+    """
+    operations = {layer.name for layer in graph.layers if layer.is_op}
+
+    def carried(name: str, value: object) -> bool:
+        refs = list(refs_in(value))
+        return name in _MASKS and bool(refs) and all(ref.layer in operations for ref in refs)
+
+    kept = {name: value for name, value in call.kwargs.items() if not carried(name, value)}
+    return CallConfig(call.args, kept)
+
+
+def mask_operations(graph: GraphConfig) -> set[str]:
+    """The operations of a graph that only masks need."""
+    calls = {
+        layer.name: [without_carried_masks(call, graph) for call in layer.calls]
+        for layer in graph.layers
+    }
+    operations = {layer.name for layer in graph.layers if layer.is_op}
+    waiting = [ref.layer for ref in graph.outputs]
+    waiting += [name for name in calls if name not in operations]
+    needed: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += [ref.layer for call in calls.get(name, ()) for ref in call.refs()]
+    return operations - needed
 
 
 def wired(layer: Layer, call: CallConfig) -> tuple[Layer, list[TensorRef]]:
@@ -18,8 +52,8 @@ def wired(layer: Layer, call: CallConfig) -> tuple[Layer, list[TensorRef]]:
     if isinstance(layer, (Attention, MultiHeadAttention, GroupQueryAttention)):
         return _attention(layer, call)
     if isinstance(call.kwargs.get("mask"), TensorRef):
-        raise UnsupportedError("it is called with a mask")
-    kwargs = [arg for name, arg in call.kwargs.items() if name not in _IGNORED]
+        raise UnsupportedError("it is called with a mask of its own")
+    kwargs = [arg for name, arg in call.kwargs.items() if name not in ("mask", "training")]
     return layer, list(refs_in([*call.args, *kwargs]))
 
 
