@@ -77,7 +77,9 @@ def planes(tensor: Tensor) -> Placement:
 def per_band_of(size: int, height: int, width: int) -> int:
     """How many planes stand side by side, for a block about twice as wide as high."""
     ideal = math.sqrt(2 * size * height / width)
-    candidates = [n for n in range(1, size + 1) if size % n == 0 and ideal / 2 <= n <= ideal * 1.6]
+    candidates = [
+        n for n in range(1, size + 1) if size % n == 0 and ideal / 1.5 <= n <= ideal * 1.5
+    ]
     if candidates:
         return min(candidates, key=lambda n: abs(n - ideal))
     return max(1, min(size, round(ideal)))

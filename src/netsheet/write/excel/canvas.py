@@ -64,18 +64,22 @@ class Cell:
 
 @dataclass(frozen=True)
 class Scale:
-    """Colours from low through 0 (``middle``, if given) to high over an area."""
+    """Colours from the lowest value through 0 (``middle``, if given) to the highest one.
+
+    ``ends`` fixes both; ``from_zero`` and ``to_zero`` fix one of them.
+    """
 
     area: Area
     low: str
     high: str
     middle: str | None = None
     ends: tuple[float, float] | None = None
+    from_zero: bool = False
+    to_zero: bool = False
 
 
-GREY_SCALE = ("000000", "FFFFFF", None)
-SIGNED_SCALE = ("3B82F6", "F97316", "FFFFFF")
-WEIGHT_SCALE = ("A78BFA", "34D399", "FFFFFF")
+VALUE_COLOURS = ("3B82F6", "F97316")
+WEIGHT_COLOURS = ("A78BFA", "34D399")
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ class Canvas:
     scales: list[Scale] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     verdicts: list[tuple[Area, str, str]] = field(default_factory=list)  # area, good, bad text
+    data_bars: list[tuple[Area, str]] = field(default_factory=list)  # area, colour
     choices: list[tuple[Area, str]] = field(default_factory=list)  # area, source range
     bars: list[Bars] = field(default_factory=list)
     widths: dict[int, float] = field(default_factory=dict)

@@ -193,6 +193,12 @@ def _offsets(size: int, stride: int, step: int, apart: int) -> IntArray:
 
 def _stacked(weight: Weight, others: Sequence[int], high: int, wide: int) -> dict[int, Axis]:
     """The axes that number the windows: in rows beneath, or columns beside, each other."""
+    flat = {axis: along(1, 0, 0) for axis in others if weight.shape[axis] == 1}
+    others = [axis for axis in others if axis not in flat]
+    return flat | _numbered(weight, others, high, wide)
+
+
+def _numbered(weight: Weight, others: Sequence[int], high: int, wide: int) -> dict[int, Axis]:
     sizes = [weight.shape[axis] for axis in others]
     if high == 1 and wide > 1:
         return _nested(others, sizes, 1, 0)

@@ -1,4 +1,4 @@
-"""The words of a workbook, in English and Japanese; names of functions stay as the format has them."""
+"""The words of a workbook, in English and Japanese."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ _WORDS: dict[str, tuple[str, str]] = {
         "A neural network as live formulas: every value of every layer is computed in this file.",
         "ニューラルネットワークのすべての層のすべての値を、このファイルの数式が計算しています。",
     ),
-    "file": ("File", "ファイル"),
     "format": ("Format", "形式"),
     "parameters": ("Parameters", "パラメータ数"),
     "formulas": ("Formulas", "数式セル数"),
@@ -48,7 +47,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "output": ("output", "出力"),
     "step": ("step", "途中の値"),
     "helper": ("partial sums", "部分和"),
-    "equation": ("Equation", "数式"),
+    "more": ("... and {0} more of the same kind", "ほか同様の式が {0} 個"),
     "back": ("Overview", "概要へ"),
     "channels side by side": (
         "channels side by side: {0} columns for each column of the map",
@@ -59,7 +58,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "check about": (
         "Each layer against the float32 values of the original network ({0}). "
         "Deviations are computed here, by this spreadsheet.",
-        "各層を元のネットワークの float32 の値（{0}）と比べます。誤差はこの表計算ソフトが計算します。",
+        "各層を元のネットワークの float32 の値（{0}）と比べます。"
+        "誤差はこの表計算ソフトが計算します。",
     ),
     "check changed": (
         "The references belong to the samples and weights as they were written: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netsheet.expr import Equation, FloatArray, Reduce, Tensor, Weight, walk
+from netsheet.expr import FloatArray, Tensor, Weight
 from netsheet.write.equations import text
 from netsheet.write.excel import arrange, canvas
 from netsheet.write.excel.canvas import Canvas, Scale
@@ -12,7 +12,7 @@ from netsheet.write.excel.describe import sentence
 from netsheet.write.excel.grid import computed, numbers
 from netsheet.write.excel.kernels import KERNELS
 from netsheet.write.excel.place import Placement, cell_name
-from netsheet.write.excel.plan import RAW, Block, Plan, Sheet
+from netsheet.write.excel.plan import MAX_STATED, RAW, Block, Plan, Sheet
 
 WIDE_CELLS = 12  # columns from which on cells are square, as in a picture
 MAX_INDEX = 2048  # labels along one side of a block
@@ -34,23 +34,18 @@ def layer_canvas(
         ", ".join(_shape(tensor) for tensor in tensors) for tensors in (node.inputs, node.outputs)
     )
     result.put(1, 0, f"{node.layer.type}   {shapes}", canvas.PLAIN)
-    row = 3
-    for eq in sheet.stated:
+    for number, eq in enumerate(sheet.stated[:MAX_STATED]):
+        row = 3 + 2 * number
         result.put(row, 0, text(eq), canvas.FORMULA)
-        result.heights[row] = 15
-        row += 1
-    if sheet.stated:
-        main = next((eq for eq in sheet.stated if _reduces(eq)), sheet.stated[-1])
-        result.put(row, 0, sentence(main, language), canvas.NOTE)
-        result.heights[row] = 15
+        result.put(row + 1, 0, sentence(eq, language), canvas.NOTE)
+        result.heights[row] = result.heights[row + 1] = 15
+    more = len(sheet.stated) - MAX_STATED
+    if more > 0:
+        result.put(3 + 2 * MAX_STATED, 0, words["more"].format(more), canvas.NOTE)
     navigation(result, sheet, words)
     add_blocks(result, sheet, plan, values, words)
     result.frozen = (3, 0)
     return result
-
-
-def _reduces(eq: Equation) -> bool:
-    return any(isinstance(node, Reduce) for node in walk(eq.value))
 
 
 def _shape(tensor: Tensor) -> str:
@@ -104,7 +99,7 @@ def add_blocks(
         else:
             grid = numbers(place, values[tensor])
         result.grids.append((grid, _look(block, result.row_height is not None)))
-        _colours(result, block)
+        _colours(result, block, values[tensor])
 
 
 def _look(block: Block, square: bool) -> canvas.Look:
@@ -113,16 +108,23 @@ def _look(block: Block, square: bool) -> canvas.Look:
     return canvas.SQUARE if square else canvas.VALUE
 
 
-def _colours(result: Canvas, block: Block) -> None:
+def _colours(result: Canvas, block: Block, values: FloatArray) -> None:
+    """Grey levels for raw values, two colours around white for the others."""
     if block.tensor.size < 2:
         return
     if block.role == RAW:
         result.scales.append(Scale(block.place.area, "000000", "FFFFFF", ends=(0, 255)))
         return
-    low, high, middle = (
-        canvas.WEIGHT_SCALE if isinstance(block.tensor, Weight) else canvas.SIGNED_SCALE
-    )
-    result.scales.append(Scale(block.place.area, low, high, middle))
+    weight = isinstance(block.tensor, Weight)
+    low, high = canvas.WEIGHT_COLOURS if weight else canvas.VALUE_COLOURS
+    white = "FFFFFF"
+    if values.min() >= 0:
+        scale = Scale(block.place.area, white, high, from_zero=True)
+    elif values.max() <= 0:
+        scale = Scale(block.place.area, low, white, to_zero=True)
+    else:
+        scale = Scale(block.place.area, low, high, white)
+    result.scales.append(scale)
 
 
 def _heading(result: Canvas, block: Block, words: Mapping[str, str]) -> None:

@@ -20,9 +20,10 @@ from netsheet.write.excel.place import Area, Placement, along, cell_name
 from netsheet.write.excel.plan import Plan, Sheet
 from netsheet.write.excel.sheetname import quoted
 
-CHOICE_ROW, VALUE_COL = 9, 1  # the drop-down; the number of the sample stands right of it
-TABLE_ROW = 14
-CLASS_COL, PICTURE_COL, PICTURE_ROW = 8, 11, 3
+CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands right of it
+TABLE_ROW = 17
+CHART_COL = 3
+CLASS_COL, PICTURE_COL, PICTURE_ROW = 8, 11, 4
 MAX_PICTURE, MAX_CLASSES = 64, 100
 
 
@@ -105,23 +106,21 @@ def overview_canvas(
 ) -> Canvas:
     """The whole sheet."""
     result = Canvas(overview.name, tab="1D4ED8", row_height=15.0)
-    result.widths.update({0: 26, 1: 26, 2: 16, 3: 12, 4: 12, 5: 17, 6: 12, 7: 3})
-    result.widths.update({CLASS_COL: 16, CLASS_COL + 1: 14, CLASS_COL + 2: 3})
+    result.widths.update({0: 22, 1: 20, 2: 17, 3: 12, 4: 11, 5: 17, 6: 11, 7: 3})
+    result.widths.update({CLASS_COL: 12, CLASS_COL + 1: 14, CLASS_COL + 2: 3})
     result.put(0, 0, model.name, canvas.TITLE)
     result.heights[0] = 27
     result.put(1, 0, words["about"], canvas.NOTE)
+    result.put(2, 0, f"{model.path.name}   SHA-256 {model.sha256}", canvas.NOTE)
     facts: list[tuple[str, str | int]] = [
-        ("file", model.path.name),
         ("format", model.format),
         ("parameters", model.params),
         ("formulas", formulas),
     ]
-    for row, (label, content) in enumerate(facts, 3):
+    for row, (label, content) in enumerate(facts, 4):
         result.put(row, 0, words[label], canvas.HEADING)
         look = canvas.WHOLE if isinstance(content, int) else canvas.PLAIN
         result.put(row, VALUE_COL, content, _left(look))
-    result.put(7, 0, "SHA-256", canvas.HEADING)
-    result.put(7, VALUE_COL, model.sha256, canvas.NOTE)
     _sample(result, inputs, words)
     _show_picture(result, overview, plan, values, words)
     _show_scores(result, overview, plan, values, class_names, words)
@@ -223,16 +222,14 @@ def _show_scores(
         area, titles = place.area, Area(4, CLASS_COL, 3 + size, CLASS_COL)
         best = names[int(np.argmax(scores))]
         winner: str | int = int(best) if best.isdigit() else best
-        result.put(11, 0, words["predicted"], canvas.HEADING)
+        result.put(CHOICE_ROW + 2, 0, words["predicted"], canvas.HEADING)
         result.put(
-            11, VALUE_COL, winner, _left(canvas.RESULT),
+            CHOICE_ROW + 2, VALUE_COL, winner, _left(canvas.RESULT),
             f"INDEX({titles},MATCH(MAX({area}),{area},0))",
         )  # fmt: skip
-        wide = 0 if overview.picture is None else overview.picture.shape[1] + 2
-        left = PICTURE_COL + wide
-        result.bars.append(
-            Bars(Area(3, left, 20, left + 7), heading, titles, area, names, scores.tolist())
-        )
+        chart = Area(3, CHART_COL, TABLE_ROW - 2, CLASS_COL - 1)
+        result.bars.append(Bars(chart, heading, titles, area, names, scores.tolist()))
+        result.data_bars.append((area, "93C5FD"))
 
 
 def _table(

@@ -109,6 +109,8 @@ def _decorate(book: Book, sheet: Sheet, canvas: Canvas) -> None:
         first = cell_name(area.top, area.left)
         for text, style in ((good, GOOD), (bad, BAD)):
             sheet.rule(str(area), f'{first}="{text}"', book.styles.differential(style))
+    for area, colour in canvas.data_bars:
+        sheet.data_bar(str(area), colour)
     for area, source in canvas.choices:
         sheet.choose(str(area), source)
     for bars in canvas.bars:
@@ -116,11 +118,14 @@ def _decorate(book: Book, sheet: Sheet, canvas: Canvas) -> None:
 
 
 def _points(scale: Scale) -> list[tuple[str, str | None, str]]:
-    low, high = (
-        (("min", None), ("max", None))
-        if scale.ends is None
-        else ((("num", f"{scale.ends[0]:g}"), ("num", f"{scale.ends[1]:g}")))
-    )
+    low: tuple[str, str | None] = ("min", None)
+    high: tuple[str, str | None] = ("max", None)
+    if scale.ends is not None:
+        low, high = (("num", f"{end:g}") for end in scale.ends)
+    elif scale.from_zero:
+        low = ("num", "0")
+    elif scale.to_zero:
+        high = ("num", "0")
     middle = [] if scale.middle is None else [("num", "0", scale.middle)]
     return [(*low, scale.low), *middle, (*high, scale.high)]
 

@@ -32,6 +32,7 @@ AUTO = "auto"
 ARRANGEMENTS = (AUTO, arrange.PLANES, arrange.INTERLEAVED)
 FEW_CHANNELS = 8  # up to so many, planes are summed up; more are interleaved
 LONG_VECTOR = 16  # a longer flattened map runs down, as the rows of a Dense kernel do
+MAX_STATED = 12  # equations shown above the blocks
 MARGIN = 1  # columns left of the blocks, for labels
 HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
@@ -174,8 +175,8 @@ class Plan:
 
 
 def layer_head(equations: Sequence[Equation]) -> int:
-    """Rows above the first block: title, kind, links, and one line for each equation."""
-    return 5 + len(equations)
+    """Rows above the first block: title, kind, links, and two lines for each equation shown."""
+    return 5 + 2 * min(len(equations), MAX_STATED)
 
 
 def weights_of(equations: Iterable[Equation]) -> list[Weight]:
