@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netsheet.errors import FormatError
-from netsheet.read import hdf5
-from netsheet.read.limits import MAX_EXPANSION, MAX_JSON, SMALL, parse_json
+from netsheet.errors import FormatError, NetsheetError
+from netsheet.read import hdf5, keras_zip
+from netsheet.read.limits import Budget, parse_json
 from netsheet.read.sniff import sniff
 from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
 
+_WEIGHTS = "model.weights.h5"
+_SHARDS = "model.weights.json"
+_PICKLED = "model.weights.npz"
+_MODEL_ITSELF = "top_level_model_weights"
+
 
 def read_keras(path: str | Path) -> KerasFile:
-    """The contents of a Keras file; FormatError says what is wrong with it."""
+    """The contents of a Keras file, nothing in it executed or followed out of it.
+
+    Raises:
+        FormatError: it is another kind of file, damaged, or made to do harm; the text names it.
+        UnsupportedError: it is stored in a way that is not read.
+    """
     path = Path(path)
     kind = sniff(path)
-    if kind == "keras":
-        return _zip(path)
-    if kind != "hdf5":
-        raise FormatError(f"{path} is an {kind.upper()} file, not a Keras file.")
-    with hdf5.opened(path, path) as root:
-        return _legacy(path, root)
+    if kind == "onnx":
+        raise FormatError(f"{path} is an ONNX file, not a Keras file.")
+    try:
+        return _zip(path) if kind == "keras" else _hdf5(path)
+    except NetsheetError as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _digest(path: Path) -> str:
@@ -38,105 +48,138 @@ def _digest(path: Path) -> str:
 # --------------------------------------------------------------------------- HDF5
 
 
-def _legacy(path: Path, root: Any) -> KerasFile:
+def _hdf5(path: Path) -> KerasFile:
     """A whole model, or weights alone."""
-    config = hdf5.attribute(root, "model_config")
-    training = hdf5.attribute(root, "training_config")
-    whole = config is not None
-    group = root
-    if "model_weights" in root:
-        group = hdf5.child(root, "model_weights")
-    listed = hdf5.names(group, "layer_names")
-    if listed is None:
-        layers = _v3_layers(root)
-        empty = not layers and not ({"layers", "_layer_checkpoint_dependencies"} & set(root))
-        if empty and not whole:
-            raise FormatError(
-                f"{path} is an HDF5 file, but no Keras model: it has neither a model_config nor "
-                "layer names."
-            )
-    else:
-        layers = [_legacy_layer(group, name) for name in listed]
-    version = hdf5.attribute(group, "keras_version") or hdf5.attribute(root, "keras_version")
-    backend = hdf5.attribute(group, "backend") or hdf5.attribute(root, "backend")
-    return KerasFile(
-        path=path,
-        kind="h5" if whole else "weights",
-        keras_version=str(version or ("1" if listed is not None else "3")),
-        backend=None if backend is None else str(backend),
-        config=parse_json(_text(config, "model_config"), "model_config") if whole else None,
-        training_config=_optional_json(training, "training_config"),
-        layers=layers,
-        layout="v3" if listed is None else "legacy",
-        sha256=_digest(path),
-        optimizer_weights=_optimizer(root),
-    )
+    budget = Budget(path.stat().st_size)
+    notes: list[str] = []
+    with hdf5.opened(path) as root:
+        config = hdf5.attribute(root, "model_config")
+        group = hdf5.group_at(root, "model_weights") or root
+        listed = hdf5.names(group, "layer_names")
+        if listed is None:
+            layers = _v3_layers(root, budget)
+            _check_v3(root, layers, config)
+        else:
+            layers = [_legacy_layer(group, name, budget) for name in listed]
+            _note_own_weights(group, notes)
+        return KerasFile(
+            path=path,
+            kind="weights" if config is None else "h5",
+            keras_version=_either(group, root, "keras_version") or ("3" if listed is None else "1"),
+            backend=_either(group, root, "backend"),
+            config=None if config is None else _json(config, "model_config"),
+            training_config=_training(hdf5.attribute(root, "training_config"), notes),
+            layers=layers,
+            layout="v3" if listed is None else "legacy",
+            sha256=_digest(path),
+            optimizer_weights=_optimizer(root, budget),
+            notes=notes,
+        )
 
 
-def _legacy_layer(group: Any, name: str) -> StoredLayer:
-    try:
-        own = hdf5.child(group, name)
-    except KeyError:
-        raise FormatError(f"the layer {name!r} is listed, but its group is missing") from None
+def _legacy_layer(group: Any, name: str, budget: Budget) -> StoredLayer:
+    """The weights that a layer's group lists, in that order: other objects in it are not read."""
+    own = hdf5.group_at(group, name)
+    if own is None:
+        raise FormatError(f"the layer {name!r} is listed, but its group is missing")
     weights = []
     for weight in hdf5.names(own, "weight_names") or []:
         try:
-            values = hdf5.array(hdf5.child(own, weight))
+            values = hdf5.array(hdf5.child(own, weight), budget)
         except KeyError:
             raise FormatError(f"the weight {weight!r} of layer {name!r} is missing") from None
         weights.append(StoredWeight(f"{own.name}/{weight}".lstrip("/"), values))
     return StoredLayer(name, weights)
 
 
-def _optimizer(root: Any) -> int:
-    for name in ("optimizer_weights", "optimizer"):
-        if name in root and hdf5.child(root, name) is not None:
-            return hdf5.count(hdf5.child(root, name))
-    return 0
+def _note_own_weights(group: Any, notes: list[str]) -> None:
+    """Weights that a subclassed model keeps itself, outside its layers."""
+    own = hdf5.group_at(group, _MODEL_ITSELF)
+    if own is not None and (names := hdf5.names(own, "weight_names")):
+        notes.append(f"The model has {len(names)} weights outside its layers; they are not shown.")
 
 
-def _text(value: Any, what: str) -> str:
+def _optimizer(root: Any, budget: Budget) -> int:
+    groups = (hdf5.group_at(root, name) for name in ("optimizer_weights", "optimizer"))
+    return sum(hdf5.count(group, budget) for group in groups if group is not None)
+
+
+def _either(group: Any, root: Any, key: str) -> str | None:
+    value = hdf5.attribute(group, key)
+    value = hdf5.attribute(root, key) if value is None else value
+    return None if value is None else str(value)
+
+
+def _json(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, str):
         raise FormatError(f"the attribute {what} is no text")
-    return value
+    return parse_json(value, what)
 
 
-def _optional_json(value: Any, what: str) -> Any:
-    return parse_json(value, what) if isinstance(value, str) and value else None
+def _training(value: Any, notes: list[str]) -> Mapping[str, Any] | None:
+    """Nothing depends on it but the loss: broken, it does not keep the model from opening."""
+    if value is None or value == "":
+        return None
+    try:
+        return _json(value, "training_config")
+    except FormatError as error:
+        notes.append(f"The training configuration is left out: {error}.")
+        return None
 
 
 # --------------------------------------------------------------------------- Keras 3
 
 
-def _v3_layers(root: Any) -> list[StoredLayer]:
+def _v3_layers(root: Any, budget: Budget) -> list[StoredLayer]:
     """Every ``.../vars`` group with its arrays in the order of their numbers."""
     layers = []
-    for path, group in hdf5.groups(root):
-        if path.split("/")[-1] != "vars" or path.split("/")[0] == "optimizer":
+    for top in root:
+        group = None if top.startswith("optimizer") else hdf5.child(root, top)
+        if group is None:
             continue
-        numbers = [name for name in group if name.isdigit()]
-        weights = [
-            StoredWeight(f"{path}/{name}", hdf5.array(hdf5.child(group, name)))
-            for name in sorted(numbers, key=int)
-        ]
-        if weights:
-            own = hdf5.attribute(group, "name")
-            name = path.removesuffix("vars").rstrip("/")
-            layers.append(StoredLayer(name, weights, own if isinstance(own, str) else None))
-    return layers
+        if top == "vars":
+            layers.append(_v3_layer("vars", group, budget))
+        for path, found in hdf5.walk(group, budget, f"{top}/"):
+            if path.endswith("/vars"):
+                layers.append(_v3_layer(path, found, budget))
+    return [layer for layer in layers if layer.weights]
+
+
+def _v3_layer(path: str, group: Any, budget: Budget) -> StoredLayer:
+    names = sorted(group, key=_natural)
+    weights = [
+        StoredWeight(f"{path}/{name}", hdf5.array(hdf5.child(group, name), budget))
+        for name in names
+    ]
+    own = hdf5.attribute(group, "name")
+    name = path.removesuffix("vars").rstrip("/")
+    return StoredLayer(name, weights, own if isinstance(own, str) else None)
+
+
+def _natural(name: str) -> tuple[int, int, str]:
+    """Variables are numbered, and in some layers (idf_weights) named."""
+    return (0, int(name), "") if re.fullmatch(r"[0-9]{1,9}", name) else (1, 0, name)
+
+
+def _check_v3(root: Any, layers: list[StoredLayer], config: Any) -> None:
+    known = {"layers", "_layer_checkpoint_dependencies"}
+    if not layers and config is None and not known & set(root):
+        raise FormatError(
+            "an HDF5 file, but no Keras model: it has neither a model_config nor layer names"
+        )
 
 
 def _zip(path: Path) -> KerasFile:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(path, archive)
-            config = parse_json(_member(path, archive, "config.json", MAX_JSON), "config.json")
-            metadata = _metadata(path, archive)
-            layers = _zip_weights(path, archive)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise FormatError(
-            f"{path} is a damaged .keras file ({error}). Copy or download it again."
-        ) from None
+    with keras_zip.opened(path) as archive:
+        config = archive.json("config.json")
+        metadata = archive.json("metadata.json") if "metadata.json" in archive else {}
+        layers: dict[str, StoredLayer] = {}
+        optimizer = 0
+        for member in _weight_members(archive):
+            with hdf5.opened(archive.stream(member)) as root:
+                for layer in _v3_layers(root, archive.budget):
+                    layers[layer.name] = _joined(layers.get(layer.name), layer)
+                optimizer += _optimizer(root, archive.budget)
     training = config.get("compile_config")
     return KerasFile(
         path=path,
@@ -145,77 +188,39 @@ def _zip(path: Path) -> KerasFile:
         backend=None,
         config=config,
         training_config=training if isinstance(training, dict) else None,
-        layers=layers,
+        layers=list(layers.values()),
         layout="v3",
         sha256=_digest(path),
+        optimizer_weights=optimizer,
     )
 
 
-def _check_members(path: Path, archive: zipfile.ZipFile) -> None:
-    seen: set[str] = set()
-    size = path.stat().st_size
-    for info in archive.infolist():
-        name = info.filename
-        parts = name.replace("\\", "/").split("/")
-        if name.startswith(("/", "\\")) or ".." in parts or "\\" in name or ":" in name:
-            raise FormatError(f"{path}: the member {name!r} has a path that leads out of the file")
-        if name in seen:
-            raise FormatError(f"{path}: the member {name!r} occurs twice")
-        seen.add(name)
-        if info.file_size > SMALL and info.file_size > MAX_EXPANSION * max(info.compress_size, 1):
-            raise FormatError(
-                f"{path}: the member {name!r} grows from {info.compress_size:,} to "
-                f"{info.file_size:,} bytes: it is made to exhaust the memory"
-            )
-        if info.compress_size > size:
-            raise FormatError(f"{path}: the member {name!r} is cut off")
+def _weight_members(archive: keras_zip.Archive) -> list[str]:
+    """One HDF5 file, or the shards that an index names; each variable lies whole in one of them."""
+    if _WEIGHTS in archive:
+        return [_WEIGHTS]
+    if _PICKLED in archive:
+        raise FormatError(
+            f"its weights are in {_PICKLED}, which holds pickled objects and is never opened. "
+            "Save the model again with h5py installed."
+        )
+    if _SHARDS not in archive:
+        raise FormatError(f"it has no {_WEIGHTS}: the weights are missing")
+    index = archive.json(_SHARDS).get("weight_map")
+    if not isinstance(index, dict):
+        raise FormatError(f"{_SHARDS} has no weight_map")
+    files = [
+        name for part in index.values() for name in (part if isinstance(part, list) else [part])
+    ]
+    if not all(isinstance(name, str) for name in files):
+        raise FormatError(f"the weight_map of {_SHARDS} holds something else than names")
+    return sorted(set(files))
 
 
-def _member(path: Path, archive: zipfile.ZipFile, name: str, limit: int | None = None) -> bytes:
-    """A member's bytes; never more than its directory entry and the limit say."""
-    try:
-        info = archive.getinfo(name)
-    except KeyError:
-        raise FormatError(f"{path} has no {name}") from None
-    if limit is not None and info.file_size > limit:
-        raise FormatError(f"{path}: {name} is {info.file_size:,} bytes long; {limit:,} are allowed")
-    try:
-        with archive.open(info) as member:
-            data = member.read(info.file_size + 1)
-    except Exception as error:  # zlib.error, lzma.LZMAError and others have no common class
-        raise FormatError(f"{path}: {name} is damaged ({error})") from None
-    if len(data) > info.file_size:
-        raise FormatError(f"{path}: {name} is longer than it says")
-    return data
-
-
-def _metadata(path: Path, archive: zipfile.ZipFile) -> Any:
-    if "metadata.json" not in archive.namelist():
-        return {}
-    return parse_json(_member(path, archive, "metadata.json", MAX_JSON), "metadata.json")
-
-
-def _zip_weights(path: Path, archive: zipfile.ZipFile) -> list[StoredLayer]:
-    names = archive.namelist()
-    if "model.weights.h5" in names:
-        return _weights_member(path, archive, "model.weights.h5")
-    if "model.weights.json" in names:
-        index = parse_json(_member(path, archive, "model.weights.json", MAX_JSON), "the index")
-        shards = index.get("weight_map")
-        if not isinstance(shards, dict):
-            raise FormatError(f"{path}: model.weights.json has no weight_map")
-        files = {str(name) for part in shards.values() for name in _listed(part)}
-        return [layer for name in sorted(files) for layer in _weights_member(path, archive, name)]
-    if "model.weights.npz" in names:
-        raise FormatError(f"{path} keeps its weights as .npz, which is not read; save it as .h5.")
-    raise FormatError(f"{path} has no model.weights.h5: the weights are missing")
-
-
-def _listed(part: Any) -> list[Any]:
-    return part if isinstance(part, list) else [part]
-
-
-def _weights_member(path: Path, archive: zipfile.ZipFile, name: str) -> list[StoredLayer]:
-    data = io.BytesIO(_member(path, archive, name))
-    with hdf5.opened(data, path) as root:
-        return _v3_layers(root)
+def _joined(first: StoredLayer | None, second: StoredLayer) -> StoredLayer:
+    """A layer whose variables lie in two shards."""
+    if first is None:
+        return second
+    weights = first.weights + second.weights
+    weights.sort(key=lambda weight: _natural(weight.path.rsplit("/", 1)[-1]))
+    return StoredLayer(first.name, weights, first.keras_name or second.keras_name)

@@ -8,11 +8,37 @@ from typing import Any
 
 from netsheet.errors import FormatError
 
-MAX_JSON = 64 << 20  # bytes of a configuration
-MAX_EXPANSION = 200  # declared bytes for each stored one, in compressed data
-SMALL = 1 << 20  # what may be declared without being stored
-MAX_OBJECTS = 200_000  # groups and datasets
+MAX_JSON = 16 << 20  # bytes of a configuration; a hundred times the largest that Keras ships
+MAX_EXPANSION = 20  # bytes in memory for each byte of the file
+FREE = 256 << 20  # bytes in memory that any file may take, however small
+MAX_OBJECTS = 100_000  # groups, datasets and chunks
 MAX_DEPTH = 32  # groups in groups
+MAX_DIRECTORY = 2 << 20  # bytes of a zip's list of members: some 20,000 of them
+
+
+class Budget:
+    """What one file may still take: bytes of memory and objects."""
+
+    def __init__(self, file_size: int) -> None:
+        self._size = file_size
+        self._bytes = max(FREE, MAX_EXPANSION * file_size)
+        self._objects = MAX_OBJECTS
+
+    def take(self, count: int, what: str) -> None:
+        """Counts ``count`` bytes for ``what``; FormatError if the file has had its share."""
+        self._bytes -= count
+        if self._bytes < 0:
+            raise FormatError(
+                f"{what} asks for {count:,} bytes of memory, but the file has only {self._size:,}: "
+                "it is made to exhaust the memory. If you trust it, store it uncompressed "
+                "(h5repack -f NONE)."
+            )
+
+    def visit(self, count: int = 1) -> None:
+        """Counts objects that are looked at."""
+        self._objects -= count
+        if self._objects < 0:
+            raise FormatError(f"it has more than {MAX_OBJECTS:,} groups, datasets and chunks")
 
 
 def parse_json(text: str | bytes, what: str) -> Mapping[str, Any]:
@@ -23,8 +49,8 @@ def parse_json(text: str | bytes, what: str) -> Mapping[str, Any]:
         parsed = json.loads(text)
     except RecursionError:
         raise FormatError(f"{what} is nested too deeply") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FormatError(f"{what} is no valid JSON: {error}") from None
+    except ValueError as error:  # with it, broken UTF-8
+        raise FormatError(f"{what} is no valid JSON ({error}): the file is damaged") from None
     if not isinstance(parsed, dict):
         raise FormatError(f"{what} is no JSON object")
     return parsed

@@ -2,98 +2,120 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import NoReturn
 
 from netsheet.errors import FormatError, NetsheetError, UsageError
+from netsheet.read import keras_zip
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _WANTED = "netsheet reads Keras .h5 and .keras files and ONNX files."
+_PROGRAM = "which is a program and never opened"
+_SAVED_MODEL = (
+    f"a SavedModel, {_PROGRAM}. Load it where TensorFlow is installed and save the model as .h5 "
+    "or .keras."
+)
+
+# How a file starts, and what it then is.
+_STARTS = (
+    (b"version https://git-lfs", "a git-LFS pointer, not the file itself. Run 'git lfs pull'."),
+    (b"\x93NUMPY", f"a NumPy array: data, not a model. {_WANTED}"),
+    (b"\x1f\x8b", "compressed with gzip. Unpack it first."),
+    (b"7z\xbc\xaf\x27\x1c", "compressed with 7-Zip. Unpack it first."),
+    (b"Rar!", "compressed with RAR. Unpack it first."),
+    (b"BZh", "compressed with bzip2. Unpack it first."),
+    (b"\xfd7zXZ", "compressed with xz. Unpack it first."),
+    *(
+        (b"\x80" + bytes([protocol]), f"a Python pickle, {_PROGRAM}. Save the model as .h5.")
+        for protocol in range(2, 6)
+    ),
+)
 
 
 def sniff(path: Path) -> str:
-    """``hdf5``, ``keras`` (a zip with a config.json) or ``onnx``; an error that names any other."""
+    """``hdf5``, ``keras`` (a zip with a config.json) or ``onnx``.
+
+    Raises:
+        FormatError: it is anything else: the text says what, and what to do.
+        UsageError: there is no such file, or it is a folder.
+    """
     head = _head(path)
     if not head:
         raise FormatError(f"{path} is empty. Copy or download it again.")
-    if _is_hdf5(path, head):
+    if _is_hdf5(path):
         return "hdf5"
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(path)
-    _refuse_known(path, head)
-    if _looks_like_onnx(head):
+    if other := _other_kind(path, head):
+        raise FormatError(f"{path} is {other}")
+    if head[0] == 8 and 0 < head[1] < 64:  # a protobuf message whose field 1, ir_version, is small
         return "onnx"
     raise FormatError(f"{path} is no HDF5, .keras or ONNX file, or its start is lost. {_WANTED}")
 
 
 def _head(path: Path) -> bytes:
-    if path.is_dir():
-        if (path / "saved_model.pb").exists():
-            raise FormatError(
-                f"{path} is a SavedModel folder, which holds a program. Load it where TensorFlow "
-                "is installed and save the model as .h5 or .keras."
-            )
-        raise UsageError(f"{path} is a folder, not a file. {_WANTED}")
     try:
+        if path.is_dir():
+            if (path / "saved_model.pb").exists():
+                raise FormatError(f"{path} is {_SAVED_MODEL}")
+            raise UsageError(f"{path} is a folder, not a file. {_WANTED}")
+        if path.exists() and not path.is_file():  # a pipe would wait for its writer
+            raise UsageError(f"{path} is no plain file. Copy its content into one.")
         with path.open("rb") as file:
             return file.read(4096)
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file.") from None
-    except OSError as error:
-        raise NetsheetError(f"{path} cannot be read: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise NetsheetError(f"{path} cannot be read: {error}.") from None
 
 
-def _is_hdf5(path: Path, head: bytes) -> bool:
-    """The signature lies at 0, 512, 1024, 2048, ..."""
-    if head.startswith(_HDF5):
-        return True
-    return any(head[offset : offset + 8] == _HDF5 for offset in (512, 1024, 2048))
+def _is_hdf5(path: Path) -> bool:
+    """The signature lies at 0, or behind a user's own block of 512, 1024, 2048, ... bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        offset = 0
+        while offset < min(size, 1 << 20):
+            file.seek(offset)
+            if file.read(len(_HDF5)) == _HDF5:
+                return True
+            offset = max(2 * offset, 512)
+    return False
 
 
 def _zip_kind(path: Path) -> str:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise FormatError(
-            f"{path} is a damaged zip file ({error}). Copy or download it again."
-        ) from None
+        with keras_zip.opened(path) as archive:
+            names = set(archive)
+    except NetsheetError as error:
+        raise type(error)(f"{path}: {error}") from None
     if "config.json" in names:
         return "keras"
     if any(name.endswith("data.pkl") for name in names):
-        raise FormatError(
-            f"{path} is a PyTorch file, which holds a program. Export the model as ONNX "
-            "(torch.onnx.export) and open that."
-        )
-    if any(name.endswith(".npy") for name in names):
-        raise FormatError(f"{path} is a NumPy .npz file: data, not a model. {_WANTED}")
-    if any(name.endswith("saved_model.pb") for name in names):
-        raise FormatError(f"{path} is a zipped SavedModel. Save the model as .h5 or .keras.")
-    raise FormatError(f"{path} is a zip file without config.json, so no .keras file. {_WANTED}")
+        what = f"a PyTorch file, {_PROGRAM}. Export the model as ONNX (torch.onnx.export)."
+    elif any(name.endswith(".npy") for name in names):
+        what = f"a NumPy .npz file: data, not a model. {_WANTED}"
+    elif any(name.endswith("saved_model.pb") for name in names):
+        what = f"a zip of {_SAVED_MODEL}"
+    else:
+        what = f"a zip file without config.json, so no .keras file. {_WANTED}"
+    raise FormatError(f"{path} is {what}")
 
 
-def _refuse_known(path: Path, head: bytes) -> None:
-    def refuse(what: str) -> NoReturn:
-        raise FormatError(f"{path} is {what}")
-
-    start = head.lstrip()[:200].lower()
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        refuse("a web page: the download went wrong. Fetch the file itself (the 'raw' link).")
-    if head.startswith(b"version https://git-lfs"):
-        refuse("a git-LFS pointer, not the file itself. Run 'git lfs pull' and try again.")
+def _other_kind(path: Path, head: bytes) -> str | None:
+    """What it is where that is something known; None otherwise."""
+    for start, what in _STARTS:
+        if head.startswith(start):
+            return what
+    if path.name in ("saved_model.pb", "keras_metadata.pb"):
+        return f"a part of {_SAVED_MODEL}"
     if head[4:8] == b"TFL3":
-        refuse("a TensorFlow Lite file. Open the Keras file that it was made from.")
-    if head.startswith(b"\x80") and head[1:2] in b"\x02\x03\x04\x05":
-        refuse("a Python pickle, which is a program and never opened. Save the model as .h5.")
-    if head.startswith(b"\x93NUMPY"):
-        refuse(f"a NumPy array: data, not a model. {_WANTED}")
-    if start.startswith((b"{", b"[")):
-        refuse("a JSON text without weights (model.to_json()?). Save the whole model as .h5.")
-    if head.startswith(b"\x1f\x8b"):
-        refuse("compressed with gzip. Unpack it first.")
-
-
-def _looks_like_onnx(head: bytes) -> bool:
-    """A protobuf whose first field is ir_version (field 1, varint)."""
-    return head[:1] == b"\x08" and 0 < head[1] < 64
+        return "a TensorFlow Lite file. Open the Keras file that it was made from."
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(b"<"):
+        return "a web page: the download went wrong. Fetch the file itself (the 'raw' link)."
+    if text.startswith((b"{", b"[")):
+        if b'"weight_map"' in text:
+            return "the index of weights in several files. Open one of those .weights.h5 files."
+        return "a JSON text without weights (model.to_json()?). Save the whole model as .h5."
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
+        return f"a text that starts with {head[:40].decode('ascii')!r}. {_WANTED}"
+    return None
