@@ -10,7 +10,7 @@ import numpy as np
 
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.expr import FloatArray, Tensor
-from netsheet.write.onnx import build
+from netsheet.write.onnx import build, check_outputs
 
 if TYPE_CHECKING:
     from netsheet.model import Model
@@ -60,6 +60,7 @@ class Engine:
         """The model's output, or the list of its outputs where it has several."""
         arrays = self._arrays(x)
         engine = self._for(arrays)
+        check_outputs(engine.model)
         names = [tensor.name for tensor in engine.model.outputs]
         values = engine._run(arrays, tuple(dict.fromkeys(names)), progress)
         results = [values[name] for name in names]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Equation, Expr, FloatArray, Index, Tensor, Weight, equation
+from netsheet.expr import Equation, Expr, FloatArray, Index, Tensor, Weight, equation, reads
 from netsheet.layers.base import Graph, Layer, Signature, default_axes
 from netsheet.layers.onnx_ops.strip import without_first_axis
 
@@ -142,6 +142,15 @@ class Operator(Layer):
     stripped: tuple[bool, ...] = ()
     batch: bool = False
     count: int = 1
+    settings: dict[str, Weight] = field(default_factory=dict, repr=False)
+
+    def keep_weights(self, formula: Formula) -> None:
+        """Stored inputs that only decide shapes are settings of the layer, not weights of it."""
+        outputs = [Tensor("", axes_of(shape), shape) for shape in formula.shapes]
+        used = {read.tensor for eq in formula.write(outputs) for read in reads(eq.value)}
+        unused = {label: weight for label, weight in self.weights.items() if weight not in used}
+        self.settings |= unused
+        self.weights = {label: w for label, w in self.weights.items() if label not in unused}
 
     def node(self, inputs: Sequence[Tensor]) -> OnnxNode:
         """The node as its rule sees it: inputs with all their axes."""
@@ -150,7 +159,7 @@ class Operator(Layer):
             if operand is None:
                 found.append(None)
             elif isinstance(operand, str):
-                found.append(self.weights[operand])
+                found.append(self.weights.get(operand) or self.settings[operand])
             else:
                 found.append(inputs[operand])
         return OnnxNode(self.op, self.opset, self.attributes, found, self.dtypes, self.count)

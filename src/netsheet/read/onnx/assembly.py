@@ -80,11 +80,13 @@ class Assembly:
     stored: dict[str, str] = field(default_factory=dict)
     deciding: list[str] = field(default_factory=list)  # computed values that decide a shape
     _keys: set[str] = field(default_factory=set)
+    _used: set[str] = field(default_factory=set)
 
     def add_graph(self, graph: GraphProto) -> None:
         """All nodes of a graph whose inputs are in ``values``."""
         for tensor in graph.initializer:
             self.values.setdefault(tensor.name, Known(array_of(tensor), tensor.name))
+        self._used |= _names_read(graph)
         for node in graph.node:
             self._add(node)
 
@@ -141,6 +143,11 @@ class Assembly:
         self._keys.add(key)
         return key
 
+    def _count(self, proto: NodeProto) -> int:
+        """The number of outputs, without those at the end that nothing reads."""
+        read = [n for n, name in enumerate(proto.output) if name in self._used]
+        return max(read, default=0) + 1
+
     def _version(self, proto: NodeProto) -> int:
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         return self.opsets.get(domain, 1)
@@ -189,7 +196,7 @@ class Assembly:
         for dtype in dtypes:
             check(dtype or "bool", proto.op_type)
         node = OnnxNode(
-            proto.op_type, self._version(proto), attributes, weights, dtypes, len(proto.output)
+            proto.op_type, self._version(proto), attributes, weights, dtypes, self._count(proto)
         )
         formula = RULES[proto.op_type](node)
         if any(math.prod(shape) > MAX_KNOWN for shape in formula.shapes):
@@ -274,7 +281,7 @@ class Assembly:
                 operands.append(None)
                 seen.append(None)
         version = self._version(proto)
-        node = OnnxNode(proto.op_type, version, attributes, seen, dtypes, len(proto.output))
+        node = OnnxNode(proto.op_type, version, attributes, seen, dtypes, self._count(proto))
         if proto.op_type in LAYERS and count == 1 and isinstance(inputs[0], Computed):
             layer = LAYERS[proto.op_type](node, key)
             layer.name, layer.type_name = key, proto.op_type
@@ -299,10 +306,14 @@ class Assembly:
             dtypes=dtypes,
             stripped=stripped,
             batch=self.batch,
-            count=len(proto.output),
+            count=node.outputs,
             weights=weights,
         )
-        return operator, list(operator.rule(node).dtypes)
+        formula = operator.rule(node)
+        if any(0 in shape for shape in formula.shapes):
+            raise UnsupportedError(f"{proto.op_type} gives no elements here")
+        operator.keep_weights(formula)
+        return operator, list(formula.dtypes)
 
     def _constant(self, name: str, value: Known) -> None:
         """A layer without inputs for an output that is stored."""
@@ -344,6 +355,17 @@ class Assembly:
 
 def _weight(name: str, label: str, array: FloatArray) -> Weight:
     return Weight(name, axes_of(array.shape), array.shape, label=label, values=array)
+
+
+def _names_read(graph: GraphProto) -> set[str]:
+    """Every value that a node or the outside reads; those of inner graphs included."""
+    names = {entry.name for entry in graph.output}
+    for node in graph.node:
+        names.update(node.input)
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                names |= _names_read(attribute.g)
+    return names
 
 
 def _as_dtype(array: FloatArray, dtype: str) -> FloatArray:

@@ -65,6 +65,7 @@ def onnx_bytes(model: Model, outputs: str | Iterable[str] = "outputs") -> bytes:
 def _wanted(model: Model, outputs: str | Iterable[str]) -> list[Tensor]:
     known = model.tensors()
     if outputs == "outputs":
+        check_outputs(model)
         return list(dict.fromkeys(model.outputs))
     if outputs == "all":
         return list(dict.fromkeys([*known.values(), *model.outputs]))
@@ -73,6 +74,19 @@ def _wanted(model: Model, outputs: str | Iterable[str]) -> list[Tensor]:
         if key not in known:
             raise UsageError(f"{model.name} computes no layer {key!r}; it has {_some(known)}.")
     return [known[key] for key in dict.fromkeys(keys)]
+
+
+def check_outputs(model: Model) -> None:
+    """UnsupportedError, with the reason, where an output of the model is not computed."""
+    refused = [node for node in model.nodes if node.refusal is not None]
+    for ref in model.results:
+        node = next((node for node in refused if node.key == ref.key), None)
+        if node is not None:
+            first = refused[0]
+            raise UnsupportedError(
+                f"{model.name} is not computed to its end: layer {first.key!r}: {first.refusal}. "
+                f"Layers before it are."
+            )
 
 
 def _some(names: Iterable[str]) -> str:
