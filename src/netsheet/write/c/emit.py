@@ -1,0 +1,291 @@
+"""The C files of a library: header, code, traced code, constants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsheet.expr import FloatArray, Tensor
+from netsheet.model import Model
+from netsheet.write.c.functions import helper_text
+from netsheet.write.c.names import Identifiers, comment, identifier, library_name, number, string
+from netsheet.write.c.places import natural, same_layout
+from netsheet.write.c.program import Program, build
+from netsheet.write.c.products import kernel_text
+from netsheet.write.c.text import Constants, Lines, Unit
+
+PER_LINE = 8  # numbers
+
+
+@dataclass(eq=False)
+class Library:
+    """A model as two programs over shared constants: the fast one, and the one that shows all."""
+
+    model: Model
+    name: str
+    fast: Program
+    traced: Program
+    constants: Constants
+    inputs: list[str]  # C parameter names
+    outputs: list[str]
+
+    @property
+    def upper(self) -> str:
+        """The prefix of macros."""
+        return self.name.upper()
+
+
+def library(model: Model, name: str = "net", fast: bool = True, traced: bool = True) -> Library:
+    """Plan both programs for a model whose layers are all computed.
+
+    ``fast`` False uses the general printer only; ``traced`` False leaves out the second program.
+    """
+    library_name(name)
+    constants = Constants(name)
+    names = Identifiers()
+    inputs = _parameters(names, "input", model.inputs)
+    outputs = _parameters(names, "output", model.outputs)
+    equations = model.equations()
+
+    def program(kept: Sequence[Tensor]) -> Program:
+        return build(
+            model.inputs, model.outputs, equations, kept, Unit(name), constants,
+            (inputs, outputs), fast,
+        )  # fmt: skip
+
+    quick = program(())
+    constants.tracing = True
+    shown = program(list(model.tensors().values())) if traced else quick
+    return Library(model, name, quick, shown, constants, inputs, outputs)
+
+
+def _parameters(names: Identifiers, word: str, tensors: Sequence[Tensor]) -> list[str]:
+    if len(tensors) == 1:
+        return [f"{word}s" if names.fresh(word) != word else word]
+    return [names.fresh(f"{word}_{identifier(tensor.name)}") for tensor in tensors]
+
+
+def _signature(lib: Library, suffix: str, last: str = "", named: bool = True) -> str:
+    parts = [
+        f"const float {name}[{_size_macro(lib, name)}]" if named else f"const float *{name}"
+        for name in lib.inputs
+    ]
+    parts += [
+        f"float {name}[{_size_macro(lib, name)}]" if named else f"float *{name}"
+        for name in lib.outputs
+    ]
+    return f"int {lib.name}_{suffix}({', '.join(parts + ([last] if last else []))})"
+
+
+def _size_macro(lib: Library, parameter: str) -> str:
+    return f"{lib.upper}_{parameter.upper()}_SIZE"
+
+
+def header(lib: Library) -> str:
+    """``net.h``: sizes and the functions that a user calls."""
+    model, upper = lib.model, lib.upper
+    lines = [
+        f"/* {comment(model.name)}: a neural network in C99, written by netsheet.",
+        f" * From {comment(model.path.name)}, sha256 {comment(model.sha256)} */",
+        f"#ifndef {upper}_H",
+        f"#define {upper}_H",
+        "",
+    ]
+    for names, tensors in ((lib.inputs, model.inputs), (lib.outputs, model.outputs)):
+        for parameter, tensor in zip(names, tensors, strict=True):
+            axes = " x ".join(f"{n} {a}" for n, a in zip(tensor.shape, tensor.axes, strict=True))
+            lines.append(f"/* {comment(tensor.name)}: {comment(axes) or 'one number'} */")
+            lines.append(f"#define {_size_macro(lib, parameter)} {max(tensor.size, 1)}")
+    if len(model.outputs) == 1 and len(model.outputs[0].shape) == 1:
+        lines.append(f"#define {upper}_CLASSES {model.outputs[0].size}")
+    lines += [
+        "",
+        "/* Floats that the activations take: one static array, or the caller's. */",
+        f"#ifdef {upper}_TRACE",
+        f"#define {upper}_ARENA_SIZE {max(_traced_arena(lib), 1)}",
+        "#else",
+        f"#define {upper}_ARENA_SIZE {max(lib.fast.arena, 1)}",
+        "#endif",
+        "",
+        "#ifdef __cplusplus",
+        'extern "C" {',
+        "#endif",
+        "",
+        "/* Computes the network; inputs and outputs in the model's own order. Returns 0. */",
+        _signature(lib, "run") + ";",
+        "",
+        "/* The same in the caller's memory, so that several calls may run at once. */",
+        _signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]") + ";",
+        "",
+        f"#ifdef {upper}_TRACE",
+        "/* To be written by you: is given every layer's values, in the model's own order. */",
+        f"void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values);",
+        "#endif",
+        "",
+        "#ifdef __cplusplus",
+        "}",
+        "#endif",
+        "",
+        f"#endif /* {upper}_H */",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _scratch(lib: Library) -> int:
+    """Floats that a traced build needs to bring a tensor into the model's own order."""
+    sizes = [t.size for t in lib.traced.done_at if _moved(lib.traced, t)]
+    return max(sizes, default=0)
+
+
+def _traced_arena(lib: Library) -> int:
+    return lib.traced.arena + _scratch(lib)
+
+
+def _moved(program: Program, tensor: Tensor) -> bool:
+    return not same_layout(tensor.shape, program.layout(tensor), natural(tensor.shape))
+
+
+def code(lib: Library, traced: bool) -> str:
+    """``net.c``, or ``net_trace.c``: the functions of one program."""
+    program = lib.traced if traced else lib.fast
+    guard = f"#{'ifdef' if traced else 'ifndef'} {lib.upper}_TRACE"
+    what = "the same, one step per layer, each shown" if traced else "the network"
+    body = [*program.functions, _run(lib, program, traced)]
+    text = "\n".join(body)
+    used = [name for name in lib.constants.arrays if _mentions(text, name)]
+    parts = [
+        f"/* {comment(lib.model.name)}: {what}; written by netsheet. */",
+        f'#include "{lib.name}.h"',
+        "",
+        guard,
+        "#include <limits.h>",
+        "#include <math.h>",
+        *(["#include <stddef.h>"] if traced else []),
+        "",
+        "#if INT_MAX < 2147483647",
+        '#error "an int of 32 bits is needed"',
+        "#endif",
+        "",
+        *(f"extern const float {name}[{lib.constants.arrays[name].size}];" for name in used),
+        "",
+        *(_table(name, values) for values, name in program.unit.tables.items()),
+        helper_text(program.unit.helpers, lib.name),
+        kernel_text(program.unit, lib.name),
+        text,
+        f"#endif /* {lib.upper}_TRACE */",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _mentions(text: str, name: str) -> bool:
+    import re
+
+    return re.search(rf"\b{name}\b", text) is not None
+
+
+def _table(name: str, values: Sequence[int]) -> str:
+    return f"static const int {name}[{len(values)}] = {{{', '.join(map(str, values))}}};\n"
+
+
+def _run(lib: Library, program: Program, traced: bool) -> str:
+    """The functions of the header."""
+    lines = Lines()
+    upper = lib.upper
+    signature = _signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]")
+    with lines.block(signature):
+        if not program.arena and not (traced and _scratch(lib)):
+            lines.add("(void)arena;")
+        for number_, call in enumerate(program.calls):
+            lines.add(call)
+            if traced:
+                for tensor in [t for t, at in program.done_at.items() if at == number_]:
+                    _trace(lib, program, tensor, lines)
+        lines.add("return 0;")
+    lines.add("")
+    with lines.block(_signature(lib, "run")):
+        lines.add(f"static float arena[{upper}_ARENA_SIZE];")
+        arguments = ", ".join([*lib.inputs, *lib.outputs, "arena"])
+        lines.add(f"return {lib.name}_run_arena({arguments});")
+    return str(lines) + "\n"
+
+
+def _trace(lib: Library, program: Program, tensor: Tensor, lines: Lines) -> None:
+    """Hand one tensor to the callback, in the framework's own order."""
+    pointer = program.pointer(tensor)
+    with lines.block(""):
+        shape = ", ".join(map(str, tensor.shape)) or "1"
+        lines.add(f"static const int shape[] = {{{shape}}};")
+        if _moved(program, tensor):
+            lines.add(f"float *at = arena + {program.arena};")
+            names = [f"i{axis}" for axis in range(len(tensor.shape))]
+            depth = lines.depth
+            for name, size in zip(names, tensor.shape, strict=True):
+                lines.add(f"for (int {name} = 0; {name} < {size}; {name}++)")
+                lines.depth += 1
+            strides = program.layout(tensor)
+            place = " + ".join(f"{n} * {s}" for n, s in zip(names, strides, strict=True))
+            lines.add(f"*at++ = ({pointer})[{place}];")
+            lines.depth = depth
+            pointer = f"arena + {program.arena}"
+        arguments = f"{string(tensor.name)}, {len(tensor.shape)}, shape, {pointer}"
+        lines.add(f"{lib.name}_trace({arguments});")
+
+
+def weights(lib: Library) -> str:
+    """``net_weights.c``: constant data, which a linker leaves in flash."""
+    parts = [
+        f"/* {comment(lib.model.name)}: weights, in the order in which {lib.name}.c reads them. */",
+        f'#include "{lib.name}.h"',
+        "#include <math.h>",
+        "",
+    ]
+    plain = [name for name in lib.constants.arrays if name not in lib.constants.traced]
+    traced = [name for name in lib.constants.arrays if name in lib.constants.traced]
+    parts += [array_text(lib, name) for name in plain]
+    if traced:
+        parts.append(f"#ifdef {lib.upper}_TRACE")
+        parts += [array_text(lib, name) for name in traced]
+        parts.append(f"#endif /* {lib.upper}_TRACE */")
+    return "\n".join(parts) + "\n"
+
+
+def array_text(lib: Library, name: str) -> str:
+    """One array's declaration and definition."""
+    values = lib.constants.arrays[name]
+    return (
+        f"/* {comment(lib.constants.notes[name])} */\n"
+        f"extern const float {name}[{values.size}];\n"
+        f"const float {name}[{values.size}] = {{\n{numbers(values)}\n}};\n"
+    )
+
+
+def numbers(values: FloatArray) -> str:
+    """Float constants, several to a line."""
+    flat = np.asarray(values, np.float32).reshape(-1)
+    texts = [number(value) for value in flat.tolist()]
+    rows = [texts[n : n + PER_LINE] for n in range(0, len(texts), PER_LINE)]
+    return ",\n".join("    " + ", ".join(row) for row in rows)
+
+
+def files(lib: Library, show: Callable[[int, int], None] | None = None) -> dict[str, str]:
+    """The C files by name."""
+    texts = {
+        f"{lib.name}.h": lambda: header(lib),
+        f"{lib.name}.c": lambda: code(lib, traced=False),
+        f"{lib.name}_trace.c": lambda: code(lib, traced=True),
+        f"{lib.name}_weights.c": lambda: weights(lib),
+    }
+    result = {}
+    for done, (name, make) in enumerate(texts.items(), 1):
+        result[name] = make()
+        if show is not None:
+            show(done, len(texts))
+    return result
+
+
+def size_of(tensors: Sequence[Tensor]) -> int:
+    """Elements of several tensors together."""
+    return sum(math.prod(t.shape) for t in tensors)

@@ -1,0 +1,184 @@
+"""From equations to C functions: which steps, which memory, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from netsheet.expr import Equation, Index, Tensor, Weight, equation, indices_of
+from netsheet.write.c.arena import Buffer, merged, plan
+from netsheet.write.c.places import channels_last, natural, same_layout
+from netsheet.write.c.schedule import scheduled
+from netsheet.write.c.simplify import read_by, simplified
+from netsheet.write.c.steps import Step
+from netsheet.write.c.text import Constants, Scope, Unit
+
+
+@dataclass(eq=False)
+class Program:
+    """Steps with a place in memory for every tensor.
+
+    ``arguments`` are the C parameters of the inputs and outputs; ``kept`` are the tensors that
+    exist after some step and can be shown, each with the number of that step.
+    """
+
+    unit: Unit
+    constants: Constants
+    steps: list[Step]
+    arguments: dict[Tensor, str]
+    strides: dict[Tensor, tuple[int, ...]]
+    offsets: dict[Tensor, int]
+    arena: int  # floats
+    done_at: dict[Tensor, int]
+    functions: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    def layout(self, tensor: Tensor) -> Sequence[int]:
+        """Elements from one position of each axis to the next."""
+        return self.strides.get(tensor) or natural(tensor.shape)
+
+    def pointer(self, tensor: Tensor) -> str:
+        """The C expression of a tensor's first element, in the function that runs it all."""
+        if tensor in self.arguments:
+            return self.arguments[tensor]
+        return f"arena + {self.offsets[tensor]}"
+
+
+def build(
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    equations: Sequence[Equation],
+    kept: Sequence[Tensor],
+    unit: Unit,
+    constants: Constants,
+    arguments: tuple[Sequence[str], Sequence[str]],
+    fast: bool = True,
+) -> Program:
+    """Plan a program that fills ``outputs`` and has every tensor of ``kept`` at some time.
+
+    ``fast`` False keeps to the general printer.
+    """
+    everything, results, strides = _with_copies(inputs, outputs, equations)
+    held = {*results, *kept, *(t for t in strides if t not in inputs)}
+    short = simplified(everything, held)
+    for eq in short:
+        strides.setdefault(eq.target, channels_last(eq.target))
+    names = dict(zip([*inputs, *results], [*arguments[0], *arguments[1]], strict=True))
+    for tensor in names:
+        strides[tensor] = natural(tensor.shape)
+    program = Program(unit, constants, [], names, strides, {}, 0, {})
+    program.steps = scheduled(short, program.layout, held, constants, unit, fast)
+    _place(program, kept)
+    _print(program)
+    return program
+
+
+def _with_copies(
+    inputs: Sequence[Tensor], outputs: Sequence[Tensor], equations: Sequence[Equation]
+) -> tuple[list[Equation], list[Tensor], dict[Tensor, tuple[int, ...]]]:
+    """Outputs as tensors of their own; inputs in the inner layout where sums read them."""
+    every = list(equations)
+    strides: dict[Tensor, tuple[int, ...]] = {}
+    before: list[Equation] = []
+    for tensor in inputs:
+        if same_layout(tensor.shape, natural(tensor.shape), channels_last(tensor)):
+            continue
+        inner = Tensor(f"{tensor.name}/inside", tensor.axes, tensor.shape)
+        strides[inner] = channels_last(inner)
+        at = indices_of(tensor)
+        before.append(equation(inner[at], tensor[at]))
+        every = [_reading(eq, tensor, inner) for eq in every]
+    results = []
+    for number, tensor in enumerate(outputs):
+        result = Tensor(f"{tensor.name}/output{number}", tensor.axes, tensor.shape)
+        at = indices_of(tensor)
+        every.append(equation(result[at], tensor[at]))
+        results.append(result)
+        if not same_layout(tensor.shape, natural(tensor.shape), channels_last(tensor)):
+            strides.setdefault(tensor, channels_last(tensor))
+    return before + every, results, {t: s for t, s in strides.items() if t not in inputs}
+
+
+def _reading(eq: Equation, old: Tensor, new: Tensor) -> Equation:
+    from netsheet.write.c.places import Rewriter
+
+    if old not in read_by(eq):
+        return eq
+    rewriter = Rewriter(lambda node: replace(node, tensor=new) if node.tensor is old else node)
+    return replace(eq, value=rewriter(eq.value))
+
+
+def _place(program: Program, kept: Sequence[Tensor]) -> None:
+    """Lifetimes, then offsets in the arena."""
+    buffers: dict[object, Buffer] = {}
+    pairs = []
+    for number, step in enumerate(program.steps):
+        for tensor in step.writes:
+            if tensor not in program.arguments:
+                buffers.setdefault(tensor, Buffer(tensor.size, number, number, [tensor]))
+                buffers[tensor].last = number
+            program.done_at[tensor] = number
+        for tensor in step.scratch:
+            buffers[tensor] = Buffer(tensor.size, number, number, [tensor])
+        for tensor in step.reads:
+            if tensor in buffers:
+                buffers[tensor].last = number
+        if len(step.writes) == 1 and step.writes[0] not in program.arguments:
+            pairs += [
+                (old, step.writes[0])
+                for old in step.reused(program.layout)
+                if old in buffers and buffers[step.writes[0]].first == number
+            ]
+    merged(buffers, pairs)
+    distinct = list(dict.fromkeys(buffers.values()))
+    program.arena = plan(distinct)
+    for buffer in distinct:
+        for user in buffer.users:
+            assert isinstance(user, Tensor)
+            program.offsets[user] = buffer.offset
+    program.done_at = {t: n for t, n in program.done_at.items() if t in kept}
+
+
+def _print(program: Program) -> None:
+    for step in program.steps:
+        tensors = list(dict.fromkeys([*step.reads, *step.writes, *step.scratch]))
+        written = {*step.writes, *step.scratch}
+        unit = program.unit
+        name = unit.names.fresh(f"{unit.library}_{_short(step.writes[-1])}")
+        pointers = {t: f"p{n}" for n, t in enumerate(tensors)}
+        pointers = _pointer_names(tensors)
+        scope = Scope(unit, _WithWeights(pointers, program.constants))
+        step.print(scope, program.layout)
+        parameters = ", ".join(
+            f"{'' if t in written else 'const '}float *{pointers[t]}" for t in tensors
+        )
+        head = f"static void {name}({parameters})"
+        program.functions.append(f"{head}\n{{\n{scope.lines}\n}}\n")
+        arguments = ", ".join(program.pointer(tensor) for tensor in tensors)
+        program.calls.append(f"{name}({arguments});")
+
+
+def _short(tensor: Tensor) -> str:
+    from netsheet.write.c.names import identifier
+
+    return identifier(tensor.name)
+
+
+def _pointer_names(tensors: Sequence[Tensor]) -> dict[Tensor, str]:
+    from netsheet.write.c.names import Identifiers
+
+    names = Identifiers()
+    return {tensor: names.of(tensor, tensor.name, "a_") for tensor in tensors}
+
+
+class _WithWeights(dict[Tensor, str]):
+    """Pointers of a function; weights are constants, added when they are first read."""
+
+    def __init__(self, pointers: dict[Tensor, str], constants: Constants) -> None:
+        super().__init__(pointers)
+        self._constants = constants
+
+    def __missing__(self, tensor: Tensor) -> str:
+        assert isinstance(tensor, Weight), f"{tensor.name} has no place"
+        note = f"{tensor.name} {tuple(tensor.shape)}"
+        return self._constants.add(tensor.name, tensor.values, note)

@@ -1,0 +1,321 @@
+"""Equations made shorter before they are printed; what they compute stays the same.
+
+Constants are computed beforehand, copies are read at their source, and an element-by-element step
+is written into the equation before or behind it. Tensors that are ``kept`` stay as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+import numpy as np
+
+from netsheet.expr import (
+    Affine,
+    Equation,
+    Expr,
+    Gather,
+    Index,
+    Number,
+    Position,
+    Read,
+    Reduce,
+    Select,
+    Tensor,
+    Weight,
+    affine,
+    reads,
+    walk,
+)
+from netsheet.reference import evaluate
+from netsheet.write.c.places import Rewriter, substituted
+
+MOST_CONSTANT = 1 << 16  # elements; larger constants are computed on the device
+
+
+def simplified(equations: Iterable[Equation], kept: AbstractSet[Tensor]) -> list[Equation]:
+    """The same computation in fewer, larger equations."""
+    result = needed(constants_folded(list(equations), kept), kept)
+    before = -1
+    while before != len(result):
+        before = len(result)
+        for position in range(len(result) - 1, -1, -1):
+            result = _without(result, position, kept) or result
+    return needed(result, kept)
+
+
+def needed(equations: Sequence[Equation], kept: AbstractSet[Tensor]) -> list[Equation]:
+    """The equations without those that no kept tensor depends on."""
+    wanted = set(kept)
+    result: list[Equation] = []
+    size = -1
+    while size != len(wanted):
+        size = len(wanted)
+        result = [eq for eq in equations if eq.target in wanted]
+        wanted.update(tensor for eq in result for tensor in read_by(eq))
+    return result
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def read_by(eq: Equation) -> AbstractSet[Tensor]:
+    """The tensors that an equation reads, positions and targets included."""
+    found = {read.tensor for read in reads(eq.value)}
+    for place in eq.at:
+        for _, atom in place.terms:
+            if isinstance(atom, Gather):
+                found |= {read.tensor for read in reads(atom.value)}
+    return frozenset(found)
+
+
+def constants_folded(equations: list[Equation], kept: AbstractSet[Tensor]) -> list[Equation]:
+    """Tensors that depend on weights alone become weights themselves."""
+    values: dict[Tensor, Weight] = {}
+    result: list[Equation] = []
+    for tensor, group in _by_target(equations).items():
+        known = all(
+            isinstance(source, Weight) or source in values for eq in group for source in read_by(eq)
+        )
+        timed = any(eq.time is not None for eq in group)
+        if known and not timed and tensor not in kept and tensor.size <= MOST_CONSTANT:
+            own = [_replaced(eq, values) for eq in group]
+            array = evaluate(own, {})[tensor]
+            values[tensor] = Weight(
+                tensor.name, tensor.axes, tensor.shape, label=tensor.name, values=array
+            )
+    for eq in equations:
+        if eq.target not in values:
+            result.append(_replaced(eq, values))
+    return result
+
+
+def _by_target(equations: Iterable[Equation]) -> dict[Tensor, list[Equation]]:
+    groups: dict[Tensor, list[Equation]] = {}
+    for eq in equations:
+        groups.setdefault(eq.target, []).append(eq)
+    return groups
+
+
+def _replaced(eq: Equation, values: dict[Tensor, Weight]) -> Equation:
+    if not read_by(eq) & values.keys():
+        return eq
+    rewriter = Rewriter(lambda node: replace(node, tensor=values.get(node.tensor, node.tensor)))
+    return replace(eq, value=rewriter(eq.value))
+
+
+# --------------------------------------------------------------------------- one step less
+
+
+def _without(
+    equations: list[Equation], position: int, kept: AbstractSet[Tensor]
+) -> list[Equation] | None:
+    """The equations without the one at ``position``, if others can do its work."""
+    eq = equations[position]
+    tensor = eq.target
+    if tensor in kept or sum(other.target is tensor for other in equations) > 1:
+        return None
+    users = [n for n, other in enumerate(equations) if tensor in read_by(other)]
+    if not users or any(n <= position for n in users):
+        return None
+    if isinstance(eq.value, Read) and eq.time is None:
+        if not _still(equations, position, users[-1]):
+            return None
+        moved = _copy_read(equations, eq, users)
+        if moved is not None:
+            return moved[:position] + moved[position + 1 :]
+    if len(users) == 1:
+        user = equations[users[0]]
+        if user.time is not eq.time or not _still(equations, position, users[0]):
+            return None
+        joined = inlined(eq, user)
+        if joined is not None:
+            result = list(equations)
+            result[users[0]] = joined
+            return result[:position] + result[position + 1 :]
+    return None
+
+
+def _still(equations: Sequence[Equation], position: int, user: int) -> bool:
+    """True if what the equation reads does not change until its user."""
+    sources = read_by(equations[position])
+    return not any(eq.target in sources for eq in equations[position:user])
+
+
+def _copy_read(
+    equations: Sequence[Equation], copy: Equation, users: Sequence[int]
+) -> list[Equation] | None:
+    """Users that read the source of a copy instead; None if one of them cannot."""
+    result = list(equations)
+    for n in users:
+        moved = _through(result[n], copy)
+        if moved is None:
+            return None
+        result[n] = moved
+    return result
+
+
+def _through(eq: Equation, copy: Equation) -> Equation | None:
+    """``eq`` with reads of ``copy``'s target replaced by reads of what is copied."""
+    assert isinstance(copy.value, Read)
+    split: dict[Index, Affine] = {}  # indices of eq in terms of fresh ones
+    for node in reads(eq.value):
+        if node.tensor is not copy.target:
+            continue
+        for place, own in zip(node.at, copy.at, strict=True):
+            if own.single() is None:
+                index = place.single()
+                if index is None or index is eq.time or not _mixed_radix(own, index.size):
+                    return None
+                if index not in split:
+                    fresh = {i: Index(i.name, i.size) for i in own.indices()}
+                    split[index] = substituted(own, fresh)
+    if split:
+        eq = _split(eq, split)
+    failed = False
+
+    def read(node: Read) -> Expr:
+        nonlocal failed
+        if node.tensor is not copy.target:
+            return node
+        mapping = _matched(copy, node.at)
+        if mapping is None:
+            failed = True
+            return node
+        assert isinstance(copy.value, Read)
+        rewriter = Rewriter(position=lambda at: substituted(at, mapping))
+        return rewriter(copy.value)
+
+    result = replace(eq, value=Rewriter(read)(eq.value))
+    return None if failed else result
+
+
+def _mixed_radix(at: Affine, size: int) -> bool:
+    """True if ``at`` runs over 0 .. size - 1, each once, as its indices run."""
+    if at.const or any(not isinstance(atom, Index) for _, atom in at.terms):
+        return False
+    expected = 1
+    for factor, atom in sorted(at.terms, key=lambda term: term[0]):
+        assert isinstance(atom, Index)
+        if factor != expected:
+            return False
+        expected *= atom.size
+    return expected == size
+
+
+def _split(eq: Equation, split: dict[Index, Affine]) -> Equation:
+    mapping: dict[Index, Position] = dict(split)
+
+    def spread(indices: Iterable[Index]) -> tuple[Index, ...]:
+        return tuple(
+            part
+            for index in indices
+            for part in (split[index].indices() if index in split else (index,))
+        )
+
+    class Spreader(Rewriter):
+        def _copy(self, node: Expr) -> Expr:
+            result = super()._copy(node)
+            return (
+                replace(result, over=spread(result.over)) if isinstance(result, Reduce) else result
+            )
+
+    rewriter = Spreader(position=lambda at: substituted(at, mapping))
+    at = tuple(rewriter.at(place) for place in eq.at)
+    return replace(eq, at=at, indices=spread(eq.indices), value=rewriter(eq.value))
+
+
+def _matched(eq: Equation, at: Sequence[Affine]) -> dict[Index, Position] | None:
+    """The values of the equation's indices for which it fills the element ``at``."""
+    mapping: dict[Index, Position] = {}
+    for own, place in zip(eq.at, at, strict=True):
+        index = own.single()
+        if index is not None:
+            if index in mapping and mapping[index] != place:
+                return None
+            mapping[index] = place
+        elif not own.terms:
+            continue  # the only place there is
+        elif not _parts(own, place, mapping):
+            return None
+    return mapping if all(index in mapping for index in eq.indices) else None
+
+
+def _parts(own: Affine, place: Affine, mapping: dict[Index, Position]) -> bool:
+    """Match ``6 a + b`` against ``6 p + q`` where q stays below 6."""
+    if not _mixed_radix(own, math.prod(i.size for i in own.indices())):
+        return False
+    rest = place
+    for factor, atom in sorted(own.terms, key=lambda term: -term[0]):
+        assert isinstance(atom, Index)
+        part = rest // factor if factor > 1 else rest
+        if any(not isinstance(a, Index) for _, a in part.terms):
+            return False
+        mapping[atom] = part
+        rest = rest - part * factor
+    return not rest.terms and rest.const == 0
+
+
+def inlined(eq: Equation, user: Equation) -> Equation | None:
+    """``user`` with the value of ``eq`` in place of its target; None where that costs more.
+
+    Every element has to be read exactly once, and by no reduction.
+    """
+    found = [node for node in _outside_reductions(user.value) if node.tensor is eq.target]
+    every = [node for node in reads(user.value) if node.tensor is eq.target]
+    if not found or len({id(n) for n in every} - {id(n) for n in found}):
+        return None
+    if len({node.at for node in found}) > 1:
+        return None
+    if _heavy(eq.value) and _heavy(user.value):
+        return None
+    mapping = _matched(eq, found[0].at)
+    if mapping is None or not _once_each(found[0], user):
+        return None
+    if eq.time is not None and mapping[eq.time] != affine(eq.time):
+        return None
+    value = Rewriter(position=lambda at: substituted(at, mapping))(eq.value)
+    rewriter = Rewriter(lambda node: value if node.tensor is eq.target else node)
+    return replace(user, value=rewriter(user.value))
+
+
+def _outside_reductions(expr: Expr) -> list[Read]:
+    """Reads that are made once for each element."""
+    if isinstance(expr, Read):
+        return [expr]
+    if isinstance(expr, (Reduce, Select, Number)):
+        return []
+    from netsheet.expr import children
+
+    return [node for child in children(expr) for node in _outside_reductions(child)]
+
+
+def _heavy(expr: Expr) -> bool:
+    return any(isinstance(node, Reduce) for node in walk(expr))
+
+
+def _once_each(read: Read, user: Equation) -> bool:
+    """True if different elements of the target read different elements."""
+    seen = {index for place in read.at for index in place.indices()}
+    if any(index not in seen and index.size > 1 for index in user.indices):
+        return False
+    points = math.prod(index.size for index in user.indices)
+    return points <= read.tensor.size and all(
+        place.single() is not None or not place.terms or _radix(place) for place in read.at
+    )
+
+
+def _radix(place: Affine) -> bool:
+    return _mixed_radix(place, math.prod(index.size for index in place.indices()))
+
+
+def constant_values(
+    expr: Expr, indices: Sequence[Index]
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """A value of weights alone, for every value of some indices (doubles)."""
+    target = Tensor("constant", tuple(f"axis{n}" for n in range(len(indices))),
+                    tuple(index.size for index in indices))  # fmt: skip
+    eq = Equation(target, tuple(affine(index) for index in indices), tuple(indices), expr)
+    return evaluate([eq], {})[target]
