@@ -21,6 +21,7 @@ from netsheet.expr import Weight
 from netsheet.layers.base import Layer
 from netsheet.read.csv_import import import_csv
 from netsheet.write import csv as csv_writer
+from netsheet.write import float_text
 from netsheet.write.copy import by_dataset, write_copy
 from netsheet.write.csv import write_csv
 from netsheet.write.float_text import row_texts
@@ -103,10 +104,15 @@ def test_other_dtypes_read_back(dtype: str) -> None:
     assert np.array_equal(np.array(text_of(values), float).astype(dtype), values)
 
 
-def test_rows_and_separators() -> None:
+@pytest.mark.parametrize("wide", [1, 512])
+def test_rows_and_separators(monkeypatch: pytest.MonkeyPatch, wide: int) -> None:
+    monkeypatch.setattr(float_text, "WIDE", wide)
     table = np.arange(12, dtype=np.int64).reshape(6, 2)
     assert row_texts(table, ";", "\n") == [b"0;1\n2;3\n4;5\n6;7\n8;9\n10;11"]
-    assert row_texts(table, ",", "\r\n", 3) == [b"0,1\r\n2,3\r\n4,5\r", b"6,7\r\n8,9\r\n10,11\r"]
+    assert row_texts(table, ",", "\r\n", 3) == [
+        b"0,1\r\n2,3\r\n4,5",
+        b"6,7\r\n8,9\r\n10,11",
+    ]
 
 
 # ------------------------------------------------------------------ layouts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -111,7 +110,7 @@ def _write_rows(
     file: _Behind, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
 ) -> None:
     """Rows in runs of about TEXT numbers, with the texts that stand in front of units."""
-    unit, texts = sheet.unit_rows, sheet.texts()
+    unit, texts, end = sheet.unit_rows, sheet.texts(), newline.encode()
     most = max(1, TEXT // sheet.columns) if sheet.columns else 1
     at = 0  # the row, counted over the weight
     for table in _gathered(sheet.values, sheet.across):
@@ -125,9 +124,10 @@ def _write_rows(
             else:
                 rows = min(left, unit - begun)
                 run = row_texts(table[start : start + rows], separator, newline)
-            if not begun:
-                run = list(map(operator.add, itertools.islice(texts, len(run)), run))
-            file.write(b"\n".join(run) + b"\n")
+            parts = [end] * (3 * len(run))
+            parts[::3] = itertools.islice(texts, len(run)) if not begun else [b""]
+            parts[1::3] = run
+            file.write(b"".join(parts))
             start, at = start + rows, at + rows
             count(rows * sheet.columns)
 
@@ -144,7 +144,7 @@ def _write_long_rows(
         for part in _gathered(sheet.values[index], 0):
             for start in range(0, len(part), TEXT):
                 numbers = part[start : start + TEXT].reshape(1, -1)
-                text = row_texts(numbers, separator, "\n")[0]
+                text = row_texts(numbers, separator)[0]
                 file.write(separator.encode() + text if begun else text)
                 begun = True
                 count(numbers.size)

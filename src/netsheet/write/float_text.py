@@ -7,16 +7,18 @@ numbers outside 1e-4 .. 1e7, whose notation differs between its releases, get th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Text = TypeVar("Text", bytes, bytearray)
 
 PLAIN_FROM, PLAIN_TO = 1e-4, 1e7
 EXPONENT_FROM = 16
-_RETURN, _FEED, _CUT = b"\r\n\0"
+WIDE = 512  # numbers in a row, from which on rows are made one by one
+_FEED, _CUT = b"\n\0"
 
 
 def row_texts(
@@ -24,22 +26,30 @@ def row_texts(
 ) -> list[bytes]:
     """The rows of a 2-D table (not empty) as text, ``rows_each`` of them in each item.
 
-    All rows make one item where ``rows_each`` is None. ``newline`` is CR LF or LF; an item ends
-    just before its last LF, so that ``b"\\n".join(items) + b"\\n"`` is the whole.
+    All rows make one item where ``rows_each`` is None. ``newline``, CR LF or LF, stands between
+    the rows of an item, not at its end.
     """
-    text = bytearray(_json(_plain(table)).replace(b"[", b""))
+    table = _plain(table)
+    rows_each = rows_each or len(table)
+    if table.shape[1] >= WIDE:
+        rows = [_separated(_json(row)[1:-1], separator) for row in table]
+        return [
+            newline.encode().join(rows[at : at + rows_each])
+            for at in range(0, len(rows), rows_each)
+        ]
+    text = bytearray(_json(table.ravel())[1:-1])  # 1.0,2.0,3.0,4.0
     letters = np.frombuffer(text, np.uint8)
-    ends = _places(text, b"]")[:-1]
-    letters[ends], letters[ends + 1] = _RETURN, _FEED
-    if rows_each is not None:
-        letters[ends[rows_each - 1 : -1 : rows_each] + 1] = _CUT
-    del letters  # a bytearray that is looked at cannot shrink
-    del text[-1:]
-    if separator != ",":
-        text = text.replace(b",", separator.encode())
-    if newline != "\r\n":
-        text = text.replace(b"\r", b"")
-    return [bytes(text)] if rows_each is None else bytes(text).split(b"\0")
+    ends = _places(text, b",")[table.shape[1] - 1 :: table.shape[1]]
+    letters[ends] = _FEED
+    letters[ends[rows_each - 1 :: rows_each]] = _CUT
+    text = _separated(text, separator)
+    if newline != "\n":
+        text = text.replace(b"\n", newline.encode())
+    return bytes(text).split(b"\0") if rows_each < len(table) else [bytes(text)]
+
+
+def _separated(text: Text, separator: str) -> Text:
+    return text if separator == "," else text.replace(b",", separator.encode())
 
 
 def _plain(table: Array) -> Array:
@@ -53,7 +63,7 @@ def _plain(table: Array) -> Array:
 
 
 def _json(table: Array) -> bytes:
-    """``[[1.0,2.0],[...]]``, every number in its final text."""
+    """``[1.0,2.0,...]``, every number in its final text."""
     import orjson
 
     if table.dtype.kind != "f":

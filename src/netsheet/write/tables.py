@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-TAILS = 4096  # texts of one weight that are kept while it is written
+TAILS = 1 << 16  # texts of one weight that are kept while it is written
 
 
 class Weighted(Protocol):
@@ -75,11 +75,10 @@ class Stencil:
         tail = Stencil(("", *self.pieces[cut + 1 :]), self.picks[cut:])
         inner = itertools.product(*(range(size) for size in shape[outer:]))
         if outer == 0:
-            yield from map((head + tail).fill, inner)
-            return
+            return map((head + tail).fill, inner)
         tails = [tail.fill((*(0,) * outer, *index)) for index in inner]
-        for index in itertools.product(*(range(size) for size in shape[:outer])):
-            yield from map(head.fill(index).__add__, tails)
+        heads = map(head.fill, itertools.product(*(range(size) for size in shape[:outer])))
+        return itertools.chain.from_iterable(map(text.__add__, tails) for text in heads)
 
 
 @dataclass(frozen=True, eq=False)
