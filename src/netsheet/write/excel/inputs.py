@@ -25,10 +25,9 @@ from netsheet.expr import (
 from netsheet.write.excel.arrange import WIDEST
 from netsheet.write.excel.numbers import as_stored
 from netsheet.write.excel.place import Axis, Placement, along
-from netsheet.write.excel.plan import INPUT, RAW, WEIGHT, Block, Plan, Sheet, weights_of
+from netsheet.write.excel.plan import INPUT, RAW, WEIGHT, Block, Plan, Sheet, layer_head, weights_of
 
 SAMPLE_ROW, SAMPLE_COL = 4, 4  # the first stored value on the Samples sheet
-INPUT_HEAD = 3
 
 
 @dataclass(eq=False)
@@ -92,20 +91,22 @@ def laid_out(
         result.choice = Tensor("sample", (), ())
         plan.places[result.choice] = chosen
         result.given[result.choice] = np.array(1.0)
-    row = INPUT_HEAD
     for tensor in tensors:
         _feed(plan, tensor, samples, result)
-        constants = [w for w in weights_of(sheet.stated) if w not in plan.places]
-        for weight in constants:
-            plan.places[weight] = _row(weight)
-            result.given[weight] = np.asarray(weight.values, float)
+    constants = [w for w in weights_of(sheet.stated) if w not in plan.places]
+    for weight in constants:
+        plan.places[weight] = _row(weight)
+        result.given[weight] = np.asarray(weight.values, float)
+    parts: list[tuple[Tensor, str]] = [(weight, WEIGHT) for weight in constants]
+    for tensor in tensors:
         shown = result.shown[tensor]
-        parts: list[tuple[Tensor, str]] = [(weight, WEIGHT) for weight in constants]
         if shown is not tensor:
             plan.places[shown] = plan.places[tensor]
             parts.append((shown, RAW))
-        for part, role in (*parts, (tensor, INPUT)):
-            row = plan.put(sheet, part, role, row)
+        parts.append((tensor, INPUT))
+    row = layer_head(sheet.stated)
+    for part, role in parts:
+        row = plan.put(sheet, part, role, row)
     sheet.equations = sheet.stated
     plan.sheets.append(sheet)
     return result

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from netsheet.expr import FloatArray, Tensor, Weight
 from netsheet.write.equations import text
@@ -20,20 +23,23 @@ SQUARE_WIDTH, SQUARE_HEIGHT = 4.0, 24.0  # characters and points: 33 and 32 pixe
 
 
 def layer_canvas(
-    sheet: Sheet, plan: Plan, values: Mapping[Tensor, FloatArray], words: Mapping[str, str],
+    sheet: Sheet,
+    plan: Plan,
+    values: Mapping[Tensor, FloatArray],
+    words: Mapping[str, str],
     language: str,
-) -> Canvas:  # fmt: skip
-    """Everything on a layer's sheet."""
-    assert sheet.node is not None
+) -> Canvas:
+    """Everything on a layer's sheet, or on the sheet of the inputs."""
     result = Canvas(sheet.name)
-    shaped(result, sheet)
+    _shaped(result, sheet)
     node = sheet.node
-    result.put(0, 0, node.key, canvas.TITLE)
+    result.put(0, 0, words["input"] if node is None else node.key, canvas.TITLE)
     result.heights[0] = 27
-    shapes = " → ".join(
-        ", ".join(_shape(tensor) for tensor in tensors) for tensors in (node.inputs, node.outputs)
-    )
-    result.put(1, 0, f"{node.layer.type}   {shapes}", canvas.PLAIN)
+    if node is not None:
+        shapes = " → ".join(
+            ", ".join(map(_shape, tensors)) for tensors in (node.inputs, node.outputs)
+        )
+        result.put(1, 0, f"{node.layer.type}   {shapes}", canvas.PLAIN)
     for number, eq in enumerate(sheet.stated[:MAX_STATED]):
         row = 3 + 2 * number
         result.put(row, 0, text(eq), canvas.FORMULA)
@@ -42,8 +48,8 @@ def layer_canvas(
     more = len(sheet.stated) - MAX_STATED
     if more > 0:
         result.put(3 + 2 * MAX_STATED, 0, words["more"].format(more), canvas.NOTE)
-    navigation(result, sheet, words)
-    add_blocks(result, sheet, plan, values, words)
+    _navigation(result, sheet, words)
+    _add_blocks(result, sheet, plan, values, words)
     result.frozen = (3, 0)
     return result
 
@@ -52,7 +58,7 @@ def _shape(tensor: Tensor) -> str:
     return "×".join(str(size) for size in tensor.shape) or "1"
 
 
-def shaped(result: Canvas, sheet: Sheet) -> None:
+def _shaped(result: Canvas, sheet: Sheet) -> None:
     """Square cells where there are pictures, wider ones for a few numbers."""
     pictures = any(
         block.place.width > WIDE_CELLS or arrange.spatial(block.tensor) for block in sheet.blocks
@@ -65,7 +71,7 @@ def shaped(result: Canvas, sheet: Sheet) -> None:
     result.zoom = 100 if sheet.columns < 36 else 70 if sheet.columns < 90 else 55
 
 
-def navigation(result: Canvas, sheet: Sheet, words: Mapping[str, str]) -> None:
+def _navigation(result: Canvas, sheet: Sheet, words: Mapping[str, str]) -> None:
     """Links to the overview and to every block."""
     step = 5 if result.row_height else 2
     result.link(2, 0, words["back"], words["overview"])
@@ -81,7 +87,7 @@ def _short(tensor: Tensor) -> str:
     return tensor.name.rpartition("/")[2]
 
 
-def add_blocks(
+def _add_blocks(
     result: Canvas,
     sheet: Sheet,
     plan: Plan,
@@ -98,14 +104,20 @@ def add_blocks(
             grid = computed(tensor, sheet.equations, plan.places, values[tensor])
         else:
             grid = numbers(place, values[tensor])
-        result.grids.append((grid, _look(block, result.row_height is not None)))
+        largest = float(np.abs(values[tensor]).max(initial=0))
+        result.grids.append((grid, _look(block, result.row_height is not None, largest)))
         _colours(result, block, values[tensor])
 
 
-def _look(block: Block, square: bool) -> canvas.Look:
+def _look(block: Block, square: bool, largest: float) -> canvas.Look:
+    """As many digits as fit into the cells."""
     if block.role == RAW:
         return canvas.PIXEL
-    return canvas.SQUARE if square else canvas.VALUE
+    if not square:
+        small = 0 < largest < 1e-3
+        return replace(canvas.VALUE, digits="0.00E+00") if small else canvas.VALUE
+    digits = "0" if largest >= 100 else "0.0" if largest >= 10 else "0.00"
+    return replace(canvas.SQUARE, digits=digits)
 
 
 def _colours(result: Canvas, block: Block, values: FloatArray) -> None:

@@ -151,8 +151,8 @@ def _sample(result: Canvas, inputs: Inputs, words: Mapping[str, str]) -> None:
     result.choices.append((Area(row, VALUE_COL, row, VALUE_COL), f"{sheet}!{names.absolute()}"))
     chosen = cell_name(row, VALUE_COL, True)
     number = cell_name(row, VALUE_COL + 1, True)
-    result.put(row, VALUE_COL + 1, 1, canvas.NOTE, f"MATCH({chosen},{sheet}!{names.absolute()},0)")
-    result.put(row, VALUE_COL + 2, f"← {words['choose']}", canvas.NOTE)
+    look = canvas.Look(9, colour=canvas.GREY, digits=f'"← {words["choose"]} ("0")"', align="left")
+    result.put(row, VALUE_COL + 1, 1, look, f"MATCH({chosen},{sheet}!{names.absolute()},0)")
     if any(label is not None for label in inputs.labels):
         content: str | int = "" if inputs.labels[0] is None else inputs.labels[0]
         result.put(row + 1, 0, words["true label"], canvas.HEADING)

@@ -176,7 +176,7 @@ class Plan:
 
 def layer_head(equations: Sequence[Equation]) -> int:
     """Rows above the first block: title, kind, links, and two lines for each equation shown."""
-    return 5 + 2 * min(len(equations), MAX_STATED)
+    return 4 + 2 * min(len(equations), MAX_STATED) + (len(equations) > MAX_STATED)
 
 
 def weights_of(equations: Iterable[Equation]) -> list[Weight]:

@@ -19,7 +19,7 @@ from netsheet.write.excel.check import MAX_CHOICES, References, check_canvas, re
 from netsheet.write.excel.grid import numbers
 from netsheet.write.excel.inputs import SAMPLE_COL, SAMPLE_ROW, Inputs
 from netsheet.write.excel.labels import words as words_of
-from netsheet.write.excel.layer_sheet import add_blocks, layer_canvas, navigation, shaped
+from netsheet.write.excel.layer_sheet import layer_canvas
 from netsheet.write.excel.map_sheet import map_canvas
 from netsheet.write.excel.numbers import as_stored
 from netsheet.write.excel.place import MAX_COLUMNS, MAX_ROWS, Placement
@@ -34,7 +34,7 @@ from netsheet.write.excel.plan import (
 )
 
 MAX_CELLS = 8_000_000
-BYTES_PER_CELL = 16  # of a finished file, measured on convolutional networks
+BYTES_PER_CELL = 12  # of a finished file, measured on convolutional networks
 
 Progress = Callable[[int, int], None]
 
@@ -231,7 +231,8 @@ class _Book:
             self.front, self.model, self.plan, self.layers, self.inputs, values,
             self.class_names, self.words, self.formulas, judged,
         )  # fmt: skip
-        yield self._input_canvas(values)
+        sheet = self.inputs.sheet
+        yield layer_canvas(sheet, self.plan, values, self.words, self.language)
         yield from self._sample_canvases(values)
         for sheet in self.layers:
             yield layer_canvas(sheet, self.plan, values, self.words, self.language)
@@ -263,17 +264,6 @@ class _Book:
         for tensor, place in places.items():
             rows.append((tensor.name, Block(tensor, place, "reference", 0)))
         return rows
-
-    def _input_canvas(self, values: Mapping[Tensor, FloatArray]) -> Canvas:
-        sheet = self.inputs.sheet
-        result = Canvas(sheet.name, tab="F59E0B")
-        shaped(result, sheet)
-        result.put(0, 0, self.words["input"], canvas.TITLE)
-        result.heights[0] = 27
-        navigation(result, sheet, self.words)
-        add_blocks(result, sheet, self.plan, values, self.words)
-        result.frozen = (3, 0)
-        return result
 
     def _sample_canvases(self, values: Mapping[Tensor, FloatArray]) -> Iterator[Canvas]:
         """The stored samples: one row each, name and label in front."""
