@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from netsheet.errors import FormatError
 
 SEQUENTIAL = frozenset({"Sequential"})
+OPERATIONS = "keras.src.ops"
 FUNCTIONAL = frozenset({"Functional", "Model"})
 
 
@@ -51,7 +52,7 @@ class LayerConfig:
     @property
     def is_op(self) -> bool:
         """True for a plain operation (no Keras layer, no weights) in a Functional graph."""
-        return self.module.startswith("keras.src.ops") or self.module.startswith("keras.ops")
+        return self.module.startswith((OPERATIONS, "keras.ops"))
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class _Parser:
             graph = self.graph(config, class_name)
         calls = tuple(self._call(node) for node in entry.get("inbound_nodes") or ())
         module = str(entry.get("module") or "")
+        if not module and self.major >= 3 and not {"trainable", "dtype", "layers"} & set(config):
+            module = OPERATIONS  # Keras 3 leaves the module out in HDF5
         return LayerConfig(name, class_name, module, config, calls, graph)
 
     def _call(self, node: Any) -> CallConfig:
