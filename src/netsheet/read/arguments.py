@@ -29,7 +29,7 @@ class Arguments:
     def flag(self, key: str, default: bool) -> bool:
         """A truth value."""
         value = self.get(key, default)
-        return value if isinstance(value, bool) else self.refuse(key, "true or false")
+        return bool(value) if value in (0, 1) else self.refuse(key, "true or false")
 
     def integer(self, key: str, default: int | None = None) -> int:
         """A whole number; refused if absent without a default."""
