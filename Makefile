@@ -1,0 +1,48 @@
+# Two commands do all the set-up on a fresh machine: make demo, make test.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test test-all lint bench node-tests fuzz clean
+
+demo: $(VENV)/installed
+	$(BIN)/netsheet demo
+
+test: $(VENV)/tested lint
+	tools/install-system.sh
+	$(BIN)/pytest -m "not slow" -n auto --dist worksteal
+
+# Every model of every corpus through every target; takes much longer.
+test-all: $(VENV)/tested
+	tools/install-system.sh
+	$(BIN)/pytest -n auto --dist worksteal
+
+lint: $(VENV)/tested
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+
+bench: $(VENV)/tested
+	tools/install-system.sh
+	for script in bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# ONNX's own backend node tests through equations and through generated C.
+node-tests: $(VENV)/tested
+	$(BIN)/python tests/node/run_node_tests.py
+
+# An hour of mutated files.
+fuzz: $(VENV)/tested
+	NETSHEET_FUZZ_SECONDS=3600 $(BIN)/pytest tests/attacks/test_fuzz.py
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -e ".[verify]"
+	touch $@
+
+$(VENV)/tested: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -e ".[verify,test]"
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) netsheet-demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,155 @@
+"""Commands, run as a user runs them, against what was published for the seed network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """``netsheet`` with these arguments; fails unless it exits with ``code``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "netsheet", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def output(*arguments: object) -> Any:
+    return json.loads(run(*arguments, "--json").stdout)
+
+
+@pytest.fixture(scope="module")
+def network(seed: Path) -> Path:
+    return seed / "my_model.h5"
+
+
+@pytest.fixture(scope="module")
+def published(seed: Path) -> Any:
+    return json.loads((seed / "published.json").read_text())
+
+
+def test_summary_is_the_published_one(network: Path, published: Any) -> None:
+    found = output("summary", network)
+    keys = ("name", "type", "output_shape", "params")
+    assert [{key: layer[key] for key in keys} for layer in found["layers"]] == published["summary"]
+    assert found["total_params"] == published["total_params"] == 650
+    assert found["total_macs"] == 67_901
+
+
+def test_summary_fits_a_terminal(network: Path) -> None:
+    lines = run("summary", network).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1] == "Parameters: 650   Multiply-accumulates: 67,901"
+
+
+def test_evaluate_gives_the_published_figures(network: Path, published: Any, shared: Path) -> None:
+    found = output("evaluate", network, "--data", shared / "data" / "mnist")
+    assert found["samples"] == 10_000
+    assert found["accuracy"] == pytest.approx(published["evaluate"]["accuracy"], abs=1e-6)
+    assert found["loss"] == pytest.approx(published["evaluate"]["loss"], rel=1e-5)
+
+
+def test_weights_in_both_orders_of_axes(network: Path, tmp_path: Path) -> None:
+    kernel = output("weights", network, "conv1", "--axes", "original")["conv1"]["kernel"]
+    assert kernel["shape"] == [4, 4, 1, 5]
+    turned = output("weights", network, "conv1", "--axes", "channels-first")["conv1"]["kernel"]
+    assert turned["shape"] == [5, 1, 4, 4]
+    expected = np.array(kernel["values"]).transpose(3, 2, 0, 1)
+    np.testing.assert_array_equal(turned["values"], expected)
+    run("weights", network, "conv1", "--plot", tmp_path / "kernels.png")
+    assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_activations_are_the_published_ones(
+    network: Path, published: Any, seed: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "acts.npz"
+    run("activations", network, "--input", seed / "digit5.png", "-o", target)
+    found = np.load(target)
+    for name, values in published["activations_for_digit5"].items():
+        expected = np.array(values, float)
+        got = found[name].reshape(expected.shape)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "png"])
+def test_activations_in_other_formats(network: Path, seed: Path, tmp_path: Path, kind: str) -> None:
+    target = tmp_path / f"acts.{kind}"
+    run("activations", network, "-i", seed / "digit5.png", "--layer", "conv3", "-o", target)
+    if kind == "json":
+        assert json.loads(target.read_text())["conv3"]["shape"] == [1, 3, 3, 3]
+    elif kind == "csv":
+        assert len(target.read_text().splitlines()) == 1 + 27
+    else:
+        assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_equations_name_real_sizes(network: Path) -> None:
+    shown = run("equations", network, "conv1").stdout
+    assert "sum(u, v, i) input_1[i, y + u, x + v] * kernel[u, v, i, c] + bias[c]" in shown
+    assert "c = 0..4, y = 0..24, x = 0..24; u = 0..3, v = 0..3" in shown
+    assert r"\sum_{u,v,i}" in run("equations", network, "conv1", "--latex").stdout
+
+
+def test_csv_is_the_published_file(network: Path, seed: Path, tmp_path: Path) -> None:
+    target = tmp_path / "weights.csv"
+    run("csv", network, "-o", target, "--layout", "article", "--newline", "lf")
+    assert target.read_bytes() == (seed / "weight_bias_published.csv").read_bytes()
+
+
+def test_edited_csv_comes_back_as_a_model(network: Path, tmp_path: Path) -> None:
+    table, copy = tmp_path / "tidy.csv", tmp_path / "new.h5"
+    run("csv", network, "-o", table, "--layout", "tidy")
+    text = table.read_bytes().decode()
+    row = next(line for line in text.split("\r\n") if line.startswith("conv1,bias"))
+    edited = row.rsplit(",", 1)[0] + ",0.125"
+    table.write_bytes(text.replace(row, edited).encode())
+    run("csv", network, "--import", table, "--layout", "tidy", "-o", copy)
+    assert output("weights", copy, "conv1")["conv1"]["bias"]["values"][0] == 0.125
+    assert output("weights", copy, "conv2") == output("weights", network, "conv2")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["summary", "missing.h5"], 2, "no such file"),
+        (["weights", "NETWORK", "conv9"], 2, "layers are: conv1"),
+        (["activations", "NETWORK"], 2, "--input"),
+        (["verify", "NETWORK", "--target", "paper"], 2, "targets are excel"),
+        (["activations", "NETWORK", "-i", "missing.png"], 1, "no such file"),
+        (["csv", "NETWORK", "-o", "/no/such/folder/w.csv"], 1, "no folder"),
+        (["evaluate", "NETWORK", "--data", "nowhere"], None, "nowhere"),
+    ],
+)
+def test_mistakes_get_a_sentence(
+    network: Path, arguments: list[str], code: int | None, words: str
+) -> None:
+    real = [str(network) if word == "NETWORK" else word for word in arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", "netsheet", *real], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in ((code,) if code is not None else (1, 2))
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_and_summary_import_nothing_heavy(network: Path) -> None:
+    code = (
+        "import sys, netsheet.cli.app, netsheet; m = netsheet.load(sys.argv[1]); m.summary();"
+        "print([n for n in ('onnxruntime', 'onnx', 'PIL', 'ironcalc') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(network)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
