@@ -46,7 +46,7 @@ def sentence(eq: Equation, language: str) -> str:
     names = _names(value)
     if not names:
         return words["constant"]
-    shown = words["and"].join(names[:4])
+    shown = words["and"].join(_names(value, places=True)[:4] or names[:4])
     if isinstance(value, Read):
         computed = any(True for node in walk(value) if node is not value)
         return words["gather" if computed else "copy"].format(a=value.tensor.name)
@@ -75,9 +75,12 @@ def _chosen(expr: Expr) -> Expr:
     return expr
 
 
-def _names(expr: Expr) -> list[str]:
+def _names(expr: Expr, places: bool = False) -> list[str]:
+    """What the expression reads; with ``places`` only tensors that have many."""
     found: dict[str, None] = {}
     for read in reads(expr):
         tensor = read.tensor
+        if places and (isinstance(tensor, Weight) or not tensor.shape):
+            continue
         found[tensor.label or tensor.name if isinstance(tensor, Weight) else tensor.name] = None
     return list(found)

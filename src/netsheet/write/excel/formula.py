@@ -47,7 +47,7 @@ from netsheet.write.excel.rectangles import Rectangle, bounding, cover, translat
 MAX_LENGTH = 8000  # of Excel's 8,192, which count the equals sign and sheet names
 MAX_ARGUMENTS = 250  # of Excel's 255
 MAX_SPELLED = 400  # points of a reduction written out one by one
-_REFERENCE_LENGTH = 11  # an upper estimate: $XFD$99999
+_REFERENCE_LENGTH = 12  # an upper estimate: $XFD$999999, with ! and quotes for a sheet
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class Text(NamedTuple):
         return sum(
             len(piece)
             if isinstance(piece, str)
-            else _REFERENCE_LENGTH + len(getattr(piece, "sheet", None) or "")
+            else _REFERENCE_LENGTH + len(getattr(piece, "sheet", None) or "") + 3
             for piece in self.pieces
         )
 

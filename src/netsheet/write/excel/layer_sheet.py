@@ -15,7 +15,7 @@ from netsheet.write.excel.describe import sentence
 from netsheet.write.excel.grid import computed, numbers
 from netsheet.write.excel.kernels import KERNELS
 from netsheet.write.excel.place import Placement, cell_name
-from netsheet.write.excel.plan import MAX_STATED, RAW, Block, Plan, Sheet
+from netsheet.write.excel.plan import INPUT, MAX_STATED, RAW, Block, Plan, Sheet
 
 WIDE_CELLS = 12  # columns from which on cells are square, as in a picture
 MAX_INDEX = 2048  # labels along one side of a block
@@ -77,7 +77,7 @@ def _navigation(result: Canvas, sheet: Sheet, words: Mapping[str, str]) -> None:
     result.link(2, 0, words["back"], words["overview"])
     result.heights[1] = result.heights[2] = 16.5
     for number, block in enumerate(sheet.blocks[:12]):
-        cell = cell_name(block.title, 0)
+        cell = cell_name(block.title, block.place.col - 1)
         result.link(2, 3 + number * step, _short(block.tensor), sheet.name, cell)
 
 
@@ -140,7 +140,7 @@ def _colours(result: Canvas, block: Block, values: FloatArray) -> None:
 
 
 def _heading(result: Canvas, block: Block, words: Mapping[str, str]) -> None:
-    role = words.get(block.role, block.role)
+    role = words["scaled" if block.role == INPUT else block.role]
     tensor = block.tensor
     axes = " × ".join(
         f"{name} {size}" for name, size in zip(tensor.axes, tensor.shape, strict=True)
@@ -153,7 +153,7 @@ def _heading(result: Canvas, block: Block, words: Mapping[str, str]) -> None:
             shown += "   " + words["channels side by side"].format(tensor.shape[channel])
     if block.place.zeros:
         shown += "   " + words["zeros"]
-    result.put(block.title, 0, shown, canvas.HEADING)
+    result.put(block.title, block.place.col - 1, shown, canvas.HEADING)
     result.heights[block.title] = 18
 
 

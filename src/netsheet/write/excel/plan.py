@@ -33,6 +33,7 @@ ARRANGEMENTS = (AUTO, arrange.PLANES, arrange.INTERLEAVED)
 FEW_CHANNELS = 8  # up to so many, planes are summed up; more are interleaved
 LONG_VECTOR = 16  # a longer flattened map runs down, as the rows of a Dense kernel do
 MAX_STATED = 12  # equations shown above the blocks
+HEADING, SHELF = 10, 66  # columns that a heading takes, and that blocks side by side may
 MARGIN = 1  # columns left of the blocks, for labels
 HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
@@ -167,8 +168,18 @@ class Plan:
         self.sheets.append(sheet)
 
     def put(self, sheet: Sheet, tensor: Tensor, role: str, row: int) -> int:
-        """Place a tensor below ``row``: a heading, labels, its cells. Returns the next row."""
-        place = self.places[tensor].moved(sheet.name, row + 2, MARGIN)
+        """Place a tensor at ``row``, or beside the block before if both are alike and narrow.
+
+        A heading, labels, then its cells. Returns the next free row.
+        """
+        place, column = self.places[tensor], MARGIN
+        if sheet.blocks:
+            last = sheet.blocks[-1]
+            beside = last.place.col + max(last.place.width, HEADING) + 2
+            alike = last.place.height == place.height > 1
+            if alike and beside + max(place.width, HEADING) <= SHELF:
+                row, column = last.title, beside
+        place = place.moved(sheet.name, row + 2, column)
         self.places[tensor] = place
         sheet.blocks.append(Block(tensor, place, role, row))
         return place.area.bottom + 2

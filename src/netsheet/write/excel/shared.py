@@ -1,4 +1,8 @@
-"""Formula texts; and which cells can share one: their references move along with the cell."""
+"""Formula texts; and which cells can share one: their references move along with the cell.
+
+Only references inside a sheet are shared. Excel does not move a reference to another sheet with
+the cell, and never writes such shared formulas itself (github.com/JanKallman/EPPlus/issues/92).
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,9 @@ class Single:
 
 def written(family: Family) -> tuple[list[Shared], Single]:
     """The formulas of a family, shared wherever neighbours only differ by a shift."""
+    if any(isinstance(piece, Ref) and piece.sheet for piece in family.pieces):
+        every = np.arange(len(family.rows))
+        return [], Single(family.rows, family.cols, texts(family.pieces, every))
     order = np.lexsort((family.rows, family.cols))
     rows, cols = family.rows[order], family.cols[order]
     lines = _lines(family.pieces, order)
