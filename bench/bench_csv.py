@@ -107,7 +107,11 @@ def _rows(
 
 
 def _is_number(text: str) -> bool:
-    return text[:1].isdigit() or text[:1] == "-"
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def main() -> None:

@@ -470,3 +470,14 @@ def test_copies_that_are_refused(seed: Path, tmp_path: Path) -> None:
         write_copy(source, {}, source)
     assert source.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["net.h5"]
+
+
+def test_the_example_of_the_documentation(seed: Path, tmp_path: Path) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "csv-layouts.md").read_text()
+    toml = text.split("```toml\n")[1].split("```")[0]
+    shown = text.split("```\n\nand gives")[1].split("```\n")[1].split("...\n")[0]
+    model = netsheet.load(seed / "my_model.h5")
+    layout = parse_layout(toml, "example")
+    write_csv(model, tmp_path / "weights.csv", layout=layout, newline="lf")
+    assert (tmp_path / "weights-conv1.csv").read_text().startswith(shown)
+    assert len(import_csv(model, tmp_path / "weights.csv", layout=layout)) == 8
