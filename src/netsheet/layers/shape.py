@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def reshaped(x: Tensor, y: Tensor) -> Equation:
     there is none, ``x`` is read at quotients and remainders.
     """
     cuts = sorted(_suffix_products(x.shape) | _suffix_products(y.shape))
-    steps = list(zip(cuts[:-1], cuts[1:], strict=True))
+    steps = list(itertools.pairwise(cuts))
     if all(large % small == 0 for small, large in steps):
         pairs = [(small, large // small) for small, large in steps]
         parts = [(s, Index(_name(x, y, s, size), size)) for s, size in reversed(pairs)]

@@ -26,6 +26,7 @@ from netsheet.read.keras_graph import (
     TensorRef,
     parse_graph,
 )
+from netsheet.read.keras_old import modern
 from netsheet.read.keras_ops import operation
 from netsheet.read.keras_table import RENAMED, TABLE
 from netsheet.read.keras_weights import assign_legacy, assign_v3
@@ -278,6 +279,9 @@ MAX_OUTPUTS = 8  # more than any layer has; references to what does not exist ar
 
 def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int) -> Layer:
     """The layer that a class name and its arguments describe; opaque if unknown."""
+    stored_class = class_name
+    if major < 2:
+        class_name, config = modern(class_name, config)
     row = REGISTERED.get(class_name)
     short = class_name.rsplit(">", 1)[-1]
     if row is None and class_name == short:
@@ -301,7 +305,7 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
             reason = str(error)
     if layer is None:
         layer = Opaque(reason=reason)
-    layer.name, layer.type_name = name, class_name
+    layer.name, layer.type_name = name, stored_class
     return layer
 
 

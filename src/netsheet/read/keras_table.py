@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.errors import UnsupportedError
-from netsheet.layers import activation, conv, dense, merge, norm, pool, shape
+from netsheet.layers import activation, conv, dense, merge, norm, pool, scale, shape
 from netsheet.layers.base import Layer
 from netsheet.read.arguments import Arguments
 from netsheet.read.keras_context import Context, Row
@@ -264,7 +264,7 @@ _NO_OPS = (
     "RandomHeight", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
     "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation",
     "RandomWidth", "RandomZoom", "Solarization", "SpatialDropout1D", "SpatialDropout2D",
-    "SpatialDropout3D",
+    "SpatialDropout3D", "StochasticDepth",
 )  # fmt: skip
 
 TABLE: dict[str, Row] = {
@@ -290,6 +290,7 @@ TABLE: dict[str, Row] = {
     "Cropping1D": _cropping(shape.Cropping1D, 1),
     "Cropping2D": _cropping(shape.Cropping2D, 2),
     "Cropping3D": _cropping(shape.Cropping3D, 3),
+    "CustomScaleLayer": lambda a, c: scale.ScaledAdd(scale=a.number("scale", 1)),
     "Dense": _dense,
     "DepthwiseConv1D": _depthwise(conv.DepthwiseConv1D, 1),
     "DepthwiseConv2D": _depthwise(conv.DepthwiseConv2D, 2),
@@ -305,6 +306,7 @@ TABLE: dict[str, Row] = {
     "GlobalMaxPooling3D": _global(pool.GlobalMaxPooling3D),
     "GroupNormalization": _group_norm,
     "LayerNormalization": _layer_norm,
+    "LayerScale": _plain(scale.LayerScale),
     "LeakyReLU": _leaky_relu,
     "MaxPooling1D": _pool(pool.MaxPooling1D, 1),
     "MaxPooling2D": _pool(pool.MaxPooling2D, 2),

@@ -11,6 +11,7 @@ from netsheet.expr import Weight
 from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras_graph import GraphConfig, LayerConfig
+from netsheet.read.keras_old import modern_weights, settle
 from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
 
 # Inner parts of a layer in the order of get_weights(); HDF5 lists them by the alphabet.
@@ -27,6 +28,7 @@ def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, 
         for label, weight in zip(labels, stored, strict=True):
             _give(layer, label, (), weight, paths)
         return
+    settle(layer, stored)
     wanted = layer.weight_axes()
     if len(stored) != len(wanted):
         raise FormatError(
@@ -40,7 +42,7 @@ def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, 
 def _paired(
     labels: Sequence[str], stored: Sequence[StoredWeight]
 ) -> list[tuple[str, StoredWeight]]:
-    by_name = {_short(weight.path): weight for weight in stored}
+    by_name = {_short(weight.path): weight for weight in stored if weight.path}
     if len(by_name) == len(stored) and set(by_name) == set(labels):
         return [(label, by_name[label]) for label in labels]
     return list(zip(labels, stored, strict=True))
@@ -58,7 +60,8 @@ def _give(
         )
     name = f"{layer.name}/{label}"
     layer.weights[label] = Weight(name, axes, values.shape, label=label, values=values)
-    paths[name] = stored.path
+    if stored.path:
+        paths[name] = stored.path
 
 
 def _short(path: str) -> str:
@@ -95,7 +98,8 @@ def assign_legacy(
         weights = list(stored.get(config.name, []))
         if config.graph is None:
             if config.name in layers:
-                give_weights(layers[config.name], weights, paths)
+                layer = layers[config.name]
+                give_weights(layer, modern_weights(layer, weights, file), paths)
         else:
             inner = [(names, layers["/".join(names)]) for names in _inside(config)]
             _assign_nested(config.name, inner, weights, paths)

@@ -1,0 +1,37 @@
+"""Learned and fixed scaling, as in ConvNeXt and Inception-ResNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from netsheet.expr import Equation, Tensor, equation, indices_of
+from netsheet.layers.base import Layer, Signature
+
+
+class LayerScale(Layer):
+    """``y[..., c] = x[..., c] * gamma[c]`` (Touvron et al. 2021)."""
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        return {"gamma": ("out",)}
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return [Signature(inputs[0].axes, inputs[0].shape)]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        at = indices_of(outputs[0])
+        return [equation(outputs[0][at], inputs[0][at] * self.weights["gamma"][at[-1]])]
+
+
+@dataclass(eq=False, kw_only=True)
+class ScaledAdd(Layer):
+    """``y = a + b * scale``: Keras's CustomScaleLayer."""
+
+    scale: float
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return [Signature(inputs[0].axes, inputs[0].shape)]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        at = indices_of(outputs[0])
+        return [equation(outputs[0][at], inputs[0][at] + inputs[1][at] * self.scale)]
