@@ -70,26 +70,33 @@ def verify_excel(
 
 def recalculated(
     workbook: Path, located: Mapping[str, Located], engine: str
-) -> tuple[dict[str, FloatArray], list[str]]:
-    """Every tensor on the Map after an engine has calculated the workbook; notes on bad cells."""
+) -> tuple[dict[str, FloatArray], dict[str, str]]:
+    """Every tensor on the Map after an engine has calculated the workbook.
+
+    Cells that are no numbers become NaN; the second result names one of them for such a tensor.
+    """
     wanted = [row for row in located.values() if row.kind in ("input", "output", "step", "helper")]
     areas = [
         Area(row.sheet, row.place.row, row.place.col, row.place.height, row.place.width)
         for row in wanted
     ]
     found = recalculate(workbook, areas, engine)
-    values = {}
+    values, notes = {}, {}
     for row, array in zip(wanted, found.arrays, strict=True):
         rows, cols = row.place.grid()
         values[row.tensor] = array[rows - row.place.row, cols - row.place.col]
-    return values, found.notes
+        bad = np.flatnonzero(np.isnan(values[row.tensor].ravel()))
+        if bad.size:
+            cell = cell_name(int(rows.ravel()[bad[0]]), int(cols.ravel()[bad[0]]))
+            notes[row.tensor] = f"{bad.size} cells hold no number, first {row.sheet}!{cell}"
+    return values, notes
 
 
 def _judged(
     model: Model,
     sample: Sample,
     values: Mapping[str, FloatArray],
-    notes: Sequence[str],
+    notes: Mapping[str, str],
     until: str | None,
 ) -> list[LayerVerdict]:
     """One row for each input and each layer that the model computes."""
@@ -103,12 +110,7 @@ def _judged(
         for tensor in model.inputs
         if tensor in read
     ]
-    for key in keys:
-        got = values.get(key)
-        note = ""
-        if got is not None and np.isnan(got).any():
-            note = next(iter(notes), "")
-        rows.append(judge(key, got, reference[key][0], note))
+    rows += [judge(key, values.get(key), reference[key][0], notes.get(key, "")) for key in keys]
     return rows
 
 

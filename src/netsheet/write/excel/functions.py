@@ -86,7 +86,8 @@ CONDITIONS: dict[str, Form] = {
 LOGIC: dict[str, Form] = {
     "and": Form("AND({0},{1})"),
     "or": Form("OR({0},{1})"),
-    "xor": Form("({0})<>({1})", Level.COMPARE),
+    # XOR is younger than Excel 2010, and not every engine compares truth values
+    "xor": Form("IF({0},1,0)<>IF({1},1,0)", Level.COMPARE),
     "not": Form("NOT({0})"),
 }
 

@@ -93,6 +93,10 @@ def to_excel(
 
 
 def _refuse_uncomputed(model: Model, until: str | None) -> None:
+    if not model.nodes:
+        raise UnsupportedError(
+            f"{model.path}: there is no layer that can be computed (weights without a network?)"
+        )
     nodes = model.nodes if until is None else model.computed(until)
     refused = next((node for node in nodes if node.refusal), None)
     if refused is None:
