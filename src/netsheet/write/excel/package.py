@@ -218,7 +218,7 @@ class _Rows:
         row = grid.top + line
         style = self.book.style(style_of(look))
         numbers = grid.number[line].tolist()
-        texts = [number_text(value) for value in grid.values[line].tolist()]
+        values = grid.values[line].tolist()
         start = self.first_group[id(grid)]
         kinds = [
             _FOLLOWING if n >= 0 else _SINGLE if (line, c) in grid.texts else _NUMBER
@@ -235,7 +235,7 @@ class _Rows:
                 if (item.area.top, item.area.left) == (row, grid.left + column):
                     text = shared_first_cell(
                         row, grid.left + column, start + number, str(item.area),
-                        escaped(item.formula), texts[column], style,
+                        escaped(item.formula), cached_text(values[column]), style,
                     )  # fmt: skip
                     yield grid.left + column, text, 1
                     column += 1
@@ -243,16 +243,25 @@ class _Rows:
             stop = column + 1
             while stop < end and used[stop] and kinds[stop] == kind and numbers[stop] == number:
                 stop += 1
-            place, cached = grid.left + column, texts[column:stop]
+            place, found = grid.left + column, values[column:stop]
             if kind == _NUMBER:
-                text = number_cells(row, place, cached, style)
-            elif kind == _FOLLOWING:
+                text = number_cells(row, place, [number_text(value) for value in found], style)
+                yield place, text, stop - column
+                column = stop
+                continue
+            cached = [cached_text(value) for value in found]
+            if kind == _FOLLOWING:
                 text = shared_cells(row, place, start + number, cached, style)
             else:
                 formulas = [escaped(grid.texts[line, c]) for c in range(column, stop)]
                 text = formula_cells(row, place, formulas, cached, style)
             yield place, text, stop - column
             column = stop
+
+
+def cached_text(value: float) -> str:
+    """A formula's value with the 15 digits that Excel shows at most: much smaller when zipped."""
+    return f"{value:.15g}" if abs(value) <= 1e300 else number_text(value)
 
 
 def number_text(value: float | int) -> str:
