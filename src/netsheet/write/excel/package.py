@@ -158,6 +158,7 @@ def style_of(look: Look) -> Style:
         align=look.align,
         vertical="center",
         wrap=look.wrap,
+        shrink=look.shrink,
     )
 
 

@@ -33,6 +33,7 @@ class Style:
     vertical: str | None = None
     wrap: bool = False
     indent: int = 0
+    shrink: bool = False  # a smaller size rather than ### where a number does not fit
 
 
 class _Numbered:
@@ -173,4 +174,6 @@ def _alignment(style: Style) -> str:
         parts += ' wrapText="1"'
     if style.indent:
         parts += f' indent="{style.indent}"'
+    if style.shrink:
+        parts += ' shrinkToFit="1"'
     return f"<alignment{parts}/>" if parts else ""
