@@ -36,9 +36,18 @@ from netsheet.write.excel.functions import (
     CONDITIONS,
     FORMS,
     LOGIC,
-    Form,
     Level,
-    number_text,
+)
+from netsheet.write.excel.pieces import (
+    Numbers,
+    Piece,
+    Ref,
+    Text,
+    added,
+    combined,
+    filled,
+    plain,
+    product,
 )
 from netsheet.write.excel.place import IntArray, Placement
 from netsheet.write.excel.points import Group, evaluated, gathers, groups, holds, mesh
@@ -47,53 +56,6 @@ from netsheet.write.excel.rectangles import Rectangle, bounding, cover, translat
 MAX_LENGTH = 8000  # of Excel's 8,192, which count the equals sign and sheet names
 MAX_ARGUMENTS = 250  # of Excel's 255
 MAX_SPELLED = 400  # points of a reduction written out one by one
-_REFERENCE_LENGTH = 12  # an upper estimate: $XFD$999999, with ! and quotes for a sheet
-
-
-@dataclass(frozen=True, eq=False)
-class Ref:
-    """One cell at each point; ``sheet`` is None inside a sheet, ``weight`` marks stored numbers."""
-
-    sheet: str | None
-    rows: IntArray
-    cols: IntArray
-    weight: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Numbers:
-    """A number that differs from point to point."""
-
-    values: IntArray
-
-
-Piece = str | Ref | Numbers
-
-
-class Text(NamedTuple):
-    """Pieces in order, and how tightly what they say binds."""
-
-    pieces: tuple[Piece, ...]
-    level: Level = Level.ATOM
-
-    def at(self, level: Level) -> tuple[Piece, ...]:
-        """The pieces, in brackets if they bind less tightly than ``level``."""
-        return self.pieces if self.level >= level else ("(", *self.pieces, ")")
-
-    @property
-    def length(self) -> int:
-        """An upper estimate of the number of characters."""
-        return sum(
-            len(piece)
-            if isinstance(piece, str)
-            else _REFERENCE_LENGTH + len(getattr(piece, "sheet", None) or "") + 3
-            for piece in self.pieces
-        )
-
-    @property
-    def zero(self) -> bool:
-        """True for the plain number 0."""
-        return self.pieces == ("0",)
 
 
 class TooLong(Exception):  # noqa: N818 - a signal to the planner, never shown
@@ -174,7 +136,7 @@ class _Speller:
 
     def spell(self, expr: Expr, values: Mapping[Index, Any]) -> Text:
         if isinstance(expr, Const):
-            return _number(expr.value)
+            return plain(expr.value)
         if isinstance(expr, Number):
             return self._position(evaluated(expr.value, values))
         if isinstance(expr, Read):
@@ -191,7 +153,7 @@ class _Speller:
 
     def _position(self, number: Any) -> Text:
         if np.ndim(number) == 0 or (number == number[0]).all():
-            return _number(float(np.ravel(number)[0]))
+            return plain(float(np.ravel(number)[0]))
         return Text((Numbers(number),), Level.ATOM if number.min() >= 0 else Level.ADD)
 
     # ------------------------------------------------------------------ calls
@@ -204,18 +166,16 @@ class _Speller:
             test, then, otherwise = expr.args
             texts = [self._condition(test, values)]
             texts += [self.spell(arg, values) for arg in (then, otherwise)]
-            return _filled(FORMS["if"], texts)
-        return _combined(name, [self.spell(arg, values) for arg in expr.args])
+            return filled(FORMS["if"], texts)
+        return combined(name, [self.spell(arg, values) for arg in expr.args])
 
     def _condition(self, expr: Expr, values: Mapping[Index, Any]) -> Text:
         """A comparison, or ``value<>0``."""
         if isinstance(expr, Call) and expr.function in CONDITIONS:
             form = CONDITIONS[expr.function]
-            return _filled(form, [self.spell(arg, values) for arg in expr.args])
+            return filled(form, [self.spell(arg, values) for arg in expr.args])
         if isinstance(expr, Call) and expr.function in LOGIC:
-            return _filled(
-                LOGIC[expr.function], [self._condition(arg, values) for arg in expr.args]
-            )
+            return filled(LOGIC[expr.function], [self._condition(arg, values) for arg in expr.args])
         text = self.spell(expr, values)
         return Text((*text.at(Level.ADD), "<>0"), Level.COMPARE)
 
@@ -296,22 +256,22 @@ class _Speller:
         terms = self._feasible(expr, where, values)
         count = len(next(iter(terms.values()))) if terms else 1
         if count == 0:
-            return _number({"sum": 0, "prod": 1}[expr.op])
+            return plain({"sum": 0, "prod": 1}[expr.op])
         over = frozenset(expr.over)
         outer = [f for f in factors(body) if not over & set(free_indices(f))]
         inner = [f for f in factors(body) if over & set(free_indices(f))]
         if expr.op not in ("sum", "mean") or not _ranged(inner, over):
             return self._aggregate(expr, body, terms, count, values)
         if not inner:
-            text = _product([self.spell(f, values) for f in outer])
-            factor = [_number(count)] if expr.op == "sum" and count > 1 else []
-            return _product([*factor, text])
+            text = product([self.spell(f, values) for f in outer])
+            factor = [plain(count)] if expr.op == "sum" and count > 1 else []
+            return product([*factor, text])
         if inner == [body] and isinstance(body, Read) and expr.op == "mean":
             return self._aggregate(expr, body, terms, count, values)
         total = self._sum(inner, over, terms, values)
         if expr.op == "mean":
             total = Text((*total.at(Level.MULTIPLY), f"/{count}"), Level.MULTIPLY)
-        return _product([*(self.spell(f, values) for f in outer), total])
+        return product([*(self.spell(f, values) for f in outer), total])
 
     def _feasible(
         self, expr: Reduce, where: Sequence[Any], values: Mapping[Index, Any]
@@ -382,7 +342,7 @@ class _Speller:
             if total > MAX_LENGTH:
                 raise TooLong(expr, True)
         if expr.op == "sum":
-            return _total(texts)
+            return added(texts)
         pieces: list[Piece] = []
         for text in texts:
             pieces += [",", *text.pieces]
@@ -414,7 +374,7 @@ class _Speller:
                     for (read, f), shift in zip(reads.items(), shifts, strict=True)
                 }
                 texts.append(self._term(inner, ranges, rectangle.single, values))
-        return _total(texts)
+        return added(texts)
 
     def _covered(self, located: Sequence[_Factor], group: IntArray) -> list[tuple[Rectangle, int]]:
         """Rectangles of the first factor's offsets, each with one of the group's points.
@@ -459,22 +419,20 @@ class _Speller:
     ) -> Text:
         texts = [self._ranges(factor, ranges, values) for factor in inner]
         if single:
-            return _product(texts)
+            return product(texts)
         pieces: list[Piece] = []
         if all(isinstance(factor, Read) for factor in inner):
             for text in texts:
                 pieces += [",", *text.pieces]
             return Text(("SUMPRODUCT(" if len(texts) > 1 else "SUM(", *pieces[1:], ")"))
-        return Text(("SUMPRODUCT(", *_product(texts).pieces, ")"))
+        return Text(("SUMPRODUCT(", *product(texts).pieces, ")"))
 
     def _ranges(self, expr: Expr, ranges: Mapping[Read, Text], values: Mapping[Index, Any]) -> Text:
         """Arithmetic with ranges in place of the reads that move."""
         if isinstance(expr, Read) and expr in ranges:
             return ranges[expr]
         if isinstance(expr, Call) and any(read in ranges for read in _below(expr)):
-            return _combined(
-                expr.function, [self._ranges(arg, ranges, values) for arg in expr.args]
-            )
+            return combined(expr.function, [self._ranges(arg, ranges, values) for arg in expr.args])
         return self.spell(expr, values)
 
 
@@ -502,16 +460,16 @@ def _moving(expr: Expr, over: frozenset[Index]) -> list[Read]:
 def _ranged(inner: Sequence[Expr], over: frozenset[Index]) -> bool:
     """True if every factor is arithmetic on reads, which works on ranges in every engine."""
 
-    def plain(expr: Expr) -> bool:
+    def simple(expr: Expr) -> bool:
         if not over & set(free_indices(expr)):
             return True
         if isinstance(expr, Read):
             return not any(gathers(at) for at in expr.at)
         if isinstance(expr, Call) and expr.function in ARRAY_OPERATORS:
-            return all(plain(arg) for arg in expr.args)
+            return all(simple(arg) for arg in expr.args)
         return False
 
-    return all(plain(factor) for factor in inner)
+    return all(simple(factor) for factor in inner)
 
 
 def _absorbed(body: Expr, where: list[Any]) -> tuple[Expr, list[Any]]:
@@ -543,49 +501,3 @@ def _zero_filled(factor: _Factor, area: Rectangle, down: Any, right: Any, count:
         top : top + area.bottom - area.top + 1, left : left + area.right - area.left + 1
     ]
     return bool((cells > 0).all() and (cells == 1).sum() == count)
-
-
-def _number(number: float) -> Text:
-    text = number_text(number)
-    return Text((text,), Level.SIGN if text.startswith("-") else Level.ATOM)
-
-
-def _total(texts: Sequence[Text]) -> Text:
-    if len(texts) == 1:
-        return texts[0]
-    pieces: list[Piece] = []
-    for text in texts:
-        pieces += ["+", *text.at(Level.ADD)]
-    return Text(tuple(pieces[1:]), Level.ADD)
-
-
-def _product(texts: Sequence[Text]) -> Text:
-    if len(texts) == 1:
-        return texts[0]
-    pieces: list[Piece] = []
-    for text in texts:
-        pieces += ["*", *text.at(Level.MULTIPLY)]
-    return Text(tuple(pieces[1:]), Level.MULTIPLY)
-
-
-def _combined(name: str, texts: Sequence[Text]) -> Text:
-    if name == "add" and texts[0].zero:
-        return texts[1]
-    if name in ("add", "sub") and texts[1].zero:
-        return texts[0]
-    if name == "mul" and (texts[0].zero or texts[1].zero):
-        return _number(0)
-    return _filled(FORMS[name], texts)
-
-
-def _filled(form: Form, texts: Sequence[Text]) -> Text:
-    """The form's template with the operands put in."""
-    pieces: list[Piece] = []
-    for part in form.template.replace("{", "\0{").replace("}", "}\0").split("\0"):
-        if part.startswith("{"):
-            number = int(part[1:-1])
-            needed = form.needs[number] if form.needs else Level.COMPARE
-            pieces += texts[number].at(needed)
-        elif part:
-            pieces.append(part)
-    return Text(tuple(pieces), form.level)

@@ -36,7 +36,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "deviation": ("Largest deviation", "最大誤差"),
     "verdict": ("Verdict", "判定"),
     "layers": ("Layers", "層の一覧"),
-    "result": ("Result", "結果"),
     "mean of channels": ("(mean of the channels)", "（チャンネルの平均）"),
     "every nth": ("(every {0}th row and column)", "（{0} 行・列おき）"),
     "first values": ("(the first {0} of {1})", "（{1} 個のうち最初の {0} 個）"),
@@ -77,7 +76,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "differs": ("DIFFERS", "不一致"),
     "no reference": ("no reference", "基準値なし"),
     "all layers": ("All layers", "全層"),
-    "refused": ("not computed: {0}", "計算しません: {0}"),
     # map
     "map about": (
         "Where every value lies. Along each axis the row and the column grow as 'steps' says: "

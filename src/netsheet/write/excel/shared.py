@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsheet.write.excel.formula import Family, Numbers, Piece, Ref
+from netsheet.write.excel.formula import Family
+from netsheet.write.excel.pieces import Numbers, Piece, Ref
 from netsheet.write.excel.place import Area, IntArray, column_name
 from netsheet.write.excel.sheetname import quoted
 
