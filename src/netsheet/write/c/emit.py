@@ -11,10 +11,10 @@ import numpy as np
 from netsheet.expr import FloatArray, Tensor
 from netsheet.model import Model
 from netsheet.write.c.functions import helper_text
+from netsheet.write.c.kernels import kernel_text
 from netsheet.write.c.names import Identifiers, comment, identifier, library_name, number, string
 from netsheet.write.c.places import natural, same_layout
 from netsheet.write.c.program import Program, build
-from netsheet.write.c.products import kernel_text
 from netsheet.write.c.text import Constants, Lines, Unit
 
 PER_LINE = 8  # numbers
@@ -173,7 +173,7 @@ def code(lib: Library, traced: bool) -> str:
         "",
         *(_table(name, values) for values, name in program.unit.tables.items()),
         helper_text(program.unit.helpers, lib.name),
-        kernel_text(program.unit, lib.name),
+        kernel_text(program.unit.kernels, lib.name),
         text,
         f"#endif /* {lib.upper}_TRACE */",
     ]

@@ -13,7 +13,7 @@ import numpy as np
 from netsheet.errors import UsageError
 
 RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if "
+    "auto break case char const continue default do double else enum extern float for goto if "  # noqa: SIM905
     "inline int long register restrict return short signed sizeof static struct switch typedef "
     "union unsigned void volatile while and or not xor bool true false class new delete this "
     "template typename namespace private public protected operator virtual friend using try catch "

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from netsheet.expr import Equation, Index, Tensor, Weight, equation, indices_of
+from netsheet.expr import Equation, Tensor, Weight, equation, indices_of
 from netsheet.write.c.arena import Buffer, merged, plan
 from netsheet.write.c.places import channels_last, natural, same_layout
 from netsheet.write.c.schedule import scheduled

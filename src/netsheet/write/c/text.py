@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from netsheet.expr import FloatArray, Index, Tensor
+from netsheet.write.c.kernels import Kernel
 from netsheet.write.c.names import Identifiers, identifier
 
 
@@ -41,6 +42,7 @@ class Unit:
     def __init__(self, library: str) -> None:
         self.library = library
         self.helpers: set[str] = set()
+        self.kernels: set[Kernel] = set()
         self.tables: dict[tuple[int, ...], str] = {}
         self.names = Identifiers()
 

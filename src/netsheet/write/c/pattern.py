@@ -1,0 +1,334 @@
+"""Sums of products in equations: convolutions and matrix products, whatever layer they are from.
+
+    y[.. pixel .. channel] = E(A[channel] * sum(taps) x[pixel, taps] * w[taps, channel] + B[channel])
+
+Found in the equation alone: which index moves through what, in steps of how many floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from netsheet.expr import (
+    Affine,
+    Call,
+    Equation,
+    Expr,
+    FloatArray,
+    Guard,
+    Index,
+    Read,
+    Reduce,
+    Tensor,
+    Weight,
+    affine,
+    children,
+    factors,
+    free_indices,
+    reads,
+    walk,
+)
+from netsheet.write.c.places import Layout, Memory, lowered
+from netsheet.write.c.simplify import constant_values
+
+
+@dataclass(eq=False)
+class Products:
+    """An equation that is a sum of products, taken apart; addresses count floats.
+
+    ``run`` are the summed indices that walk through adjacent floats of ``x``, outermost first, and
+    ``rows`` the others. ``deep``: the channels of ``x`` and ``y`` are the same (depthwise).
+    """
+
+    equation: Equation
+    x: Tensor
+    x_at: Affine
+    y_at: Affine
+    pixels: list[Index]  # move through x and y, not through the weights; the innermost last
+    channel: Index | None
+    groups: list[Index]  # move through x, y and the weights
+    run: list[Index]
+    rows: list[Index]
+    guards: dict[Index, Guard]  # by tap
+    weights: FloatArray  # (groups, channels, rows, run), float64
+    bias: FloatArray  # (groups, channels), float64
+    added: Tensor | None  # of which the same element is added
+    epilogue: Expr | None  # over the finished sum, as a read of the target
+    deep: bool = False
+
+    @property
+    def channels(self) -> int:
+        """Outputs of one pixel (of one group)."""
+        return self.channel.size if self.channel else 1
+
+
+def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Products | None:
+    """The parts of an equation that is a sum of products, or None."""
+    sums = [node for node in walk(eq.value) if isinstance(node, Reduce)]
+    if len({id(node) for node in sums}) != 1 or sums[0].op != "sum":
+        return None
+    total = sums[0]
+    parts = _factors(total)
+    if parts is None:
+        return None
+    read, constants = parts
+    low = lowered(eq, layout)
+    low_total = next(node for node in walk(low.value) if isinstance(node, Reduce))
+    low_read = next(
+        node
+        for node in factors(low_total.body)
+        if isinstance(node, Read) and _source(node) is read.tensor
+    )
+    if not _linear(low_read.at[0]) or not _linear(low.at[0]):
+        return None
+    roles = _roles(eq, low_read.at[0], low.at[0], constants, total, fixed)
+    guards = _taps(low_total, eq.indices)
+    if roles is None or guards is None:
+        return None
+    pixels, channel, groups, deep = roles
+    split = _split(low_read.at[0], total, guards, pixels, channel if deep else None)
+    if split is None:
+        return None
+    run, rows = split
+    outer = [*groups, *([channel] if channel else [])]
+    ending = _ending(eq, total, outer, layout)
+    if ending is None:
+        return None
+    scale, bias, added, epilogue = ending
+    product = _without_units(_product(constants))
+    weights = constant_values(product, [*outer, *rows, *run])
+    shape = (_size(groups), channel.size if channel else 1)
+    scale, bias = scale.reshape(shape), bias.reshape(shape)
+    weights = weights.reshape(*shape, _size(rows), _size(run)) * scale[..., None, None]
+    return Products(
+        eq, read.tensor, low_read.at[0], low.at[0], pixels, channel, groups, run, rows, guards,
+        weights, bias, added, epilogue, deep,
+    )  # fmt: skip
+
+
+def _source(node: Read) -> Tensor | None:
+    return node.tensor.source if isinstance(node.tensor, Memory) else node.tensor
+
+
+def _size(indices: Sequence[Index]) -> int:
+    return int(np.prod([index.size for index in indices], dtype=np.int64))
+
+
+def _product(parts: Sequence[Expr]) -> Expr:
+    result = parts[0]
+    for part in parts[1:]:
+        result = result * part
+    return result
+
+
+def _constant(expr: Expr) -> bool:
+    return all(isinstance(node.tensor, Weight) for node in reads(expr))
+
+
+def _factors(total: Reduce) -> tuple[Read, list[Expr]] | None:
+    """The only factor that is no constant, and the constants."""
+    parts = factors(total.body)
+    variable = [part for part in parts if not _constant(part)]
+    constants = [part for part in parts if _constant(part)]
+    if len(variable) != 1 or not constants or not isinstance(variable[0], Read):
+        return None
+    return variable[0], constants
+
+
+def _linear(at: Affine) -> bool:
+    return all(isinstance(atom, Index) for _, atom in at.terms)
+
+
+def _roles(
+    eq: Equation,
+    x_at: Affine,
+    y_at: Affine,
+    constants: Sequence[Expr],
+    total: Reduce,
+    fixed: Sequence[Index],
+) -> tuple[list[Index], Index | None, list[Index], bool] | None:
+    """Pixels, channel, groups; True if the channels of x and y are the same."""
+    weighted = {index for part in constants for index in free_indices(part)}
+    if weighted & set(fixed):
+        return None
+    guarded = {index for guard in total.where for index in guard.value.indices()}
+    pixels, channels, groups = [], [], []
+    for index in eq.indices:
+        if index.size == 1 or index in fixed:
+            continue
+        moves = x_at.coefficient(index) != 0 or index in guarded
+        if index not in weighted:
+            pixels.append(index)
+        elif moves:
+            groups.append(index)
+        else:
+            channels.append(index)
+    pixels.sort(key=lambda index: -abs(y_at.coefficient(index)))
+    deep = not channels and bool(groups) and all(
+        at.coefficient(groups[-1]) == 1 for at in (x_at, y_at)
+    )
+    if deep:
+        channels = [groups.pop()]
+    if len(channels) > 1 or any(y_at.coefficient(channel) != 1 for channel in channels):
+        return None
+    return pixels, channels[0] if channels else None, groups, deep
+
+
+def _taps(total: Reduce, outer: Sequence[Index]) -> dict[Index, Guard] | None:
+    """The guard of each summed index; None if a guard is of another form."""
+    found: dict[Index, Guard] = {}
+    for guard in total.where:
+        if not _linear(guard.value):
+            return None
+        taps = [index for index in guard.value.indices() if index in total.over]
+        if len(taps) != 1 or taps[0] in found or len(guard.value.terms) > 2:
+            return None
+        if guard.value.coefficient(taps[0]) <= 0:
+            return None
+        found[taps[0]] = guard
+    return found
+
+
+def _split(
+    x_at: Affine,
+    total: Reduce,
+    guards: dict[Index, Guard],
+    pixels: Sequence[Index],
+    deep: Index | None,
+) -> tuple[list[Index], list[Index]] | None:
+    """Summed indices that walk through adjacent floats, and the others (largest step first)."""
+    left = [index for index in total.over if index.size > 1]
+    if any(x_at.coefficient(index) <= 0 for index in left):
+        return None
+    along = pixels[-1] if pixels else None
+    run: list[Index] = []
+    step = deep.size if deep else 1
+    while True:
+        follower = next((i for i in left if x_at.coefficient(i) == step), None)
+        if follower is None:
+            break
+        guard = guards.get(follower)
+        if guard is not None and (
+            along is None
+            or guard.value.coefficient(along) <= 0
+            or guard.value.coefficient(follower) != 1
+        ):
+            break
+        left.remove(follower)
+        run.insert(0, follower)
+        step *= follower.size
+        if guard is not None or deep:
+            break
+    if along is not None and any(
+        guards[tap].value.coefficient(along) for tap in left if tap in guards
+    ):
+        return None  # the taps that count would differ from pixel to pixel of a row
+    left.sort(key=lambda index: -x_at.coefficient(index))
+    return run, left
+
+
+# --------------------------------------------------------------------------- behind the sum
+
+
+@dataclass
+class _Sum:
+    """``scale * sum + bias (+ added)``; scale and bias by channel."""
+
+    scale: FloatArray
+    bias: FloatArray
+    added: Read | None = None
+
+
+def _ending(
+    eq: Equation, total: Reduce, outer: Sequence[Index], layout: Layout
+) -> tuple[FloatArray, FloatArray, Tensor | None, Expr | None] | None:
+    """What happens to the sum: factors and terms by channel, an addend, and the rest."""
+    shape = [index.size for index in outer]
+    own = Read(eq.target, eq.at)
+    found: list[_Sum] = []
+
+    def linear(node: Expr) -> _Sum | None:
+        if node is total:
+            return _Sum(np.ones(shape), np.zeros(shape))
+        if not isinstance(node, Call) or node.function not in ("add", "sub", "mul", "div", "neg"):
+            return None
+        inner = [linear(arg) if _contains(arg, total) else None for arg in node.args]
+        at = next((n for n, part in enumerate(inner) if part is not None), None)
+        if at is None or sum(_contains(arg, total) for arg in node.args) != 1:
+            return None
+        part = inner[at]
+        assert part is not None
+        if node.function == "neg":
+            return _Sum(-part.scale, -part.bias) if part.added is None else None
+        return _with(part, node.function, at, node.args[1 - at], outer, eq, layout)
+
+    def copy(node: Expr) -> Expr:
+        if not _contains(node, total):
+            return node
+        part = linear(node)
+        if part is not None:
+            found.append(part)
+            return own
+        if isinstance(node, Call):
+            done = {id(arg): copy(arg) for arg in {id(a): a for a in node.args}.values()}
+            return Call(node.function, tuple(done[id(arg)] for arg in node.args))
+        raise _OtherFormError
+
+    try:
+        epilogue = copy(eq.value)
+    except _OtherFormError:
+        return None
+    first = found[0]
+    for other in found[1:]:
+        same = np.array_equal(first.scale, other.scale) and np.array_equal(first.bias, other.bias)
+        if not same or (first.added is None) != (other.added is None):
+            return None
+    added = first.added.tensor if first.added is not None else None
+    return first.scale, first.bias, added, None if epilogue is own else epilogue
+
+
+class _OtherFormError(Exception):
+    pass
+
+
+def _contains(expr: Expr, part: Expr) -> bool:
+    return expr is part or any(_contains(child, part) for child in children(expr))
+
+
+def _with(
+    part: _Sum, function: str, at: int, other: Expr, outer: Sequence[Index], eq: Equation,
+    layout: Layout,
+) -> _Sum | None:  # fmt: skip
+    """The sum after one more operation, if that keeps its form."""
+    if _constant(other) and all(i in outer or i.size == 1 for i in free_indices(other)):
+        values = constant_values(_without_units(other), outer)
+        if function == "add":
+            return replace(part, bias=part.bias + values)
+        if function == "sub" and at == 0:
+            return replace(part, bias=part.bias - values)
+        if part.added is not None:
+            return None
+        if function == "sub":
+            return _Sum(-part.scale, values - part.bias)
+        if function == "mul":
+            return _Sum(part.scale * values, part.bias * values)
+        if function == "div" and at == 0:
+            return _Sum(part.scale / values, part.bias / values)
+        return None
+    if function == "add" and part.added is None and isinstance(other, Read):
+        low = lowered(replace(eq, value=other), layout)
+        assert isinstance(low.value, Read)
+        if low.value.at[0] == low.at[0] and other.tensor.size == eq.target.size:
+            return replace(part, added=other)
+    return None
+
+
+def _without_units(expr: Expr) -> Expr:
+    from netsheet.write.c.places import substitute
+
+    return substitute(expr, {i: affine(0) for i in free_indices(expr) if i.size == 1})
+
+
