@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netsheet.model import Model
-    from netsheet.read.keras_table import Row
+    from netsheet.read.keras_context import Row
 
 __version__ = "0.1.0"
 

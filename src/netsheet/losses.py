@@ -29,7 +29,7 @@ def _log_softmax(logits: FloatArray) -> FloatArray:
 def one_hot(labels: FloatArray, classes: int) -> FloatArray:
     """Integer labels (n,) or (n, 1) as rows of zeros and a one."""
     flat = labels.reshape(-1).astype(int)
-    return np.eye(classes)[flat]
+    return np.asarray(np.eye(classes)[flat])
 
 
 def _categorical(options: Mapping[str, Any]) -> Loss:
@@ -111,7 +111,7 @@ def _cosine(options: Mapping[str, Any]) -> Loss:
 
 def _categorical_hinge(options: Mapping[str, Any]) -> Loss:
     def loss(y: FloatArray, p: FloatArray) -> FloatArray:
-        return np.maximum(0, ((1 - y) * p).max(-1) - (y * p).sum(-1) + 1)
+        return np.asarray(np.maximum(0, ((1 - y) * p).max(-1) - (y * p).sum(-1) + 1))
 
     return loss
 
