@@ -17,6 +17,7 @@ from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
 _WEIGHTS = "model.weights.h5"
 _SHARDS = "model.weights.json"
 _PICKLED = "model.weights.npz"
+_OPTIMIZER = ("optimizer_weights", "optimizer")
 _MODEL_ITSELF = "top_level_model_weights"
 
 
@@ -100,7 +101,7 @@ def _note_own_weights(group: Any, notes: list[str]) -> None:
 
 
 def _optimizer(root: Any, budget: Budget) -> int:
-    groups = (hdf5.group_at(root, name) for name in ("optimizer_weights", "optimizer"))
+    groups = (hdf5.group_at(root, name) for name in _OPTIMIZER)
     return sum(hdf5.count(group, budget) for group in groups if group is not None)
 
 
@@ -132,24 +133,19 @@ def _training(value: Any, notes: list[str]) -> Mapping[str, Any] | None:
 
 def _v3_layers(root: Any, budget: Budget) -> list[StoredLayer]:
     """Every ``.../vars`` group with its arrays in the order of their numbers."""
-    layers = []
-    for top in root:
-        group = None if top.startswith("optimizer") else hdf5.child(root, top)
-        if group is None:
-            continue
-        if top == "vars":
-            layers.append(_v3_layer("vars", group, budget))
-        for path, found in hdf5.walk(group, budget, f"{top}/"):
-            if path.endswith("/vars"):
-                layers.append(_v3_layer(path, found, budget))
+    found = [
+        (path, group)
+        for path, group in hdf5.walk(root, budget, skipped=_OPTIMIZER)
+        if path.split("/")[-1] == "vars"
+    ]
+    layers = [_v3_layer(path, group, budget) for path, group in found]
     return [layer for layer in layers if layer.weights]
 
 
 def _v3_layer(path: str, group: Any, budget: Budget) -> StoredLayer:
-    names = sorted(group, key=_natural)
     weights = [
         StoredWeight(f"{path}/{name}", hdf5.array(hdf5.child(group, name), budget))
-        for name in names
+        for name in sorted(hdf5.listed(group), key=_natural)
     ]
     own = hdf5.attribute(group, "name")
     name = path.removesuffix("vars").rstrip("/")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -217,13 +217,29 @@ def _check_chunks(dataset: Any, chunk: int, budget: Budget) -> None:
 # --------------------------------------------------------------------------- walking
 
 
-def walk(group: Any, budget: Budget, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Every group and dataset below (path, object), groups first; links are refused."""
+def listed(group: Any) -> list[str]:
+    """The names in a group, where it is one: a dataset would give its values."""
+    import h5py
+
+    if not isinstance(group, h5py.Group):
+        raise FormatError(f"{group.name} holds values where a group should be")
+    return list(group)
+
+
+def walk(
+    group: Any, budget: Budget, prefix: str = "", depth: int = 0, skipped: Collection[str] = ()
+) -> Iterator[tuple[str, Any]]:
+    """Every group and dataset below a group (path, object), but for some of its own members.
+
+    A link among them is refused, and so are very many of them: a group may be in itself.
+    """
     import h5py
 
     if depth > MAX_DEPTH:
         raise FormatError("it has too many groups in each other, or a group in itself")
-    for name in group:
+    for name in listed(group):
+        if name in skipped:
+            continue
         budget.visit()
         found = child(group, name)
         yield f"{prefix}{name}", found

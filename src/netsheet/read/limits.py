@@ -8,10 +8,10 @@ from typing import Any
 
 from netsheet.errors import FormatError
 
-MAX_JSON = 16 << 20  # bytes of a configuration; a hundred times the largest that Keras ships
+MAX_JSON = 8 << 20  # bytes of a configuration; some large published ones have 1 MB
 MAX_EXPANSION = 20  # bytes in memory for each byte of the file
-FREE = 256 << 20  # bytes in memory that any file may take, however small
-MAX_OBJECTS = 100_000  # groups, datasets and chunks
+FREE = 128 << 20  # bytes in memory that any file may take, however small
+MAX_OBJECTS = 20_000  # groups, datasets and chunks
 MAX_DEPTH = 32  # groups in groups
 MAX_DIRECTORY = 2 << 20  # bytes of a zip's list of members: some 20,000 of them
 
