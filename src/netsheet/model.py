@@ -125,9 +125,12 @@ class Model:
             tensor = Tensor(source.name, axes, source.shape)  # type: ignore[arg-type]
             values[Ref(source.name)] = tensor
             self.inputs.append(tensor)
+        refused: dict[str, str] = {}
         for call in self.calls:
-            node = _node(call, values, {n.key: n.refusal for n in self.nodes if n.refusal})
+            node = _node(call, values, refused)
             self.nodes.append(node)
+            if node.refusal:
+                refused[node.key] = node.refusal
             values.update({Ref(call.key, i): t for i, t in enumerate(node.outputs)})
         self.outputs = [values[ref] for ref in self.results if ref in values]
         self._values = values
@@ -235,18 +238,23 @@ class Model:
 
     def summary(self) -> list[Row]:
         """The table of layers, those of nested models one level deeper."""
-        return list(self._rows(self.entries, 0))
+        called: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            called.setdefault(node.layer.name, []).append(node)
+        return list(self._rows(self.entries, called, 0))
 
-    def _rows(self, entries: Sequence[Entry], depth: int) -> Iterator[Row]:
+    def _rows(
+        self, entries: Sequence[Entry], called: Mapping[str, Sequence[Node]], depth: int
+    ) -> Iterator[Row]:
         for entry in entries:
             if entry.source is not None:
                 shape: tuple[int | None, ...] | None = (None, *entry.source.shape)
                 yield Row(entry.name, entry.type, shape, 0, 0, depth)
                 continue
-            inside = list(self._rows(entry.inside, depth + 1))
+            inside = list(self._rows(entry.inside, called, depth + 1))
             layers = list(_layers(entry))
-            names = {layer.name for layer in layers}
-            nodes = [node for node in self.nodes if node.layer.name in names]
+            names = dict.fromkeys(layer.name for layer in layers)
+            nodes = [node for name in names for node in called.get(name, ())]
             yield Row(
                 entry.name,
                 entry.type,
@@ -365,7 +373,7 @@ def _layers(entry: Entry) -> Iterator[Layer]:
     yield from seen
 
 
-def _node(call: Call, values: Mapping[Ref, Tensor], refused: Mapping[str, str | None]) -> Node:
+def _node(call: Call, values: Mapping[Ref, Tensor], refused: Mapping[str, str]) -> Node:
     """The call with its tensors; refused where the layer or one before it is not computed."""
     layer = call.layer
     inputs = tuple(values[ref] for ref in call.inputs if ref in values)

@@ -24,13 +24,16 @@ from netsheet.read.keras_graph import (
     GraphConfig,
     LayerConfig,
     TensorRef,
+    class_of,
     parse_graph,
 )
 from netsheet.read.keras_old import modern
 from netsheet.read.keras_ops import operation
+from netsheet.read.keras_order import ends, ordered_calls
 from netsheet.read.keras_table import RENAMED, TABLE
 from netsheet.read.keras_weights import assign_legacy, assign_v3
-from netsheet.read.keras_wiring import mask_operations, wired, without_carried_masks
+from netsheet.read.keras_wiring import mask_operations, wired
+from netsheet.read.limits import MAX_CALLS
 from netsheet.read.stored import KerasFile
 
 REGISTERED: dict[str, Row] = {}
@@ -117,6 +120,8 @@ class _Assembly:
     calls: list[Call] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     aliases: dict[str, Ref] = field(default_factory=dict)
+    first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
+    called: int = 0
 
     # ------------------------------------------------------------------ layers
 
@@ -140,38 +145,23 @@ class _Assembly:
         values: dict[TensorRef, Ref] = {}
         for ref, value in zip(graph.inputs, arguments, strict=False):
             values[TensorRef(ref.layer, 0, 0)] = value
-        unneeded = mask_operations(graph)
-        waiting = [
-            (layer, number, without_carried_masks(call, graph))
-            for layer in graph.layers
-            if layer.class_name != "InputLayer" and layer.name not in unneeded
-            for number, call in enumerate(layer.calls)
-        ]
-        while waiting:
-            left = []
-            for layer, number, call in waiting:
-                call = _counted(call, graph, self.major)
-                if all(ref in values for ref in call.refs()):
-                    several = len(layer.calls) > 1
-                    key = f"{keys}{layer.name}" + (f"#{number}" if several else "")
-                    outputs = self._call(layer, scope, key, call, values)
-                    for i, output in enumerate(outputs):
-                        values[TensorRef(layer.name, number, i)] = output
-                else:
-                    left.append((layer, number, call))
-            if len(left) == len(waiting):
-                layer, _, call = left[0]
-                lacking = next(ref for ref in call.refs() if ref not in values)
-                raise FormatError(
-                    f"layer {layer.name!r} needs {lacking.layer!r} (call {lacking.node}), which "
-                    "does not exist or depends on it: the graph is cyclic or broken"
-                )
-            waiting = left
-        ends = [_counted_ref(ref, graph, self.major, end=True) for ref in graph.outputs]
-        for ref in ends:
+        for made in ordered_calls(graph, self.major):
+            layer = made.layer
+            key = keys + layer.name + (f"#{made.number}" if len(layer.calls) > 1 else "")
+            for ref in made.call.refs():
+                if ref not in values:
+                    raise FormatError(
+                        f"layer {layer.name!r} needs the output number {ref.tensor} of "
+                        f"{ref.layer!r}, which does not exist"
+                    )
+            for i, output in enumerate(self._call(layer, scope, key, made.call, values)):
+                values[TensorRef(layer.name, made.number, i)] = output
+        results = []
+        for ref in ends(graph, self.major):
             if ref not in values:
                 raise FormatError(f"the output {ref.layer!r} (call {ref.node}) is not computed")
-        return [values[ref] for ref in ends]
+            results.append(values[ref])
+        return results
 
     def _chain(
         self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[Ref]
@@ -194,11 +184,16 @@ class _Assembly:
         values: Mapping[TensorRef, Ref],
     ) -> list[Ref]:
         """One call of a layer or nested model; returns references to all its outputs."""
+        self.called += 1
+        if self.called > MAX_CALLS:
+            raise FormatError(f"the model calls its layers more than {MAX_CALLS:,} times")
         if layer.graph is not None:
             given = [values[ref] for ref in call.refs()]
             outputs = self.inline(layer.graph, f"{scope}{layer.name}/", key + "/", given)
             for i, output in enumerate(outputs):
-                self.aliases[key if len(outputs) == 1 else f"{key}[{i}]"] = output
+                alias = key if len(outputs) == 1 else f"{key}[{i}]"
+                self.aliases[alias] = output
+                self.first_calls.setdefault(scope + layer.name, alias)
             return outputs
         name = scope + layer.name
         if _is_operation(layer):
@@ -212,6 +207,7 @@ class _Assembly:
                 made.weights = self.layers[name].weights
             made.name, made.type_name = name, layer.class_name
         self.calls.append(Call(key, made, tuple(values[ref] for ref in refs)))
+        self.first_calls.setdefault(name, key)
         return [Ref(key, i) for i in range(MAX_OUTPUTS)]
 
     # ------------------------------------------------------------------ result
@@ -262,15 +258,14 @@ class _Assembly:
                 continue
             if layer.name in masks:
                 continue
-            keys = [call.key for call in self.calls if call.layer.name == name]
             if layer.graph is not None:
                 inside = self._entries(layer.graph, name + "/", ())
-                key = next((k for k in self.aliases if k.split("#")[0].split("[")[0] == name), None)
-                entries.append(Entry(name, layer.class_name, key, None, inside))
+                entries.append(
+                    Entry(name, layer.class_name, self.first_calls.get(name), None, inside)
+                )
             else:
                 made = self.layers.get(name)
-                key = keys[0] if keys else None
-                entries.append(Entry(name, layer.class_name, key, made))
+                entries.append(Entry(name, layer.class_name, self.first_calls.get(name), made))
         return tuple(entries)
 
 
@@ -282,8 +277,8 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
     stored_class = class_name
     if major < 2:
         class_name, config = modern(class_name, config)
-    row = REGISTERED.get(class_name)
     short = class_name.rsplit(">", 1)[-1]
+    row = REGISTERED.get(class_name) or REGISTERED.get(short)
     if row is None and class_name == short:
         row = TABLE.get(RENAMED.get(short, short))
     reason = _OPAQUE.get(short) or (
@@ -293,7 +288,7 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
     if row is not None:
 
         def inner(entry: Mapping[str, Any], label: str) -> Layer:
-            kind, own = str(entry.get("class_name", "")), entry.get("config")
+            kind, own = class_of(entry), entry.get("config")
             own = own if isinstance(own, Mapping) else {}
             if kind in SEQUENTIAL or (kind in FUNCTIONAL and "layers" in own):
                 return _composite(parse_graph(own, kind, major), major)
@@ -331,33 +326,6 @@ def _composite(graph: GraphConfig, major: int) -> Composite:
 
 def _is_operation(layer: LayerConfig) -> bool:
     return layer.is_op or layer.class_name in ("TFOpLambda", "SlicingOpLambda")
-
-
-def _counted(call: CallConfig, graph: GraphConfig, major: int) -> CallConfig:
-    """The call with references to nested models counted from 0."""
-
-    def visit(tree: Any) -> Any:
-        if isinstance(tree, TensorRef):
-            return _counted_ref(tree, graph, major)
-        if isinstance(tree, (list, tuple)):
-            return type(tree)(visit(item) for item in tree)
-        if isinstance(tree, Mapping):
-            return {key: visit(item) for key, item in tree.items()}
-        return tree
-
-    return CallConfig(visit(call.args), visit(call.kwargs))
-
-
-def _counted_ref(ref: TensorRef, graph: GraphConfig, major: int, end: bool = False) -> TensorRef:
-    """Keras 2 counts the calls of a nested model from 1, its building being call 0; Keras 3 does
-    so for Functional ones among the model's outputs."""
-    layer = next((layer for layer in graph.layers if layer.name == ref.layer), None)
-    if layer is None or layer.graph is None or ref.node == 0:
-        return ref
-    from_one = major < 3 or (end and not layer.graph.sequential)
-    if from_one or ref.node >= len(layer.calls):
-        return TensorRef(ref.layer, ref.node - 1, ref.tensor)
-    return ref
 
 
 def _sources(graph: GraphConfig) -> list[Source] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
 from netsheet.errors import UnsupportedError
@@ -13,13 +14,17 @@ _MASKS = ("mask", "query_mask", "value_mask", "key_mask")
 _POSITIONS = ("query", "value", "key")
 
 
-def without_carried_masks(call: CallConfig, graph: GraphConfig) -> CallConfig:
+def operations_in(graph: GraphConfig) -> set[str]:
+    """The names of the plain operations of a graph."""
+    return {layer.name for layer in graph.layers if layer.is_op}
+
+
+def without_carried_masks(call: CallConfig, operations: Set[str]) -> CallConfig:
     """The call without the masks that Keras 3 writes out.
 
     Keras 3 saves the masks that tensors carry as operations and arguments; netsheet carries them
     itself. A mask that is no such operation was given by the user, and stays.
     """
-    operations = {layer.name for layer in graph.layers if layer.is_op}
 
     def carried(name: str, value: object) -> bool:
         refs = list(refs_in(value))
@@ -31,11 +36,11 @@ def without_carried_masks(call: CallConfig, graph: GraphConfig) -> CallConfig:
 
 def mask_operations(graph: GraphConfig) -> set[str]:
     """The operations of a graph that only masks need."""
+    operations = operations_in(graph)
     calls = {
-        layer.name: [without_carried_masks(call, graph) for call in layer.calls]
+        layer.name: [without_carried_masks(call, operations) for call in layer.calls]
         for layer in graph.layers
     }
-    operations = {layer.name for layer in graph.layers if layer.is_op}
     waiting = [ref.layer for ref in graph.outputs]
     waiting += [name for name in calls if name not in operations]
     needed: set[str] = set()

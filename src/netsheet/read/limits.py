@@ -13,6 +13,7 @@ MAX_EXPANSION = 20  # bytes in memory for each byte of the file
 FREE = 128 << 20  # bytes in memory that any file may take, however small
 MAX_OBJECTS = 20_000  # groups, datasets and chunks
 MAX_DEPTH = 32  # groups in groups
+MAX_CALLS = 10_000  # calls of layers, those in nested models each time that these are called
 MAX_DIRECTORY = 2 << 20  # bytes of a zip's list of members: some 20,000 of them
 
 
