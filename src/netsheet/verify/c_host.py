@@ -1,24 +1,107 @@
-"""C on this computer: compile what was written, run it, and compare every layer."""
+"""C on this computer or on an emulated board: compile it, run it, and compare every layer."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from netsheet.errors import NetsheetError
-from netsheet.expr import FloatArray, Tensor
+from netsheet.data.inputs import Sample
+from netsheet.errors import NetsheetError, UsageError
+from netsheet.expr import FloatArray
 from netsheet.model import Model
+from netsheet.verify.c_harness import Tensors, input_bytes, main_text, tensors_of
+from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
 from netsheet.write.c.emit import Library, files, library
+from netsheet.write.c.scope import writable
 
-WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror"]
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g"]
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")
+SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+BOARDS = ("qemu-cortex-m4",)
+REFERENCE = "ONNX Runtime, float32"
+
+
+def verify_c(
+    model: Model,
+    samples: Sequence[Sample],
+    *,
+    board: str | None = None,
+    sanitize: bool = False,
+    until: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verdict:
+    """Compile the model's C with all warnings as errors, run it, and compare every layer.
+
+    Both programs are proved: the one that shows every layer, and ``net_run`` as users compile it.
+
+    Args:
+        board: None for this computer, or ``qemu-cortex-m4``.
+        sanitize: on this computer, under the address and undefined-behaviour sanitizers.
+        until: the last layer to write.
+
+    Raises:
+        UsageError: no sample, or an unknown board.
+        UnsupportedError: a layer has no C.
+        NetsheetError: a compiler or the emulator is missing, or refuses.
+    """
+    if not samples:
+        raise UsageError("a verification needs at least one input.")
+    if board is not None and board not in BOARDS:
+        raise UsageError(f"there is no board {board!r}; boards are {', '.join(BOARDS)}.")
+    if board is not None and sanitize:
+        raise UsageError("sanitizers run on this computer only: leave out the board.")
+    model = writable(model, until, [array.shape for array in samples[0].arrays])
+    show = progress or (lambda done, total: None)
+    show(0, 4)
+    lib = library(model)
+    show(1, 4)
+    arrays = [sample.arrays for sample in samples]
+    if board is None:
+        options = [*WARNINGS, "-O1", *(SANITIZE if sanitize else ())]
+        engine = version(compiler()) + (", sanitized" if sanitize else "")
+        traced = run_library(lib, arrays, traced=True, options=options)
+        show(2, 4)
+        fast = run_library(lib, arrays, traced=False, options=options)
+    else:
+        from netsheet.verify.c_board import emulator, run_on_board
+
+        engine = emulator()
+        traced = run_on_board(lib, arrays, traced=True)
+        show(2, 4)
+        fast = run_on_board(lib, arrays, traced=False)
+    show(3, 4)
+    rounds = [
+        _judged(lib, sample, shown, plain)
+        for sample, shown, plain in zip(samples, traced, fast, strict=True)
+    ]
+    show(4, 4)
+    layers = [worst(rows[0].layer, list(rows)) for rows in zip(*rounds, strict=True)]
+    return Verdict("c", engine, REFERENCE, layers)
+
+
+def _judged(lib: Library, sample: Sample, traced: Tensors, fast: Tensors) -> list[LayerVerdict]:
+    """One row for each layer of the traced program, then each output of the fast one."""
+    model = lib.model
+    batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
+    reference = {**model.activations(batch), **batch}
+    rows = []
+    for results, run, keys in (
+        (traced, "", list(model.tensors())),
+        (traced, f" ({lib.name}_run, traced)", [t.name for t in model.outputs]),
+        (fast, f" ({lib.name}_run)", [t.name for t in model.outputs]),
+    ):
+        found = dict(results)
+        for number, key in enumerate(keys):
+            got, expected = found.get(f"#{number}" if run else key), reference[key][0]
+            same = got is not None and got.size == expected.size
+            shaped = got.reshape(expected.shape) if got is not None and same else got
+            rows.append(judge(key + run, shaped, expected))
+    return rows
 
 
 def compiler() -> str:
@@ -36,6 +119,12 @@ def compiler() -> str:
     )
 
 
+def version(command: str) -> str:
+    """The first line of what a compiler says of itself."""
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return (done.stdout.splitlines() or [command])[0].strip()
+
+
 def compile_c(command: Sequence[str], folder: Path) -> None:
     """Run a compiler.
 
@@ -48,103 +137,32 @@ def compile_c(command: Sequence[str], folder: Path) -> None:
         raise NetsheetError(f"{command[0]} refuses the generated C:\n{said}")
 
 
-def harness(lib: Library, traced: bool) -> str:
-    """A main() that reads inputs as floats from stdin and writes tensors to stdout.
-
-    Each tensor is a name's length, the name, a count and the values; outputs are named by number.
-    """
-    model = lib.model
-    sizes = [f"static float in{n}[{max(t.size, 1)}];" for n, t in enumerate(model.inputs)]
-    sizes += [f"static float out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)]
-    count_in, count_out = len(model.inputs), len(model.outputs)
-    arguments = ", ".join(
-        [f"in{n}" for n in range(count_in)] + [f"out{n}" for n in range(count_out)]
-    )
-    reading = " || ".join(
-        f"fread(in{n}, sizeof in{n}, 1, stdin) != 1" for n in range(count_in)
-    ) or "runs++"  # fmt: skip
-    showing = "\n        ".join(
-        f'show("#{n}", (int)(sizeof out{n} / sizeof(float)), out{n});' for n in range(count_out)
-    )
-    trace = f"""
-void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values)
-{{
-    int count = 1;
-    for (int i = 0; i < axes; i++)
-        count *= shape[i];
-    show(layer, count, values);
-}}
-"""
-    return f"""#include <stdio.h>
-#include <string.h>
-#include "{lib.name}.h"
-
-{chr(10).join(sizes)}
-
-static void show(const char *name, int count, const float *values)
-{{
-    const int length = (int)strlen(name);
-    fwrite(&length, sizeof length, 1, stdout);
-    fwrite(name, 1, (size_t)length, stdout);
-    fwrite(&count, sizeof count, 1, stdout);
-    fwrite(values, sizeof(float), (size_t)count, stdout);
-}}
-{trace if traced else ""}
-int main(void)
-{{
-    int runs = 0;
-    (void)runs;
-    while (!({reading})) {{
-        {lib.name}_run({arguments});
-        {showing}
-    }}
-    return 0;
-}}
-"""
-
-
-def parse(data: bytes) -> list[tuple[str, FloatArray]]:
-    """The tensors that the harness wrote, in order."""
-    found, at = [], 0
-    while at < len(data):
-        (length,) = struct.unpack_from("<i", data, at)
-        name = data[at + 4 : at + 4 + length].decode()
-        at += 4 + length
-        (count,) = struct.unpack_from("<i", data, at)
-        found.append((name, np.frombuffer(data, "<f4", count, at + 4)))
-        at += 4 + 4 * count
-    return found
-
-
 def run_library(
     lib: Library,
     samples: Sequence[Sequence[FloatArray]],
     *,
     traced: bool = True,
     options: Sequence[str] = ("-O1",),
-) -> list[list[tuple[str, FloatArray]]]:
-    """Compile and run one program of a library; its tensors for each sample."""
+) -> list[Tensors]:
+    """Compile and run one program of a library on this computer; its tensors for each sample."""
     with tempfile.TemporaryDirectory(prefix="netsheet-c-") as name:
         folder = Path(name)
         for file, text in files(lib).items():
             (folder / file).write_text(text, encoding="utf-8")
-        (folder / "main.c").write_text(harness(lib, traced), encoding="utf-8")
+        (folder / "main.c").write_text(main_text(lib, traced), encoding="utf-8")
         define = [f"-D{lib.upper}_TRACE"] if traced else []
-        code = f"{lib.name}_trace.c" if traced else f"{lib.name}.c"
         compile_c(
-            [compiler(), *options, *define, "-o", "run", "main.c", code,
+            [compiler(), *options, *define, "-o", "run", "main.c", f"{lib.name}.c",
              f"{lib.name}_weights.c", "-lm"],
             folder,
         )  # fmt: skip
-        flat = [np.asarray(a, np.float32).tobytes() for sample in samples for a in sample]
         done = subprocess.run(
-            [str(folder / "run")], input=b"".join(flat), capture_output=True, check=False
+            [str(folder / "run")], input=input_bytes(samples), capture_output=True, check=False
         )
-        if done.returncode:
-            raise NetsheetError(f"the compiled network failed: {done.stderr.decode()[:2000]}")
-    tensors = parse(done.stdout)
-    each = len(tensors) // max(len(samples), 1)
-    return [tensors[n : n + each] for n in range(0, len(tensors), each)] if each else []
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")[:2000]
+        raise NetsheetError(f"the compiled network failed ({done.returncode}): {said}")
+    return tensors_of(done.stdout, len(samples))
 
 
 def run_host(model: Model, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
@@ -159,8 +177,3 @@ def run_host(model: Model, inputs: Mapping[str, FloatArray]) -> dict[str, FloatA
         tensor.name: values.reshape(tensor.shape)
         for tensor, (_, values) in zip(model.outputs, tensors, strict=True)
     }
-
-
-def names_of(tensors: Sequence[Tensor]) -> list[str]:
-    """The names of tensors."""
-    return [tensor.name for tensor in tensors]

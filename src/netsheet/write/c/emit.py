@@ -1,16 +1,18 @@
-"""The C files of a library: header, code, traced code, constants."""
+"""The C files of a library: header, code, constants."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
 from netsheet.expr import FloatArray, Tensor
 from netsheet.model import Model
-from netsheet.write.c.functions import helper_text
+from netsheet.write.c.functions import helper_text, helpers_of
 from netsheet.write.c.kernels import kernel_text
 from netsheet.write.c.names import Identifiers, comment, identifier, library_name, number, string
 from netsheet.write.c.places import natural, same_layout
@@ -148,42 +150,54 @@ def _moved(program: Program, tensor: Tensor) -> bool:
     return not same_layout(tensor.shape, program.layout(tensor), natural(tensor.shape))
 
 
-def code(lib: Library, traced: bool) -> str:
-    """``net.c``, or ``net_trace.c``: the functions of one program."""
-    program = lib.traced if traced else lib.fast
-    guard = f"#{'ifdef' if traced else 'ifndef'} {lib.upper}_TRACE"
-    what = "the same, one step per layer, each shown" if traced else "the network"
-    body = [*program.functions, _run(lib, program, traced)]
-    text = "\n".join(body)
-    used = [name for name in lib.constants.arrays if _mentions(text, name)]
+def code(lib: Library) -> str:
+    """``net.c``: the network, and between #ifdefs the program that shows every layer."""
+    shown = lib.traced is not lib.fast
+    programs = [lib.fast, lib.traced] if shown else [lib.fast]
+    bodies = [
+        "\n".join([*program.functions, _run(lib, program, program is not lib.fast)])
+        for program in programs
+    ]
+    words = [set(re.findall(r"\w+", body)) for body in bodies]
+    helpers = [helpers_of(program.unit.helpers) for program in programs]
+    common = set.intersection(*helpers)
     parts = [
-        f"/* {comment(lib.model.name)}: {what}; written by netsheet. */",
+        f"/* {comment(lib.model.name)}: the network; written by netsheet. */",
         f'#include "{lib.name}.h"',
-        "",
-        guard,
         "#include <limits.h>",
         "#include <math.h>",
-        *(["#include <stddef.h>"] if traced else []),
         "",
         "#if INT_MAX < 2147483647",
         '#error "an int of 32 bits is needed"',
         "#endif",
         "",
-        *(f"extern const float {name}[{lib.constants.arrays[name].size}];" for name in used),
-        "",
-        *(_table(name, values) for values, name in program.unit.tables.items()),
-        helper_text(program.unit.helpers, lib.name),
-        kernel_text(program.unit.kernels, lib.name),
-        text,
-        f"#endif /* {lib.upper}_TRACE */",
+        *_declared(lib, set.intersection(*words)),
+        helper_text(common, lib.name),
     ]
-    return "\n".join(parts) + "\n"
+    for program, body, used, needed in zip(programs, bodies, words, helpers, strict=True):
+        if shown and program is lib.fast:
+            parts += [f"#ifndef {lib.upper}_TRACE", ""]
+        elif shown:
+            parts += [f"#else /* {lib.upper}_TRACE: each layer for itself, and shown */", ""]
+        parts += [
+            *_declared(lib, used - set.intersection(*words)),
+            *(_table(name, values) for values, name in program.unit.tables.items()),
+            helper_text(needed - common, lib.name),
+            kernel_text(program.unit.kernels, lib.name),
+            body,
+        ]
+    parts += [f"#endif /* {lib.upper}_TRACE */"] if shown else []
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
 
 
-def _mentions(text: str, name: str) -> bool:
-    import re
-
-    return re.search(rf"\b{name}\b", text) is not None
+def _declared(lib: Library, words: AbstractSet[str]) -> list[str]:
+    """The constants among these words."""
+    found = [
+        f"extern const float {name}[{values.size}];"
+        for name, values in lib.constants.arrays.items()
+        if name in words
+    ]
+    return [*found, ""] if found else []
 
 
 def _table(name: str, values: Sequence[int]) -> str:
@@ -274,8 +288,7 @@ def files(lib: Library, show: Callable[[int, int], None] | None = None) -> dict[
     """The C files by name."""
     texts = {
         f"{lib.name}.h": lambda: header(lib),
-        f"{lib.name}.c": lambda: code(lib, traced=False),
-        f"{lib.name}_trace.c": lambda: code(lib, traced=True),
+        f"{lib.name}.c": lambda: code(lib),
         f"{lib.name}_weights.c": lambda: weights(lib),
     }
     result = {}

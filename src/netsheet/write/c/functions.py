@@ -6,6 +6,7 @@ Truth is 1 and 0. ``@`` stands for the library's name; what a spelling needs is 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 SPELLED: dict[str, str] = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}",
@@ -114,9 +115,14 @@ static int @_high(int at, int step, int size, int taps)
 _NEEDS = {"sigmoid": ("tanh",)}
 
 
-def helper_text(wanted: Iterable[str], library: str) -> str:
-    """The helpers that are wanted, and those that they need, in an order that compiles."""
-    needed = set(wanted)
-    for name in wanted:
-        needed.update(_NEEDS.get(name, ()))
-    return "\n".join(HELPERS[name] for name in HELPERS if name in needed).replace("@", library)
+def helpers_of(wanted: Iterable[str]) -> set[str]:
+    """The helpers that are wanted, and those that they need."""
+    names = set(wanted)
+    for name in tuple(names):
+        names.update(_NEEDS.get(name, ()))
+    return names
+
+
+def helper_text(names: AbstractSet[str], library: str) -> str:
+    """The definitions of helpers, in an order that compiles."""
+    return "\n".join(HELPERS[name] for name in HELPERS if name in names).replace("@", library)

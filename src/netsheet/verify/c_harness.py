@@ -1,0 +1,108 @@
+"""A main() around a generated network, for this computer or a board: floats in, tensors out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+
+from netsheet.errors import NetsheetError
+from netsheet.expr import FloatArray
+from netsheet.write.c.emit import Library
+
+Tensors = list[tuple[str, FloatArray]]
+
+# What a main() stands on: fetch() is 0 at the end of the input.
+HOST = """#include <stdio.h>
+
+static int fetch(void *to, unsigned size)
+{
+    return fread(to, size, 1, stdin) == 1;
+}
+
+static void put(const void *from, unsigned size)
+{
+    fwrite(from, 1, size, stdout);
+}
+"""
+
+
+def main_text(lib: Library, traced: bool, system: str = HOST) -> str:
+    """A main() that runs the network on every input and writes its tensors.
+
+    Each tensor is the length of a name, the name, a count and the values; outputs are named by
+    number (``#0``). ``system`` defines fetch() and put().
+    """
+    model = lib.model
+    sizes = [f"static float in{n}[{max(t.size, 1)}];" for n, t in enumerate(model.inputs)]
+    sizes += [f"static float out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)]
+    inputs = [f"in{n}" for n in range(len(model.inputs))]
+    outputs = [f"out{n}" for n in range(len(model.outputs))]
+    reading = " && ".join(f"fetch({name}, sizeof {name})" for name in inputs) or "runs == 0"
+    showing = "\n        ".join(
+        f'show("#{n}", (int)(sizeof {name} / sizeof(float)), {name});'
+        for n, name in enumerate(outputs)
+    )
+    trace = f"""
+void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values)
+{{
+    int count = 1;
+    for (int i = 0; i < axes; i++)
+        count *= shape[i];
+    show(layer, count, values);
+}}
+"""
+    return f"""#include <string.h>
+#include "{lib.name}.h"
+{system}
+{chr(10).join(sizes)}
+
+static void show(const char *name, int count, const float *values)
+{{
+    const int length = (int)strlen(name);
+    put(&length, sizeof length);
+    put(name, (unsigned)length);
+    put(&count, sizeof count);
+    put(values, (unsigned)count * (unsigned)sizeof(float));
+}}
+{trace if traced else ""}
+int main(void)
+{{
+    int runs = 0;
+    while ({reading}) {{
+        if ({lib.name}_run({", ".join(inputs + outputs)}) != 0)
+            return 1;
+        {showing}
+        runs++;
+    }}
+    return runs == 0;
+}}
+"""
+
+
+def input_bytes(samples: Sequence[Sequence[FloatArray]]) -> bytes:
+    """What fetch() reads: the inputs of all samples, as floats."""
+    return b"".join(np.asarray(a, "<f4").tobytes() for sample in samples for a in sample)
+
+
+def tensors_of(data: bytes, samples: int) -> list[Tensors]:
+    """The tensors that a main() wrote, for each sample."""
+    found: Tensors = []
+    at = 0
+    try:
+        while at < len(data):
+            (length,) = struct.unpack_from("<i", data, at)
+            name = data[at + 4 : at + 4 + length].decode()
+            at += 4 + length
+            (count,) = struct.unpack_from("<i", data, at)
+            found.append((name, np.frombuffer(data, "<f4", count, at + 4)))
+            at += 4 + 4 * count
+    except (struct.error, ValueError) as error:
+        raise NetsheetError(f"the compiled network stopped in the middle: {error}") from error
+    each, rest = divmod(len(found), max(samples, 1))
+    if rest or (samples and not found):
+        raise NetsheetError(
+            f"the compiled network gave {len(found)} tensors for {samples} inputs: it stopped early"
+        )
+    return [found[n * each : (n + 1) * each] for n in range(samples)]

@@ -1,0 +1,86 @@
+"""What part of a model becomes C, and what cannot: said before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netsheet.errors import UnsupportedError
+from netsheet.expr import Call, walk
+from netsheet.model import Model, Node, Ref, shown
+from netsheet.write.c.functions import SPELLED
+
+MAX_FLOATS = 1 << 29  # positions are ints, sizes in bytes too
+
+
+def writable(
+    model: Model, until: str | None = None, shapes: Sequence[Sequence[int]] | None = None
+) -> Model:
+    """The model, bound to ``shapes`` where sizes are open, as far as ``until``.
+
+    Raises:
+        UnsupportedError: a layer that is needed is not computed or has no C; or open sizes.
+        NetsheetError: there is no layer ``until``.
+    """
+    if not model.nodes:
+        raise UnsupportedError(
+            f"{model.path}: there is no layer that can be computed (weights without a network?)"
+        )
+    if not model.bound and shapes is not None:
+        model = model.bind(shapes)
+    if until is not None:
+        model = _until(model, until)
+    for node in _needed(model):
+        reason = node.refusal or _missing(model, node)
+        if reason:
+            raise UnsupportedError(
+                f"layer {node.key!r} ({node.layer.type}) cannot be written as C: {reason}; "
+                f"{_advice(model, node)}."
+            )
+    if not model.bound:
+        open_ = ", ".join(f"{t.name} {shown(t.shape)}" for t in model.inputs)
+        raise UnsupportedError(
+            f"the input has open sizes ({open_}), and C needs fixed ones: give an input (--input)."
+        )
+    return model
+
+
+def _until(model: Model, key: str) -> Model:
+    """The part of the model that computes one layer."""
+    last = model.node(key)
+    wanted = {node.key for node in model.computed(last.key)}
+    calls = [call for call in model.calls if call.key in wanted]
+    results = [Ref(last.key, n) for n in range(max(len(last.outputs), 1))]
+    return replace(model, calls=calls, results=results, aliases={})
+
+
+def _needed(model: Model) -> list[Node]:
+    """The calls that the model's results need, in order."""
+    calls = {call.key: call for call in model.calls}
+    pending, found = [ref.key for ref in model.results], set[str]()
+    while pending:
+        key = pending.pop()
+        if key in calls and key not in found:
+            found.add(key)
+            pending += [ref.key for ref in calls[key].inputs]
+    return [node for node in model.nodes if node.key in found]
+
+
+def _missing(model: Model, node: Node) -> str | None:
+    """Why C cannot compute a call that has equations."""
+    if not model.bound:
+        return None
+    for eq in model.node_equations(node):
+        if eq.target.size > MAX_FLOATS:
+            return f"it has {eq.target.size:,} values"
+        for part in walk(eq.value):
+            if isinstance(part, Call) and part.function not in SPELLED:
+                return f"C has no function for {part.function!r}"
+    return None
+
+
+def _advice(model: Model, node: Node) -> str:
+    before = [n.key for n in model.nodes[: model.nodes.index(node)] if not n.refusal]
+    if not before:
+        return "no layer is left before it"
+    return f"write the part before it with --until {before[-1]}"
