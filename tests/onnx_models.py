@@ -69,8 +69,10 @@ def convolutional(batch: object = "batch", opset: int = 17) -> onnx.ModelProto:
     shape = net.node("Shape", [x], "shape")
     count = net.node("Gather", [shape, net.stored("zero", np.int64(0))], "count", axis=0)
     axes = net.stored("axes", np.array([0]))
-    rows = net.node("Unsqueeze", [count, axes], "rows") if opset >= 13 else (
-        net.node("Unsqueeze", [count], "rows", axes=[0])
+    rows = (
+        net.node("Unsqueeze", [count, axes], "rows")
+        if opset >= 13
+        else (net.node("Unsqueeze", [count], "rows", axes=[0]))
     )
     sizes = net.node("Concat", [rows, net.stored("rest", np.array([-1]))], "sizes", axis=0)
     x = net.node("Reshape", [x, sizes], "flat")

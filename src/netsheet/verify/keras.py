@@ -1,0 +1,177 @@
+"""netsheet's activations against those of real Keras, where it is installed."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsheet.data.inputs import Sample
+from netsheet.errors import NetsheetError, UsageError
+from netsheet.expr import FloatArray
+from netsheet.run import Engine
+from netsheet.verify.verdict import LayerVerdict, Verdict, judge
+
+if TYPE_CHECKING:
+    from netsheet.model import Model
+
+LONGEST = 300  # characters of what Keras says
+INSTALL = "pip install keras tensorflow-cpu (or tf_keras for files of Keras 1 and 2)"
+
+
+def verify_keras(
+    model: Model, samples: Sequence[Sample], progress: Callable[[int, int], None] | None = None
+) -> Verdict:
+    """Compare every computed layer with what Keras computes from the same file and inputs.
+
+    Files of Keras 1 and 2 are loaded by ``tf_keras`` where it is installed, others by ``keras``.
+    Layers that would compute in half precision are made to compute in float32, as netsheet does.
+
+    Raises:
+        UsageError: no sample, no Keras file, or a Lambda layer, whose code would be run.
+        NetsheetError: Keras is not installed, or cannot load or compute the file.
+    """
+    if not samples:
+        raise UsageError("a verification needs at least one input.")
+    if not model.format.startswith("Keras"):
+        raise UsageError(f"{model.path}: is no Keras file ({model.format}).")
+    unsafe = [layer.name for layer in model.layers.values() if layer.type == "Lambda"]
+    if unsafe:
+        raise UsageError(f"layer {unsafe[0]!r} is a Lambda: Keras would run the code in the file.")
+    keras = _keras(model)
+    columns = zip(*(sample.arrays for sample in samples), strict=True)
+    inputs = [np.stack(column) for column in columns]
+    recorded = _recorded(keras, model, inputs)
+    if progress is not None:
+        progress(1, 2)
+    ours = Engine(model).activations(inputs, list(model.tensors()))
+    layers = [_judged(key, array, recorded) for key, array in ours.items()]
+    if progress is not None:
+        progress(2, 2)
+    reference = f"{keras.__name__} {keras.__version__}"
+    return Verdict("keras", "netsheet (ONNX Runtime)", reference, layers)
+
+
+def _judged(key: str, array: FloatArray, recorded: dict[str, FloatArray]) -> LayerVerdict:
+    if key not in recorded:
+        return judge(key, None, array, "not computed by Keras as a layer")
+    return judge(key, array, recorded[key])
+
+
+def _keras(model: Model) -> Any:
+    """The Keras that reads this file."""
+    older = model.framework_version.split(".", 1)[0] in ("", "1", "2")
+    for name in ("tf_keras", "keras") if older else ("keras",):
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    raise NetsheetError(f"Keras is not installed here: {INSTALL}.")
+
+
+def _recorded(keras: Any, model: Model, inputs: Sequence[FloatArray]) -> dict[str, FloatArray]:
+    """Outputs of every layer call by netsheet's keys, from one pass of the loaded model."""
+    recorder = _Recorder()
+    try:
+        loaded = keras.models.load_model(str(model.path), compile=False)
+        _in_float32(keras, loaded)
+        recorder.watch(loaded)
+        loaded(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+    except Exception as error:  # whatever Keras says of the file
+        raise NetsheetError(
+            f"{model.path}: {keras.__name__} {keras.__version__} cannot load or compute it: "
+            f"{_sentence(error)}"
+        ) from error
+    values: dict[str, FloatArray] = {}
+    for key, result in recorder.results.items():
+        several = isinstance(result, (list, tuple))
+        for place, part in enumerate(result if several else [result]):
+            values[f"{key}[{place}]" if several else key] = np.asarray(part)
+    return values
+
+
+def _sentence(error: Exception) -> str:
+    """What Keras says, in one line; in front of TensorFlow's reason it says where it was."""
+    said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = said or [type(error).__name__]
+    if said[0].startswith("Exception encountered when calling"):
+        said = said[1:] or said
+    text = re.sub(r"\{\{.*?\}\}|\x1b\[[0-9;]*m", "", said[0]).strip()
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _in_float32(keras: Any, layer: Any) -> None:
+    """Lets a layer, and those inside it, compute in float32 whatever their weights are."""
+    for part in layer._flatten_layers():
+        if getattr(part, "compute_dtype", "float32") not in ("float16", "bfloat16"):
+            continue
+        if hasattr(part, "_set_dtype_policy"):
+            part._set_dtype_policy("float32")
+        else:
+            part.dtype_policy = keras.DTypePolicy("float32")
+
+
+class _Recorder:
+    """Remembers what each layer returns, under netsheet's key for the call.
+
+    A layer called several times has the key ``name#i``, i counting the calls in the order in which
+    they were made; inside a nested model the key begins with that model's own key.
+    """
+
+    def __init__(self) -> None:
+        self.results: dict[str, Any] = {}
+        self._inside: list[str] = []
+        self._done: Counter[str] = Counter()
+
+    def watch(self, model: Any) -> None:
+        """Put a recorder around the computation of every layer of the model."""
+        order = _call_order(model)
+        # in Keras 3, functions of keras.ops are operations beside the layers
+        for layer in getattr(model, "operations", model.layers):
+            numbers = order.get(layer.name, [0])
+            # a quantised layer is called by another name
+            name = "quantized_call" if getattr(layer, "quantization_mode", None) else "call"
+            setattr(layer, name, self._recording(layer, getattr(layer, name), numbers))
+            if hasattr(layer, "layers") and hasattr(layer, "get_layer"):
+                self.watch(layer)
+
+    def _recording(
+        self, layer: Any, call: Callable[..., Any], numbers: Sequence[int]
+    ) -> Callable[..., Any]:
+        @functools.wraps(call)
+        def recording(*args: Any, **kwargs: Any) -> Any:
+            key = "/".join([*self._inside, layer.name])
+            time = self._done[key]
+            self._done[key] += 1
+            if len(numbers) > 1:
+                key = f"{key}#{numbers[time % len(numbers)]}"
+            self._inside.append(key.removeprefix("/".join([*self._inside, ""])))
+            try:
+                self.results[key] = call(*args, **kwargs)
+            finally:
+                self._inside.pop()
+            return self.results[key]
+
+        return recording
+
+
+def _call_order(model: Any) -> dict[str, list[int]]:
+    """For each layer the numbers of its calls in the order in which Keras executes them: by depth.
+
+    Calls are numbered in the order in which they were made.
+    """
+    depths = getattr(model, "_nodes_by_depth", {})
+    executed: dict[Any, list[Any]] = {}
+    for depth in sorted(depths, reverse=True):
+        for node in depths[depth]:
+            executed.setdefault(getattr(node, "operation", None) or node.layer, []).append(node)
+    order = {}
+    for layer, nodes in executed.items():
+        made = [node for node in layer._inbound_nodes if node in nodes]
+        order[layer.name] = [made.index(node) for node in nodes]
+    return order
