@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.errors import NetsheetError
+from netsheet.errors import NetsheetError, UnsupportedError
 from netsheet.model import Model
 from netsheet.read.onnx import OnnxModel, from_proto
 from netsheet.reference import evaluate
@@ -146,7 +146,7 @@ def _judged(case: Any, model: Model, run: Run) -> tuple[str, str]:
         try:
             inputs = {t.name: np.asarray(given[t.name], float) for t in model.inputs}
             got = run(model, inputs)
-        except NetsheetError as error:
+        except UnsupportedError as error:
             return REFUSED, str(error)
         except Exception as error:  # a crash is no answer
             return WRONG, f"{type(error).__name__}: {error}"

@@ -182,16 +182,25 @@ def type_name(number: int | None) -> str:
 
 
 def bit_shift(node: OnnxNode) -> Formula:
-    """Multiplied or divided by a power of two, within the type's width."""
+    """Multiplied or divided by a power of two, within the type's width.
+
+    Shifting by the width or more, or by a negative number, leaves the sign only.
+    """
     dtype = node.dtype()
-    if dtype not in UNSIGNED:
-        raise UnsupportedError(f"BitShift of {dtype} is not computed")
-    size = 2.0 ** bits(dtype)
+    width = bits(dtype)
+    size, half = 2.0**width, 2.0 ** (width - 1)
 
     def function(x: Expr, steps: Expr) -> Expr:
-        if node.attr("direction") == "LEFT":
-            return call("mod", x * call("pow", 2, steps), size)
-        return call("floor", x / call("pow", 2, steps))
+        within = call("and", call("less_equal", 0, steps), call("less", steps, width))
+        factor = call("pow", 2, call("max", 0, call("min", steps, width)))
+        if node.attr("direction") == "RIGHT":
+            return call("if", within, call("floor", x / factor), call("min", call("sign", x), 0))
+        # fmod and the differences are exact in any floating-point format
+        rest = call("fmod", x * factor, size)
+        if dtype not in UNSIGNED:
+            above = call("if", call("less", rest, half), rest, rest - size)
+            rest = call("if", call("less", rest, -half), rest + size, above)
+        return call("if", within, rest, 0)
 
     return together(node, dtype, function)
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from netsheet.errors import FormatError, NetsheetError
 from netsheet.expr import FloatArray, Tensor
 from netsheet.layers.onnx_ops.base import axes_of
@@ -79,13 +81,18 @@ def from_proto(
         if entry.name in stored:
             continue
         source, stripped = _source(entry, batch, shapes)
+        if 0 in source.shape:
+            # there is only one array without elements
+            sizes = [size or 0 for size in source.shape]
+            array = np.zeros([1, *sizes] if stripped else sizes, source.dtype)
+            assembly.values[entry.name] = Known(array, entry.name)
+            continue
         sources.append(source)
         if None in source.shape:
             unbound.append(source.name)
             assembly.values[entry.name] = Uncomputed(Ref(source.name))
         else:
-            sizes = tuple(size or 0 for size in source.shape)
-            tensor = Tensor(source.name, source.axes, sizes)
+            tensor = Tensor(source.name, source.axes, tuple(size or 0 for size in source.shape))
             assembly.values[entry.name] = Computed(Ref(source.name), tensor, source.dtype, stripped)
     if graph.sparse_initializer:
         raise FormatError(f"{path}: sparse tensors are not read.")

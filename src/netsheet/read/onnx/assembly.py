@@ -205,9 +205,12 @@ class Assembly:
                 f"{formula.shapes[0]}, which is too large"
             )
         tensors = [Tensor(str(n), axes_of(shape), shape) for n, shape in enumerate(formula.shapes)]
-        values = evaluate(formula.write(tensors), {})
+        empty = {tensor: np.zeros(tensor.shape) for tensor in tensors if not tensor.size}
+        # what has no elements has nothing to evaluate
+        equations = formula.write(tensors) if len(empty) < len(tensors) else []
+        values = evaluate([eq for eq in equations if eq.target not in empty], empty) | empty
         return [
-            _as_dtype(values.get(tensor, np.zeros(tensor.shape)), dtype)
+            _as_dtype(values[tensor], dtype)
             for tensor, dtype in zip(tensors, formula.dtypes, strict=True)
         ]
 
