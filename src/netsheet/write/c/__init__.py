@@ -1,1 +1,76 @@
 """C99 for microcontrollers and hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netsheet.errors import UsageError
+from netsheet.write.c.report import CReport
+
+if TYPE_CHECKING:
+    from netsheet.data.inputs import Sample
+    from netsheet.model import Model
+
+__all__ = ["TARGETS", "CReport", "to_c"]
+
+TARGETS = ("plain", "arduino", "esp-idf", "platformio")
+
+
+def to_c(
+    model: Model,
+    folder: str | Path,
+    *,
+    name: str = "net",
+    target: str = "plain",
+    sample: Sample | None = None,
+    until: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> CReport:
+    """Write the network as C99 with a test program and a README.
+
+    Args:
+        folder: made if missing; other files in it stay.
+        name: prefix of all files, functions and macros.
+        target: ``plain``, or packed as an ``arduino`` library, an ``esp-idf`` component or a
+            ``platformio`` library.
+        sample: the input that the test program and the examples carry, with the reference of
+            every layer; None for random numbers, the same every time.
+        until: the last layer to write; layers that it does not need are left out.
+        progress: is given steps done and their number.
+
+    Raises:
+        UsageError: an unknown target, or a name that C cannot use.
+        UnsupportedError: a needed layer has no C; nothing is written.
+        NetsheetError: the folder cannot be written; nothing is changed.
+    """
+    import numpy as np
+
+    from netsheet.data.probe import probe
+    from netsheet.write.c.emit import library
+    from netsheet.write.c.folder import write_folder
+    from netsheet.write.c.names import library_name
+    from netsheet.write.c.packaging import package
+    from netsheet.write.c.report import report
+    from netsheet.write.c.scope import writable
+
+    if target not in TARGETS:
+        raise UsageError(f"there is no target {target!r}; targets are {', '.join(TARGETS)}.")
+    library_name(name)
+    show = progress or (lambda done, total: None)
+    shapes = None if sample is None else [array.shape for array in sample.arrays]
+    model = writable(model, until, shapes)
+    sample = sample or probe(model)
+    show(0, 4)
+    lib = library(model, name)
+    show(1, 4)
+    batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
+    reference = {key: v[0] for key, v in {**model.activations(batch), **batch}.items()}
+    show(2, 4)
+    made = report(lib, target, sample.name, [])
+    texts = package(lib, target, sample, reference, made)
+    show(3, 4)
+    made.files.extend(write_folder(folder, texts))
+    show(4, 4)
+    return made

@@ -18,6 +18,7 @@ from netsheet.write.c.names import Identifiers, comment, identifier, library_nam
 from netsheet.write.c.places import natural, same_layout
 from netsheet.write.c.program import Program, build
 from netsheet.write.c.text import Constants, Lines, Unit
+from netsheet.write.float_text import row_texts
 
 PER_LINE = 8  # numbers
 
@@ -66,24 +67,28 @@ def library(model: Model, name: str = "net", fast: bool = True, traced: bool = T
 
 def _parameters(names: Identifiers, word: str, tensors: Sequence[Tensor]) -> list[str]:
     if len(tensors) == 1:
-        return [f"{word}s" if names.fresh(word) != word else word]
-    return [names.fresh(f"{word}_{identifier(tensor.name)}") for tensor in tensors]
+        return [word]
+    return [names.fresh(f"{word}_{identifier(tensor.name).lower()}") for tensor in tensors]
 
 
-def _signature(lib: Library, suffix: str, last: str = "", named: bool = True) -> str:
-    parts = [
-        f"const float {name}[{_size_macro(lib, name)}]" if named else f"const float *{name}"
-        for name in lib.inputs
-    ]
-    parts += [
-        f"float {name}[{_size_macro(lib, name)}]" if named else f"float *{name}"
-        for name in lib.outputs
-    ]
-    return f"int {lib.name}_{suffix}({', '.join(parts + ([last] if last else []))})"
+def signature(lib: Library, suffix: str, last: str = "") -> str:
+    """The head of ``net_run`` or of a function with one more parameter."""
+    parts = [f"const float {name}[{size_macro(lib, name)}]" for name in lib.inputs]
+    parts += [f"float {name}[{size_macro(lib, name)}]" for name in lib.outputs]
+    return f"int {lib.name}_{suffix}({', '.join(parts + ([last] if last else [])) or 'void'})"
 
 
-def _size_macro(lib: Library, parameter: str) -> str:
+def size_macro(lib: Library, parameter: str) -> str:
+    """The macro of the number of floats of an input or output."""
     return f"{lib.upper}_{parameter.upper()}_SIZE"
+
+
+def classes(model: Model) -> int | None:
+    """The number of classes, where the output is a row of numbers and not the input again."""
+    if len(model.outputs) != 1 or len(model.outputs[0].shape) != 1 or model.outputs[0].size < 2:
+        return None
+    same = [tensor for tensor in model.inputs if tensor.size == model.outputs[0].size]
+    return None if same else model.outputs[0].size
 
 
 def header(lib: Library) -> str:
@@ -96,54 +101,66 @@ def header(lib: Library) -> str:
         f"#define {upper}_H",
         "",
     ]
+    if lib.traced is not lib.fast:
+        lines += [
+            "/* To see inside: compile with this, and write the function at the end. */",
+            f"/* #define {upper}_TRACE */",
+            "",
+        ]
     for names, tensors in ((lib.inputs, model.inputs), (lib.outputs, model.outputs)):
         for parameter, tensor in zip(names, tensors, strict=True):
             axes = " x ".join(f"{n} {a}" for n, a in zip(tensor.shape, tensor.axes, strict=True))
             lines.append(f"/* {comment(tensor.name)}: {comment(axes) or 'one number'} */")
-            lines.append(f"#define {_size_macro(lib, parameter)} {max(tensor.size, 1)}")
-    if len(model.outputs) == 1 and len(model.outputs[0].shape) == 1:
-        lines.append(f"#define {upper}_CLASSES {model.outputs[0].size}")
+            lines.append(f"#define {size_macro(lib, parameter)} {max(tensor.size, 1)}")
+    count = classes(model)
+    lines += [f"#define {upper}_CLASSES {count}"] if count else []
+    lines += ["", "/* Floats that the activations take: one static array, or the caller's. */"]
+    lines += _arena_macro(lib)
     lines += [
-        "",
-        "/* Floats that the activations take: one static array, or the caller's. */",
-        f"#ifdef {upper}_TRACE",
-        f"#define {upper}_ARENA_SIZE {max(_traced_arena(lib), 1)}",
-        "#else",
-        f"#define {upper}_ARENA_SIZE {max(lib.fast.arena, 1)}",
-        "#endif",
         "",
         "#ifdef __cplusplus",
         'extern "C" {',
         "#endif",
         "",
-        "/* Computes the network; inputs and outputs in the model's own order. Returns 0. */",
-        _signature(lib, "run") + ";",
+        "/* Computes the network; inputs and outputs in the model's own order, last axis fastest.",
+        " * Returns 0. */",
+        signature(lib, "run") + ";",
         "",
         "/* The same in the caller's memory, so that several calls may run at once. */",
-        _signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]") + ";",
+        signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]") + ";",
         "",
-        f"#ifdef {upper}_TRACE",
-        "/* To be written by you: is given every layer's values, in the model's own order. */",
-        f"void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values);",
-        "#endif",
-        "",
-        "#ifdef __cplusplus",
-        "}",
-        "#endif",
-        "",
-        f"#endif /* {upper}_H */",
     ]
+    if lib.traced is not lib.fast:
+        lines += [
+            f"#ifdef {upper}_TRACE",
+            "/* To be written by you: is given every layer's values, in the model's own order. */",
+            f"void {lib.name}_trace("
+            "const char *layer, int axes, const int *shape, const float *values);",
+            "#endif",
+            "",
+        ]
+    lines += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {upper}_H */"]
     return "\n".join(lines) + "\n"
+
+
+def _arena_macro(lib: Library) -> list[str]:
+    define = f"#define {lib.upper}_ARENA_SIZE"
+    plain = f"{define} {max(arena_floats(lib, traced=False), 1)}"
+    if lib.traced is lib.fast:
+        return [plain]
+    shown = f"{define} {max(arena_floats(lib, traced=True), 1)}"
+    return [f"#ifdef {lib.upper}_TRACE", shown, "#else", plain, "#endif"]
+
+
+def arena_floats(lib: Library, traced: bool) -> int:
+    """Floats of RAM for activations."""
+    return lib.traced.arena + _scratch(lib) if traced else lib.fast.arena
 
 
 def _scratch(lib: Library) -> int:
     """Floats that a traced build needs to bring a tensor into the model's own order."""
     sizes = [t.size for t in lib.traced.done_at if _moved(lib.traced, t)]
     return max(sizes, default=0)
-
-
-def _traced_arena(lib: Library) -> int:
-    return lib.traced.arena + _scratch(lib)
 
 
 def _moved(program: Program, tensor: Tensor) -> bool:
@@ -208,10 +225,13 @@ def _run(lib: Library, program: Program, traced: bool) -> str:
     """The functions of the header."""
     lines = Lines()
     upper = lib.upper
-    signature = _signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]")
-    with lines.block(signature):
-        if not program.arena and not (traced and _scratch(lib)):
+    with lines.block(signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]")):
+        if not arena_floats(lib, traced):
             lines.add("(void)arena;")
+        used = set(re.findall(r"\w+", "\n".join(program.calls)))
+        for name in lib.inputs:
+            if name not in used:
+                lines.add(f"(void){name};")
         for number_, call in enumerate(program.calls):
             lines.add(call)
             if traced:
@@ -219,7 +239,7 @@ def _run(lib: Library, program: Program, traced: bool) -> str:
                     _trace(lib, program, tensor, lines)
         lines.add("return 0;")
     lines.add("")
-    with lines.block(_signature(lib, "run")):
+    with lines.block(signature(lib, "run")):
         lines.add(f"static float arena[{upper}_ARENA_SIZE];")
         arguments = ", ".join([*lib.inputs, *lib.outputs, "arena"])
         lines.add(f"return {lib.name}_run_arena({arguments});")
@@ -277,11 +297,18 @@ def array_text(lib: Library, name: str) -> str:
 
 
 def numbers(values: FloatArray) -> str:
-    """Float constants, several to a line."""
+    """Float constants, several to a line, that read back exactly."""
     flat = np.asarray(values, np.float32).reshape(-1)
-    texts = [number(value) for value in flat.tolist()]
-    rows = [texts[n : n + PER_LINE] for n in range(0, len(texts), PER_LINE)]
-    return ",\n".join("    " + ", ".join(row) for row in rows)
+    whole = len(flat) - len(flat) % PER_LINE
+    if not np.isfinite(flat).all():
+        whole = 0
+    rows = []
+    if whole:
+        (text,) = row_texts(flat[:whole].reshape(-1, PER_LINE), newline="\n")
+        rows = [text.decode().replace(",", "f, ").replace("\n", "f,\n    ") + "f"]
+    texts = [number(value) for value in flat[whole:].tolist()]
+    rows += [", ".join(texts[n : n + PER_LINE]) for n in range(0, len(texts), PER_LINE)]
+    return "    " + ",\n    ".join(rows)
 
 
 def files(lib: Library, show: Callable[[int, int], None] | None = None) -> dict[str, str]:

@@ -1,0 +1,71 @@
+"""Several files appear in a folder together, or none of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from netsheet.errors import NetsheetError
+
+
+def write_folder(folder: str | Path, files: Mapping[str, str]) -> list[Path]:
+    """Write texts by their paths inside ``folder``, which is made if it is missing.
+
+    Everything is written to a temporary folder beside first and then moved; where a move fails,
+    those before it are undone. Other files in the folder stay.
+
+    Raises:
+        NetsheetError: the folder cannot be made or written; nothing has changed then.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NetsheetError(f"{folder}: is a file; name a folder for the C files.")
+    if not folder.absolute().parent.is_dir():
+        raise NetsheetError(f"{folder}: there is no folder {folder.parent}; make it first.")
+    try:
+        beside = folder if folder.is_dir() else folder.absolute().parent
+        with tempfile.TemporaryDirectory(prefix=".netsheet-", dir=beside) as name:
+            new, old = Path(name) / "new", Path(name) / "old"
+            for file, text in files.items():
+                (new / file).parent.mkdir(parents=True, exist_ok=True)
+                (new / file).write_bytes(text.encode())
+            if folder.is_dir():
+                _move_in(list(files), new, folder, old)
+            else:
+                new.rename(folder)
+    except OSError as error:
+        where = error.filename2 or error.filename or folder
+        raise NetsheetError(
+            f"{folder}: cannot be written: {Path(where).name}: {error.strerror or error}; "
+            "nothing was changed."
+        ) from error
+    return [folder / file for file in files]
+
+
+def _move_in(names: list[str], new: Path, folder: Path, old: Path) -> None:
+    """Move files into a folder; all of them, or none."""
+    with contextlib.ExitStack() as undo:
+        for name in names:
+            target, kept = folder / name, old / name
+            for parent in reversed(target.relative_to(folder).parents):
+                if not (folder / parent).is_dir():
+                    (folder / parent).mkdir()
+                    undo.callback(_remove, folder / parent)
+            if target.is_dir():
+                raise IsADirectoryError(21, "is a folder", str(target))
+            if target.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(target, kept)
+                undo.callback(os.replace, kept, target)
+            os.replace(new / name, target)
+            if not kept.exists():
+                undo.callback(target.unlink)
+        undo.pop_all()
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

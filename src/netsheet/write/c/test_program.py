@@ -1,0 +1,315 @@
+"""``net_test.c``: the network on a stored input, compared with the stored reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from netsheet.data.inputs import Sample
+from netsheet.expr import FloatArray
+from netsheet.verify.verdict import BOUND
+from netsheet.write.c.emit import Library, classes, numbers, size_macro
+from netsheet.write.c.names import comment, number, string
+
+# All layers' reference values together; of larger ones every n-th value is stored.
+MAX_STORED = 1_000_000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One layer's reference: every ``step``-th value in C order."""
+
+    layer: str
+    shape: tuple[int, ...]
+    size: int
+    step: int
+    values: FloatArray
+
+
+def stored(
+    lib: Library, reference: Mapping[str, FloatArray], limit: int = MAX_STORED
+) -> list[Stored]:
+    """The reference of every layer, thinned out so that not much more than ``limit`` remains."""
+    tensors = lib.model.tensors()
+    total = sum(tensor.size for tensor in tensors.values())
+    share = limit if total <= limit else max(limit // max(len(tensors), 1), 1)
+    result = []
+    for name, tensor in tensors.items():
+        flat = np.asarray(reference[name], np.float32).reshape(-1)
+        step = -(-flat.size // share) or 1
+        result.append(Stored(name, tuple(tensor.shape), flat.size, step, flat[::step]))
+    return result
+
+
+def test_program(lib: Library, sample: Sample, reference: Mapping[str, FloatArray]) -> str:
+    """The text of ``net_test.c``; ``reference`` has every layer by name, without batch axis."""
+    model, up = lib.model, lib.upper
+    layers = stored(lib, reference)
+    outputs = [np.asarray(reference[t.name], np.float32).reshape(-1) for t in model.outputs]
+    parts = [_HEAD.replace("@model", comment(model.name)).replace("@sample", comment(sample.name))]
+    for name, array in zip(lib.inputs, sample.arrays, strict=True):
+        parts.append(_floats(f"given_{name}", size_macro(lib, name), array))
+    for name, values in zip(lib.outputs, outputs, strict=True):
+        parts.append(_floats(f"expected_{name}", size_macro(lib, name), values))
+        parts.append(f"static float {name}[{size_macro(lib, name)}];\n")
+    parts += [f"#ifdef {up}_TRACE"]
+    for count, layer in enumerate(layers):
+        kept = f", every {_ordinal(layer.step)} value" if layer.step > 1 else ""
+        parts.append(f"/* {comment(layer.layer)}{kept} */")
+        parts.append(_floats(f"reference{count}", str(layer.values.size), layer.values))
+    rows = [
+        f"    {{{string(layer.layer)}, {layer.size}, {layer.step}, reference{count}, 0}}"
+        for count, layer in enumerate(layers)
+    ]
+    parts += [_LAYERS.replace("@rows", ",\n".join(rows)), f"#endif /* {up}_TRACE */", "", _TOOLS]
+    parts += [_TRACE, _main(lib)]
+    text = "\n".join(parts).replace("@bound", number(BOUND))
+    return text.replace("@lib", lib.name).replace("@LIB", up)
+
+
+test_program.__test__ = False  # type: ignore[attr-defined]  # its name is not pytest's
+
+
+def _ordinal(step: int) -> str:
+    return {2: "second", 3: "third"}.get(step, f"{step}th")
+
+
+def _floats(name: str, size: str, values: FloatArray) -> str:
+    return f"static const float {name}[{size}] = {{\n{numbers(values)}\n}};\n"
+
+
+def _main(lib: Library) -> str:
+    arguments = ", ".join([*(f"given_{name}" for name in lib.inputs), *lib.outputs])
+    checks = []
+    for name, tensor in zip(lib.outputs, lib.model.outputs, strict=True):
+        size = size_macro(lib, name)
+        checks.append(f"    wrong += !compared({string(tensor.name)}, {name}, {size}, 1,")
+        checks.append(f"        expected_{name});")
+    if classes(lib.model):
+        checks.append(_CLASS.replace("@out", lib.outputs[0]))
+    return _MAIN.replace("@arguments", arguments).replace("@checks", "\n".join(checks))
+
+
+_HEAD = """/* @model: runs on @sample and compares with the reference.
+ *
+ * Here:          cc -o @lib_test @lib_test.c @lib.c @lib_weights.c -lm && ./@lib_test
+ * Every layer:   the same with -D@LIB_TRACE: tells at which layer a machine departs.
+ * On a board:    define @LIB_SAY as the name of a function that shows a line, and call @lib_test().
+ */
+#include "@lib.h"
+#include <math.h>
+#include <string.h>
+
+#if defined ARDUINO && !defined @LIB_SAY
+#define @LIB_SAY @lib_say
+#endif
+
+#ifdef @LIB_SAY
+void @LIB_SAY(const char *line);
+#else
+#include <stdio.h>
+static void @lib_say(const char *line)
+{
+    puts(line);
+}
+#define @LIB_SAY @lib_say
+#define @LIB_HAS_MAIN
+#endif
+
+/* 0 if all is as it should be. */
+int @lib_test(void);
+"""
+
+_LAYERS = """static struct {
+    const char *layer;
+    int size, step;
+    const float *reference;
+    int seen;
+} layers[] = {
+@rows
+};
+"""
+
+_TOOLS = """static char line[96];
+static int filled;
+
+/* Adds a text to the line, and blanks up to a width. */
+static void text(const char *what, int width)
+{
+    const int end = filled + width;
+    while (*what != '\\0' && filled < 94)
+        line[filled++] = *what++;
+    while (filled < end && filled < 94)
+        line[filled++] = ' ';
+    line[filled] = '\\0';
+}
+
+static void say(void)
+{
+    line[filled] = '\\0';
+    @LIB_SAY(line);
+    filled = 0;
+}
+
+/* A layer's name in 40 columns, cut between letters of UTF-8. */
+static void named(const char *name)
+{
+    text(name, 40);
+    if (filled > 40)
+        for (filled = 40; ((unsigned char)line[filled] & 0xC0) == 0x80; filled--)
+            ;
+    text(" ", 1);
+}
+
+static void whole(int value, int width)
+{
+    char digits[12];
+    int at = 11;
+    digits[at] = '\\0';
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    text(digits + at, width);
+}
+
+/* A number that is not negative, as 1.2e-07: printf may lack floats on a small machine. */
+static void scientific(float value, int width)
+{
+    char digits[9] = "0.0e+00";
+    int power = 0, tenths;
+    if (!(value <= 3.4e38f)) {
+        text("not a number", width);
+        return;
+    }
+    if (value > 0.0f) {
+        while (value >= 9.95f) {
+            value /= 10.0f;
+            power++;
+        }
+        while (value < 0.995f && power > -38) {
+            value *= 10.0f;
+            power--;
+        }
+        tenths = (int)(value * 10.0f + 0.5f);
+        digits[0] = (char)('0' + tenths / 10 % 10);
+        digits[2] = (char)('0' + tenths % 10);
+        digits[4] = power < 0 ? '-' : '+';
+        power = power < 0 ? -power : power;
+        digits[5] = (char)('0' + power / 10);
+        digits[6] = (char)('0' + power % 10);
+    }
+    text(digits, width);
+}
+
+/* Shows how far every step-th value is from the reference; 1 if that is within the bound. */
+static int compared(const char *name, const float *values, int size, int step,
+    const float *reference)
+{
+    float worst = 0.0f, largest = 1.0f;
+    int good;
+    for (int i = 0; i < size; i += step) {
+        const float is = values[i], should = *reference++;
+        if (!(is == should || (isnan(is) && isnan(should)))) {
+            const float off = fabsf(is - should);
+            worst = off > worst || isnan(off) ? (isnan(off) ? INFINITY : off) : worst;
+            if (!isinf(should) && fabsf(should) > largest)
+                largest = fabsf(should);
+        } else if (!isinf(is) && fabsf(is) > largest)
+            largest = fabsf(is);
+    }
+    good = worst <= @bound * largest;
+    named(name);
+    whole(size, 10);
+    scientific(worst, 13);
+    text(good ? "ok" : "DEPARTS", 0);
+    say();
+    return good;
+}
+"""
+
+_TRACE = """#ifdef @LIB_TRACE
+static int departed, first = -1;
+
+void @lib_trace(const char *layer, int axes, const int *shape, const float *values)
+{
+    const int count = (int)(sizeof layers / sizeof *layers);
+    int size = 1;
+    for (int i = 0; i < axes; i++)
+        size *= shape[i];
+    for (int n = 0; n < count; n++)
+        if (!layers[n].seen && strcmp(layer, layers[n].layer) == 0 && size == layers[n].size) {
+            layers[n].seen = 1;
+            if (!compared(layer, values, size, layers[n].step, layers[n].reference)) {
+                departed++;
+                first = first < 0 ? n : first;
+            }
+            return;
+        }
+}
+#endif /* @LIB_TRACE */
+"""
+
+_CLASS = """    {
+        int is = 0, should = 0;
+        for (int i = 1; i < @LIB_CLASSES; i++) {
+            is = @out[i] > @out[is] ? i : is;
+            should = expected_@out[i] > expected_@out[should] ? i : should;
+        }
+        text("class ", 0);
+        whole(is, 0);
+        text(", reference ", 0);
+        whole(should, 0);
+        say();
+    }"""
+
+_MAIN = """int @lib_test(void)
+{
+    int wrong = 0;
+    text("layer", 41);
+    text("values", 10);
+    text("deviation", 13);
+    text("verdict", 0);
+    say();
+#ifdef @LIB_TRACE
+    departed = 0;
+    first = -1;
+    for (int n = 0; n < (int)(sizeof layers / sizeof *layers); n++)
+        layers[n].seen = 0;
+#endif
+    if (@lib_run(@arguments) != 0)
+        return 1;
+#ifdef @LIB_TRACE
+    wrong = departed;
+    for (int n = 0; n < (int)(sizeof layers / sizeof *layers); n++)
+        if (!layers[n].seen) {
+            text("never computed: ", 0);
+            text(layers[n].layer, 0);
+            say();
+            wrong++;
+        }
+    text("outputs:", 0);
+    say();
+#endif
+@checks
+#ifdef @LIB_TRACE
+    if (first >= 0) {
+        text("the first departure is at ", 0);
+        text(layers[first].layer, 0);
+        say();
+    }
+#endif
+    text(wrong ? "DEPARTS from the reference" : "all agrees with the reference", 0);
+    say();
+    return wrong != 0;
+}
+
+#ifdef @LIB_HAS_MAIN
+int main(void)
+{
+    return @lib_test();
+}
+#endif
+"""
