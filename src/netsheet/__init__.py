@@ -28,7 +28,7 @@ def load(path: str | Path) -> Model:
 def register(class_name: str, row: Row) -> None:
     """Teaches the Keras reader a class: ``row(arguments, context)`` returns its Layer.
 
-    ``class_name`` is the name in the file, with its package where it has one:
+    ``class_name`` is the name in the file, with its package where it has one, or the bare name:
     ``register("my_package>Scale", lambda a, c: Scale(factor=a.number("factor", 1)))``.
     """
     from netsheet.read.keras import REGISTERED

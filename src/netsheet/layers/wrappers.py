@@ -1,6 +1,7 @@
-"""Layers around layers: Bidirectional and TimeDistributed.
+"""Layers around layers: Bidirectional, TimeDistributed and SpectralNormalization.
 
-Source: keras/src/layers/rnn/{bidirectional,time_distributed}.py.
+Source: keras/src/layers/rnn/{bidirectional,time_distributed}.py,
+keras/src/layers/core/wrapper.py.
 """
 
 from __future__ import annotations
@@ -264,3 +265,36 @@ def _step(tensor: Tensor, mask: Tensor | None) -> Tensor:
         tensor.shape[1:],
         _step(mask, None) if inner and mask is not None else None,
     )
+
+
+@dataclass(eq=False, kw_only=True)
+class SpectralNormalization(Layer):
+    """The inner layer as it is: its kernel was normalised while training, and is stored so."""
+
+    layer: Layer
+    vector: str = "vector_u"  # the name of what training iterates on
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        return {self.vector: ("step", "out"), **self.layer.weight_axes()}
+
+    @property
+    def _inner(self) -> Layer:
+        return replace(self.layer, name=self.name, weights=self.weights)
+
+    def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
+        return self._inner.output_mask(inputs, name)
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return self._inner.infer(inputs)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return self._inner.equations(inputs, outputs)
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        return self._inner.onnx(graph, names, inputs, outputs)

@@ -15,6 +15,7 @@ from netsheet.errors import FormatError
 SEQUENTIAL = frozenset({"Sequential"})
 OPERATIONS = "keras.src.ops"
 FUNCTIONAL = frozenset({"Functional", "Model"})
+_KERAS = frozenset({"keras", "keras_core", "tf_keras", "tensorflow"})  # packages of its modules
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class CallConfig:
 
 @dataclass(frozen=True)
 class LayerConfig:
-    """A layer as the file describes it; ``graph`` is set for a nested model."""
+    """A layer as the file describes it; ``graph`` is set for a nested model.
+
+    ``class_name`` has its package in front where the class is not Keras's own: ``mine>Gate``.
+    """
 
     name: str
     class_name: str
@@ -77,6 +81,21 @@ def refs_in(tree: Any) -> Iterator[TensorRef]:
     elif isinstance(tree, Mapping):
         for item in tree.values():
             yield from refs_in(item)
+
+
+def class_of(entry: Mapping[str, Any]) -> str:
+    """A serialized object's class, with its package where it is not Keras's own.
+
+    A custom class without a registered package is written with a module of its own, or with the
+    module null; it may bear the name of a class of Keras and still be something else.
+    """
+    name, registered = str(entry.get("class_name", "")), entry.get("registered_name")
+    module = entry.get("module", "keras")
+    if isinstance(registered, str) and ">" in registered:
+        return registered
+    if registered == name and (module is None or str(module).split(".")[0] not in _KERAS):
+        return f"{module or 'Custom'}>{name}"
+    return name
 
 
 def parse_graph(config: Mapping[str, Any], class_name: str, major: int) -> GraphConfig:
@@ -121,7 +140,7 @@ class _Parser:
     def layer(self, entry: Any) -> LayerConfig:
         if not isinstance(entry, Mapping):
             _broken(f"a layer is {type(entry).__name__}, not a dictionary")
-        class_name = str(entry.get("class_name", ""))
+        class_name = class_of(entry)
         config = entry.get("config")
         if isinstance(config, list) and class_name in SEQUENTIAL:
             config = {"layers": config}

@@ -101,6 +101,12 @@ def _time_distributed(a: Arguments, c: Context) -> Layer:
     return wrappers.TimeDistributed(layer=_inner(a, c, "layer", Layer), inner_masks=c.major < 3)
 
 
+def _spectral(a: Arguments, c: Context) -> Layer:
+    return wrappers.SpectralNormalization(
+        layer=_inner(a, c, "layer", Layer), vector="vector_u" if c.major >= 3 else "sn_u"
+    )
+
+
 def _embedding(a: Arguments, c: Context) -> Layer:
     return embedding.Embedding(
         input_dim=a.positive("input_dim"),
@@ -176,6 +182,7 @@ SEQUENCE: dict[str, Row] = {
     "RNN": _rnn,
     "SimpleRNN": lambda a, c: recurrent.SimpleRNN(**_cell(a, c), **_loop(a)),
     "SimpleRNNCell": lambda a, c: cells.SimpleRNNCell(**_cell(a, c)),
+    "SpectralNormalization": _spectral,
     "StackedRNNCells": _stacked,
     "TimeDistributed": _time_distributed,
 }

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from netsheet.errors import UnsupportedError
-from netsheet.layers import activation, conv, dense, merge, norm, pool, scale, shape
+from netsheet.layers import (
+    activation,
+    adaptive,
+    category,
+    conv,
+    dense,
+    local,
+    merge,
+    norm,
+    pool,
+    scale,
+    shape,
+)
 from netsheet.layers.base import Layer
 from netsheet.read.arguments import Arguments
 from netsheet.read.keras_context import Context, Row
@@ -77,6 +89,50 @@ def _pool(kind: type[pool.MaxPooling2D] | type[pool.AveragePooling2D], rank: int
 
 def _global(kind: type[pool.GlobalMaxPooling2D] | type[pool.GlobalAveragePooling2D]) -> Row:
     return lambda a, c: kind(data_format=_data_format(a), keepdims=a.flag("keepdims", False))
+
+
+def _adaptive(kind: type[adaptive.AdaptiveAveragePooling], rank: int) -> Row:
+    return lambda a, c: kind(
+        output_size=a.ints("output_size", rank, None), data_format=_data_format(a)
+    )
+
+
+def _local(rank: int) -> Row:
+    def row(a: Arguments, c: Context) -> Layer:
+        if a.integer("implementation", 1) != 1:
+            raise UnsupportedError("its kernel is stored for another implementation than 1")
+        return local.LocallyConnected(
+            filters=a.positive("filters"),
+            kernel_size=a.ints("kernel_size", rank),
+            strides=a.ints("strides", rank),
+            data_format=_data_format(a),
+            use_bias=a.flag("use_bias", True),
+            activation=c.activation(a),
+        )
+
+    return row
+
+
+def _mode(a: Arguments, default: str, *more: str) -> str:
+    mode = a.text("output_mode", default)
+    return mode if mode in (*category.MODES, *more) else a.refuse("output_mode", "a known mode")
+
+
+def _category(a: Arguments, c: Context) -> Layer:
+    return category.CategoryEncoding(
+        num_tokens=a.positive("num_tokens"), output_mode=_mode(a, "multi_hot")
+    )
+
+
+def _discretization(a: Arguments, c: Context) -> Layer:
+    edges = a.get("bin_boundaries")
+    if not isinstance(edges, list) or not all(isinstance(e, int | float) for e in edges):
+        raise UnsupportedError("the file does not say where its bins end")
+    return category.Discretization(
+        boundaries=tuple(float(edge) for edge in edges),
+        num_tokens=len(edges) + 1,
+        output_mode=_mode(a, "int", "int"),
+    )
 
 
 def _plain(kind: type[Layer]) -> Row:
@@ -271,12 +327,21 @@ TABLE: dict[str, Row] = {
     **SEQUENCE,
     **dict.fromkeys(_NO_OPS, _plain(shape.Identity)),
     "Activation": _activation,
+    **{
+        f"AdaptiveAveragePooling{rank}D": _adaptive(adaptive.AdaptiveAveragePooling, rank)
+        for rank in (1, 2, 3)
+    },
+    **{
+        f"AdaptiveMaxPooling{rank}D": _adaptive(adaptive.AdaptiveMaxPooling, rank)
+        for rank in (1, 2, 3)
+    },
     "Add": _merge(merge.Add),
     "Average": _merge(merge.Average),
     "AveragePooling1D": _pool(pool.AveragePooling1D, 1),
     "AveragePooling2D": _pool(pool.AveragePooling2D, 2),
     "AveragePooling3D": _pool(pool.AveragePooling3D, 3),
     "BatchNormalization": _batch_norm,
+    "CategoryEncoding": _category,
     "CenterCrop": lambda a, c: shape.CenterCrop(
         size=(a.positive("height"), a.positive("width")), data_format=_data_format(a)
     ),
@@ -294,6 +359,7 @@ TABLE: dict[str, Row] = {
     "Dense": _dense,
     "DepthwiseConv1D": _depthwise(conv.DepthwiseConv1D, 1),
     "DepthwiseConv2D": _depthwise(conv.DepthwiseConv2D, 2),
+    "Discretization": _discretization,
     "Dot": _dot,
     "ELU": lambda a, c: activation.ELU(alpha=a.number("alpha", 1)),
     "EinsumDense": _einsum_dense,
@@ -308,6 +374,8 @@ TABLE: dict[str, Row] = {
     "LayerNormalization": _layer_norm,
     "LayerScale": _plain(scale.LayerScale),
     "LeakyReLU": _leaky_relu,
+    "LocallyConnected1D": _local(1),
+    "LocallyConnected2D": _local(2),
     "MaxPooling1D": _pool(pool.MaxPooling1D, 1),
     "MaxPooling2D": _pool(pool.MaxPooling2D, 2),
     "MaxPooling3D": _pool(pool.MaxPooling3D, 3),
@@ -351,7 +419,11 @@ RENAMED = {
     "Convolution1D": "Conv1D",
     "Convolution2D": "Conv2D",
     "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
     "Deconvolution2D": "Conv2DTranspose",
+    "Deconvolution3D": "Conv3DTranspose",
     "GlobalAvgPool1D": "GlobalAveragePooling1D",
     "GlobalAvgPool2D": "GlobalAveragePooling2D",
     "GlobalAvgPool3D": "GlobalAveragePooling3D",
@@ -361,6 +433,7 @@ RENAMED = {
     "MaxPool1D": "MaxPooling1D",
     "MaxPool2D": "MaxPooling2D",
     "MaxPool3D": "MaxPooling3D",
+    "SeparableConvolution1D": "SeparableConv1D",
     "SeparableConvolution2D": "SeparableConv2D",
     "SyncBatchNormalization": "BatchNormalization",
     "TimeDistributedDense": "Dense",

@@ -10,6 +10,7 @@ from netsheet.errors import FormatError
 from netsheet.expr import Weight
 from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.opaque import Opaque
+from netsheet.layers.wrappers import SpectralNormalization
 from netsheet.read.keras_graph import GraphConfig, LayerConfig
 from netsheet.read.keras_old import modern_weights, settle
 from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
@@ -204,7 +205,10 @@ def _assign_folder(
             below = _below(stored, place)
             used.update(below)
             weights = [weight for name in below for weight in stored[name].weights]
-            give_weights(layers[scope + config.name], weights, paths)
+            layer = layers[scope + config.name]
+            if isinstance(layer, SpectralNormalization):
+                weights = weights[len(weights) - len(layer.weight_axes()) :]  # its kernel twice
+            give_weights(layer, weights, paths)
 
 
 def _holds(stored: Mapping[str, StoredLayer], folder: str) -> bool:

@@ -1,0 +1,72 @@
+"""Rarer layers, from files of real Keras through every target."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netsheet
+from netsheet.data.inputs import InputValue, Sample
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+Make = Callable[[Any], Any]
+EDGES = [-0.5, 0.0, 1.0]
+
+# name: (Keras, layer, shape of the input, number of tokens or 0)
+CASES: dict[str, tuple[str, Make, tuple[int, ...], int]] = {
+    "adaptive average": ("keras", lambda k: k.AdaptiveAveragePooling2D((3, 4)), (7, 6, 3), 0),
+    "adaptive max": ("keras", lambda k: k.AdaptiveMaxPooling2D((2, 4)), (7, 6, 3), 0),
+    "adaptive 1": ("keras", lambda k: k.AdaptiveAveragePooling1D(4), (7, 3), 0),
+    "adaptive 3": ("keras", lambda k: k.AdaptiveMaxPooling3D((2, 3, 2)), (4, 5, 6, 2), 0),
+    "local 1": ("tf_keras", lambda k: k.LocallyConnected1D(4, 3, strides=2), (9, 3), 0),
+    "local 2": (
+        "tf_keras",
+        lambda k: k.LocallyConnected2D(4, (3, 2), strides=(2, 1), activation="relu"),
+        (7, 6, 3),
+        0,
+    ),
+    "one hot": ("keras", lambda k: k.CategoryEncoding(5, output_mode="one_hot"), (1,), 5),
+    "multi hot": ("tf_keras", lambda k: k.CategoryEncoding(5), (4,), 5),
+    "count": ("keras", lambda k: k.CategoryEncoding(5, output_mode="count"), (4,), 5),
+    "bins": ("keras", lambda k: k.Discretization(EDGES), (4,), 0),
+    "counted bins": ("keras", lambda k: k.Discretization(EDGES, output_mode="count"), (4,), 0),
+    "spectral": (
+        "keras",
+        lambda k: k.SpectralNormalization(k.Conv2D(3, 2, activation="relu")),
+        (4, 4, 2),
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+@pytest.mark.parametrize("case", CASES)
+def test_layer_in_every_target(case: str, suffix: str, tmp_path: Path) -> None:
+    package, make, shape, tokens = CASES[case]
+    keras = pytest.importorskip(package)
+    inputs = keras.Input(shape)
+    made = keras.Model(inputs, make(keras.layers)(inputs))
+    random = np.random.default_rng(3)
+    made.set_weights([random.normal(size=w.shape).astype("float32") for w in made.get_weights()])
+    path = tmp_path / f"model{suffix}"
+    made.save(path)
+    size = (2, *shape)
+    given = random.integers(0, tokens, size) if tokens else random.normal(size=size)
+    given = given.astype("float32")
+    expected = np.asarray(made(given))
+
+    model = netsheet.load(path)
+    bound = 1e-5 * max(1, np.abs(expected).max())
+    assert np.abs(np.asarray(model.predict(given)) - expected).max() <= bound
+    sample = Sample("x", {model.inputs[0].name: InputValue(given[0])})
+    for target in ("excel", "c", "onnx"):
+        verdict = model.verify(target, [sample])
+        assert verdict.ok, (target, verdict.first_failure)
