@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from netsheet.errors import NetsheetError
 from netsheet.expr import FloatArray
 from netsheet.write.c.emit import Library
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")
 
 Tensors = list[tuple[str, FloatArray]]
 
@@ -106,3 +110,15 @@ def tensors_of(data: bytes, samples: int) -> list[Tensors]:
             f"the compiled network gave {len(found)} tensors for {samples} inputs: it stopped early"
         )
     return [found[n * each : (n + 1) * each] for n in range(samples)]
+
+
+def compile_c(command: Sequence[str], folder: Path) -> None:
+    """Run a compiler.
+
+    Raises:
+        NetsheetError: with what it said, where it fails.
+    """
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stderr or done.stdout).splitlines()[:20])
+        raise NetsheetError(f"{command[0]} refuses the generated C:\n{said}")

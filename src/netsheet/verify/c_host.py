@@ -15,12 +15,18 @@ from netsheet.data.inputs import Sample
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.expr import FloatArray
 from netsheet.model import Model
-from netsheet.verify.c_harness import Tensors, input_bytes, main_text, tensors_of
+from netsheet.verify.c_harness import (
+    WARNINGS,
+    Tensors,
+    compile_c,
+    input_bytes,
+    main_text,
+    tensors_of,
+)
 from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
 from netsheet.write.c.emit import Library, files, library
 from netsheet.write.c.scope import writable
 
-WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 BOARDS = ("qemu-cortex-m4",)
 REFERENCE = "ONNX Runtime, float32"
@@ -123,18 +129,6 @@ def version(command: str) -> str:
     """The first line of what a compiler says of itself."""
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
     return (done.stdout.splitlines() or [command])[0].strip()
-
-
-def compile_c(command: Sequence[str], folder: Path) -> None:
-    """Run a compiler.
-
-    Raises:
-        NetsheetError: with what it said, where it fails.
-    """
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = "\n".join((done.stderr or done.stdout).splitlines()[:20])
-        raise NetsheetError(f"{command[0]} refuses the generated C:\n{said}")
 
 
 def run_library(

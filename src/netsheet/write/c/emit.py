@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -313,7 +312,7 @@ def numbers(values: FloatArray) -> str:
 
 def files(lib: Library, show: Callable[[int, int], None] | None = None) -> dict[str, str]:
     """The C files by name."""
-    texts = {
+    texts: dict[str, Callable[[], str]] = {
         f"{lib.name}.h": lambda: header(lib),
         f"{lib.name}.c": lambda: code(lib),
         f"{lib.name}_weights.c": lambda: weights(lib),
@@ -324,8 +323,3 @@ def files(lib: Library, show: Callable[[int, int], None] | None = None) -> dict[
         if show is not None:
             show(done, len(texts))
     return result
-
-
-def size_of(tensors: Sequence[Tensor]) -> int:
-    """Elements of several tensors together."""
-    return sum(math.prod(t.shape) for t in tensors)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -59,9 +58,9 @@ def _move_in(names: list[str], new: Path, folder: Path, old: Path) -> None:
                 raise IsADirectoryError(21, "is a folder", str(target))
             if target.exists():
                 kept.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(target, kept)
-                undo.callback(os.replace, kept, target)
-            os.replace(new / name, target)
+                target.replace(kept)
+                undo.callback(kept.replace, target)
+            (new / name).replace(target)
             if not kept.exists():
                 undo.callback(target.unlink)
         undo.pop_all()

@@ -1,0 +1,230 @@
+"""C on an emulated Cortex-M4F: Arm's MPS2 board (AN386) under qemu, bare metal, semihosting."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from netsheet.data.inputs import Sample
+from netsheet.errors import NetsheetError, UnsupportedError
+from netsheet.expr import FloatArray
+from netsheet.verify.c_harness import (
+    WARNINGS,
+    Tensors,
+    compile_c,
+    input_bytes,
+    main_text,
+    tensors_of,
+)
+from netsheet.write.c.emit import Library, arena_floats, files, numbers
+
+GCC, SIZE, QEMU = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
+MACHINE = "mps2-an386"
+CPU = ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
+SECTIONS = ("-ffunction-sections", "-fdata-sections")
+INSTRUCTIONS_PER_TICK = 40  # 1 ns each by -icount shift=0, and a timer of 25 MHz
+TIME_LIMIT = 900  # seconds for the emulator
+
+CODE = SRAM = 4 << 20
+PSRAM = 16 << 20
+SPARE = 256 << 10  # for code, libraries, stack and the harness's own variables
+
+
+@dataclass(frozen=True)
+class BoardFigures:
+    """What one inference takes on the board, and the bytes of the object files.
+
+    ``instructions`` of a second call, to within some tens; ``stack`` is the most that a call had
+    in use; ``arena`` is part of ``bss``.
+    """
+
+    instructions: int
+    text: int
+    data: int
+    bss: int
+    stack: int
+    arena: int
+
+
+def emulator() -> str:
+    """The emulator's name for a verdict."""
+    _tools()
+    done = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=False)
+    number = (done.stdout.split("version ")[-1].split() or ["?"])[0]
+    return f"qemu {number}, {MACHINE} (Cortex-M4F)"
+
+
+def run_on_board(
+    lib: Library,
+    samples: Sequence[Sequence[FloatArray]],
+    *,
+    traced: bool = True,
+    options: Sequence[str] = ("-O2",),
+) -> list[Tensors]:
+    """Compile for the board and run there; the tensors of one program for each sample.
+
+    Raises:
+        NetsheetError: a program is missing, refuses, or the board stopped.
+        UnsupportedError: the network does not fit the board's memory.
+    """
+    main = main_text(lib, traced, '#include "board.h"\n')
+    with tempfile.TemporaryDirectory(prefix="netsheet-board-") as name:
+        folder = Path(name)
+        _build(lib, folder, main, traced, options)
+        written = _run(folder, input_bytes(samples))
+    return tensors_of(written, len(samples))
+
+
+def measure_board(
+    lib: Library, *, opt: str = "-O2", trace: bool = False, sample: Sample | None = None
+) -> BoardFigures:
+    """Count the instructions of an inference on the board, and measure its memory.
+
+    Without ``sample`` the input is random numbers, the same every time.
+    """
+    from netsheet.data.probe import probe
+
+    arrays = (sample or probe(lib.model)).arrays
+    with tempfile.TemporaryDirectory(prefix="netsheet-board-") as name:
+        folder = Path(name)
+        _build(lib, folder, _counting(lib, arrays, trace), trace, [opt])
+        written = _run(folder, b"")
+        objects = [f"{lib.name}.o", f"{lib.name}_weights.o"]
+        done = subprocess.run(
+            [SIZE, *objects], cwd=folder, capture_output=True, text=True, check=True
+        )
+    ticks, stack = struct.unpack("<II", written)
+    rows = [line.split()[:3] for line in done.stdout.splitlines()[1:]]
+    text, data, bss = (sum(int(row[n]) for row in rows) for n in range(3))
+    arena = 4 * arena_floats(lib, trace)
+    return BoardFigures(ticks * INSTRUCTIONS_PER_TICK, text, data, bss, stack, arena)
+
+
+def _counting(lib: Library, arrays: Sequence[FloatArray], trace: bool) -> str:
+    """A main() that runs the network twice and writes the ticks and the stack of the second."""
+    model = lib.model
+    given = "\n".join(
+        f"static const float in{n}[{array.size}] = {{\n{numbers(array)}\n}};"
+        for n, array in enumerate(arrays)
+    )
+    outputs = "\n".join(
+        f"static float out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)
+    )
+    names = [f"in{n}" for n in range(len(arrays))]
+    names += [f"out{n}" for n in range(len(model.outputs))]
+    shown = f"""
+void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values)
+{{
+    (void)layer, (void)axes, (void)shape, (void)values;
+}}
+"""
+    return f"""#include "{lib.name}.h"
+#include "board.h"
+
+{given}
+{outputs}
+{shown if trace else ""}
+int main(void)
+{{
+    unsigned figures[2];
+    {lib.name}_run({", ".join(names)});
+    board_paint();
+    board_count();
+    {lib.name}_run({", ".join(names)});
+    figures[0] = board_counted();
+    figures[1] = board_used();
+    put(figures, sizeof figures);
+    return 0;
+}}
+"""
+
+
+def _tools() -> None:
+    needed = {GCC: "gcc-arm-none-eabi libnewlib-arm-none-eabi", SIZE: "binutils-arm-none-eabi",
+              QEMU: "qemu-system-arm"}  # fmt: skip
+    missing = [program for program in needed if shutil.which(program) is None]
+    if missing:
+        raise NetsheetError(
+            f"the board needs {', '.join(missing)}: install them (Debian and Ubuntu: "
+            f"apt install {' '.join(needed[program] for program in missing)})."
+        )
+
+
+def _build(lib: Library, folder: Path, main: str, traced: bool, options: Sequence[str]) -> None:
+    """Firmware in ``folder``: board.elf, with the object files beside it."""
+    _tools()
+    (folder / "memory.ld").write_text(_memory(lib, traced), "utf-8")
+    for file, text in files(lib).items():
+        (folder / file).write_text(text, "utf-8")
+    (folder / "main.c").write_text(main, "utf-8")
+    for own in (resources.files("netsheet.verify") / "board").iterdir():
+        if own.name.endswith((".c", ".h", ".ld")):
+            (folder / own.name).write_bytes(own.read_bytes())
+    define = [f"-D{lib.upper}_TRACE"] if traced else []
+    sources = [f"{lib.name}.c", f"{lib.name}_weights.c", "main.c"]
+    compile_c([GCC, *CPU, *SECTIONS, *WARNINGS, *options, *define, "-c", *sources], folder)
+    compile_c([GCC, *CPU, *SECTIONS, "-Wall", "-O2", "-c", "board.c"], folder)
+    objects = [*(source.replace(".c", ".o") for source in sources), "board.o"]
+    compile_c(
+        [GCC, *CPU, "-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections", "-T", "board.ld",
+         "-o", "board.elf", *objects, "-lm"],
+        folder,
+    )  # fmt: skip
+
+
+def _memory(lib: Library, traced: bool) -> str:
+    """Which memory the weights and the variables take.
+
+    Raises:
+        UnsupportedError: there is not enough.
+    """
+    weights = sum(
+        4 * array.size
+        for name, array in lib.constants.arrays.items()
+        if traced or name not in lib.constants.traced
+    )
+    model = lib.model
+    edges = sum(t.size for t in (*model.inputs, *model.outputs))
+    variables = 4 * (arena_floats(lib, traced) + 2 * edges)
+    far = [size for size, memory in ((weights, CODE), (variables, SRAM)) if size > memory - SPARE]
+    if sum(far) > PSRAM - SPARE:
+        raise UnsupportedError(
+            f"the board is too small: weights of {weights:,} bytes and activations of "
+            f"{variables:,}; it has {CODE:,} for code, {SRAM:,} and {PSRAM:,} of RAM. "
+            "Verify a part (until) or on this computer."
+        )
+    return (
+        f'REGION_ALIAS("WEIGHTS", {"PSRAM" if weights > CODE - SPARE else "CODE"})\n'
+        f'REGION_ALIAS("VARIABLES", {"PSRAM" if variables > SRAM - SPARE else "SRAM"})\n'
+    )
+
+
+def _run(folder: Path, given: bytes) -> bytes:
+    """What the firmware writes for an input."""
+    (folder / "in.bin").write_bytes(given)
+    command = [
+        QEMU, "-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "none",
+        "-icount", "shift=0", "-semihosting-config", "enable=on,target=native",
+        "-kernel", "board.elf",
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=TIME_LIMIT, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise NetsheetError(
+            f"the emulated board took more than {TIME_LIMIT} s and was stopped"
+        ) from None
+    result = folder / "out.bin"
+    if done.returncode or not result.is_file():
+        what = {70: "a fault of the processor", 71: "a file", 72: "a full disk"}
+        said = what.get(done.returncode, done.stderr.strip()[:500] or str(done.returncode))
+        raise NetsheetError(f"the emulated board stopped: {said}")
+    return result.read_bytes()
