@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from netsheet.reference import evaluate
 from netsheet.verify.verdict import judge
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-Run = Callable[[Model, Arrays], Arrays]
 
 PASSED, REFUSED, WRONG = "passed", "refused", "wrong"
 QUANTIZING = {"QuantizeLinear", "DynamicQuantizeLinear"}
@@ -35,8 +34,24 @@ class Outcome:
     fixed: tuple[str, ...] = ()
 
 
-def node_cases() -> list[Any]:
-    """Every case that the onnx package generates."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A case that is read: its model, the inputs and what should come out, set by set."""
+
+    case: Any
+    model: Model
+    fixed: tuple[str, ...]
+    inputs: list[Arrays]
+    expected: list[list[np.ndarray[Any, Any]]]
+
+    def outcome(self, state: str, reason: str = "") -> Outcome:
+        """The outcome of this case."""
+        return Outcome(self.case.name, operators(self.case), state, reason, self.fixed)
+
+
+def node_cases(seed: int = 0) -> list[Any]:
+    """Every case that the onnx package generates, its random numbers from ``seed``."""
+    np.random.seed(seed)  # noqa: NPY002 (the package draws from the global state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from onnx.backend.test.case.node import collect_testcases
@@ -44,41 +59,62 @@ def node_cases() -> list[Any]:
         return list(collect_testcases(None))
 
 
-def by_equations(model: Model, inputs: Arrays) -> Arrays:
-    """The outputs, by the plain evaluator of equations in doubles."""
-    given = {tensor: inputs[tensor.name] for tensor in model.inputs}
-    values = evaluate(model.equations(), given)
-    values.update({tensor: np.asarray(array, float) for tensor, array in given.items()})
-    return {tensor.name: values[tensor] for tensor in model.outputs}
+def operators(case: Any) -> tuple[str, ...]:
+    """The operators in a case."""
+    return tuple(sorted({node.op_type for node in case.model.graph.node}))
 
 
-def by_c(model: Model, inputs: Arrays) -> Arrays:
-    """The outputs, by the generated C code on this machine in single precision."""
-    from netsheet.verify.c_host import run_host
-
-    return dict(run_host(model, inputs))
-
-
-def outcome(case: Any, engines: Sequence[Run]) -> list[Outcome]:
-    """The case through each engine; read once, with all axes kept."""
-    operators = tuple(sorted({node.op_type for node in case.model.graph.node}))
-
-    def same(state: str, reason: str, fixed: tuple[str, ...] = ()) -> list[Outcome]:
-        return [Outcome(case.name, operators, state, reason, fixed)] * len(engines)
-
+def prepare(case: Any) -> Prepared | Outcome:
+    """The case with all axes kept, or why it is not computed."""
+    names = operators(case)
     try:
         model, fixed = _read(case)
     except NetsheetError as error:
-        return same(REFUSED, str(error))
+        return Outcome(case.name, names, REFUSED, str(error))
     except Exception as error:  # a crash is no answer
-        return same(WRONG, f"reading: {type(error).__name__}: {error}")
+        return Outcome(case.name, names, WRONG, f"reading: {type(error).__name__}: {error}")
     refusals = [node.refusal for node in model.nodes if node.refusal]
     if refusals or len(model.outputs) < len(case.model.graph.output):
-        return same(REFUSED, refusals[0] if refusals else "an output is not computed", fixed)
+        reason = refusals[0] if refusals else "an output is not computed"
+        return Outcome(case.name, names, REFUSED, reason, fixed)
     reason = _beyond(case)
     if reason:
-        return same(REFUSED, reason, fixed)
-    return [Outcome(case.name, operators, *_judged(case, model, run), fixed) for run in engines]
+        return Outcome(case.name, names, REFUSED, reason, fixed)
+    inputs = []
+    for data in case.data_sets:
+        given = _inputs(case, data)
+        inputs.append({t.name: np.asarray(given[t.name], float) for t in model.inputs})
+    expected = [[_array(value) for value in data[1]] for data in case.data_sets]
+    return Prepared(case, model, fixed, inputs, expected)
+
+
+def through_equations(prepared: Prepared) -> Outcome:
+    """The case by the plain evaluator of equations, in doubles."""
+    results = []
+    try:
+        for inputs in prepared.inputs:
+            given = {tensor: inputs[tensor.name] for tensor in prepared.model.inputs}
+            values = evaluate(prepared.model.equations(), given) | given
+            results.append([values[tensor] for tensor in prepared.model.outputs])
+    except UnsupportedError as error:
+        return prepared.outcome(REFUSED, str(error))
+    except Exception as error:  # a crash is no answer
+        return prepared.outcome(WRONG, f"{type(error).__name__}: {error}")
+    found = judged(prepared, results)
+    if found.state == WRONG and found.reason == TIE:
+        reason = "a tie that float32 decides in another way than double precision"
+        return prepared.outcome(REFUSED, reason)
+    return found
+
+
+def judged(prepared: Prepared, results: Sequence[Sequence[Any]]) -> Outcome:
+    """Passed, or wrong: the results of each set against the expected ones."""
+    for got, expected in zip(results, prepared.expected, strict=True):
+        for array, wanted in zip(got, expected, strict=True):
+            problem = _difference(prepared.case, array, wanted)
+            if problem:
+                return prepared.outcome(WRONG, problem)
+    return prepared.outcome(PASSED)
 
 
 def _read(case: Any) -> tuple[OnnxModel, tuple[str, ...]]:
@@ -138,25 +174,6 @@ def _beyond(case: Any) -> str:
             ):
                 return "integers beyond 2^24"
     return ""
-
-
-def _judged(case: Any, model: Model, run: Run) -> tuple[str, str]:
-    for data in case.data_sets:
-        given = _inputs(case, data)
-        try:
-            inputs = {t.name: np.asarray(given[t.name], float) for t in model.inputs}
-            got = run(model, inputs)
-        except UnsupportedError as error:
-            return REFUSED, str(error)
-        except Exception as error:  # a crash is no answer
-            return WRONG, f"{type(error).__name__}: {error}"
-        for tensor, expected in zip(model.outputs, data[1], strict=True):
-            problem = _difference(case, got[tensor.name], _array(expected))
-            if problem == TIE and run is by_equations:
-                return REFUSED, "a tie that float32 decides in another way than double precision"
-            if problem:
-                return WRONG, problem
-    return PASSED, ""
 
 
 def _difference(case: Any, got: Any, expected: Any) -> str:
