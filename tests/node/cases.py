@@ -51,7 +51,7 @@ class Prepared:
 
 def node_cases(seed: int = 0) -> list[Any]:
     """Every case that the onnx package generates, its random numbers from ``seed``."""
-    np.random.seed(seed)  # noqa: NPY002 (the package draws from the global state)
+    np.random.seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from onnx.backend.test.case.node import collect_testcases
