@@ -7,50 +7,140 @@ of pixels, tile by tile, and its edges, where some taps lie outside, pixel by pi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+
+from netsheet.write.c.names import number
 
 WIDTH = 4  # floats of a vector
-
-ROW = """/* One row of pixels of a sum of products. Counts are floats. */
-struct @_row {
-    int pixels;       /* in the row */
-    int left, right;  /* pixels left .. right - 1 have all their taps inside */
-    int stride, before, size; /* tap t of pixel p lies at p * stride + t - before, of size */
-    int step;         /* input: from one pixel to the next */
-    int pitch;        /* input: from one row of taps to the next */
-    int taps, unit;   /* taps in a row, and the input of each */
-    int blocks;       /* of output channels */
-    int y_step;       /* output: from one pixel to the next */
-    int w_row, w_block; /* weights: of a row of taps, of a block */
-};
-"""
-
-VECTORS = """#if defined(__GNUC__) && !defined(%(macro)s_PORTABLE) \\
-    && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__wasm_simd128__))
-#define %(macro)s_VECTORS
-typedef float @_vector __attribute__((vector_size(16), aligned(4), may_alias));
-#endif
-"""
 
 
 @dataclass(frozen=True, order=True)
 class Kernel:
     """A row function: blocks of ``channels``, tiles of ``pixels``.
 
-    ``edges``: single pixels occur as well. ``deep``: channels of input and output are the same.
+    ``deep``: channels of input and output are the same. The rest is what some row needs of it:
+    ``edges``, single pixels as well; ``added``, a tensor to add; ``clamps``, 1 for a lower limit
+    of the values, 2 for an upper one too.
     """
 
     channels: int
     pixels: int
-    edges: bool
     deep: bool = False
+    edges: bool = False
+    added: bool = False
+    clamps: int = 0
 
     @property
     def name(self) -> str:
         """The row function, without the library's name."""
-        kind = "deep" if self.deep else "row"
-        return f"{kind}_{self.pixels}x{self.channels}{'e' if self.edges else ''}"
+        return f"{'deep' if self.deep else 'row'}_{self.pixels}x{self.channels}"
+
+    @property
+    def vectors(self) -> bool:
+        """True if there is a form with vectors of channels."""
+        return self.channels % WIDTH == 0
+
+    @property
+    def parameters(self) -> str:
+        """Of the row function and of its tiles, behind the input."""
+        added = ", const float *added" if self.added else ""
+        return f"const float *w,\n    const float *bias, float *y{added}"
+
+    def arguments(self, w: str, bias: str, y: str, added: str | None) -> str:
+        """For :attr:`parameters`."""
+        return f"{w}, {bias}, {y}" + (f", {added or '0'}" if self.added else "")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of pixels: what a row function is told of a layer. All counts are floats."""
+
+    pixels: int
+    step: int
+    y_step: int
+    run: int
+    pitch: int
+    blocks: int
+    w_block: int
+    unit: int
+    left: int
+    right: int
+    stride: int
+    before: int
+    size: int
+    taps: int
+    w_row: int
+    floor: float
+    ceiling: float
+
+
+COMMENTS = {
+    "pixels": "in the row",
+    "step": "input: from one pixel to the next",
+    "y_step": "output: from one pixel to the next",
+    "run": "inputs of one row of taps",
+    "pitch": "input: from one row of taps to the next",
+    "blocks": "of output channels",
+    "w_block": "weights of a block",
+    "unit": "input: from one tap to the next",
+    "left": "pixels left .. right - 1 have all their taps inside",
+    "right": "",
+    "stride": "tap t of pixel p lies at p * stride + t - before, of size",
+    "before": "",
+    "size": "",
+    "taps": "in a row",
+    "w_row": "weights of a row of taps",
+    "floor": "no value is below",
+    "ceiling": "no value is above",
+}
+_EDGES = {"left", "right", "stride", "before", "size", "taps", "w_row"}
+
+VECTORS = """#if defined(__GNUC__) && !defined(%(macro)s_PORTABLE) \\
+    && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__wasm_simd128__))
+#define %(macro)s_VECTORS
+typedef float @_vector __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int @_mask __attribute__((vector_size(16)));
+/* a where the test holds, else b */
+#define %(macro)s_CHOOSE(test, a, b) \\
+    (@_vector)(((@_mask)(test) & (@_mask)(a)) | (~(@_mask)(test) & (@_mask)(b)))
+#endif
+"""
+
+MULTIPLY = """#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF)
+#define %(macro)s_MAC(sum, a, b) sum = fmaf(a, b, sum)
+#else
+#define %(macro)s_MAC(sum, a, b) sum += (a) * (b)
+#endif
+"""
+
+
+def row_fields(kernels: Iterable[Kernel]) -> list[str]:
+    """The fields of :class:`Row` that these row functions look at, in order."""
+    kernels = list(kernels)
+    left_out: set[str] = set()
+    if not any(kernel.edges for kernel in kernels):
+        left_out |= _EDGES
+        if not any(kernel.deep for kernel in kernels):
+            left_out |= {"unit"}
+    clamps = max((kernel.clamps for kernel in kernels), default=0)
+    left_out |= {"floor", "ceiling"} if clamps == 0 else {"ceiling"} if clamps == 1 else set()
+    return [field.name for field in fields(Row) if field.name not in left_out]
+
+
+def rows_text(rows: Mapping[Row, str], kernels: Iterable[Kernel], library: str) -> str:
+    """The constants that describe each layer's rows."""
+    names = row_fields(kernels)
+    lines = []
+    for row, name in rows.items():
+        values = []
+        for field in names:
+            value = getattr(row, field)
+            text = number(value) if isinstance(value, float) else str(value)
+            values.append(f".{field} = {text}")
+        inner = "".join(f"    {', '.join(values[n : n + 6])},\n" for n in range(0, len(values), 6))
+        lines.append(f"static const struct {library}_row {name} = {{\n{inner}}};\n")
+    return "\n".join(lines)
 
 
 def kernel_text(kernels: Iterable[Kernel], library: str) -> str:
@@ -58,112 +148,134 @@ def kernel_text(kernels: Iterable[Kernel], library: str) -> str:
     wanted = sorted(set(kernels))
     if not wanted:
         return ""
-    parts = [ROW]
-    vectors = [k for k in wanted if k.channels % WIDTH == 0 and not k.deep]
-    if vectors:
-        parts.append(VECTORS % {"macro": library.upper()})
-    tiles: dict[str, str] = {}
+    struct = ["/* One row of pixels of a sum of products. Counts are floats. */", "struct @_row {"]
+    for name in row_fields(wanted):
+        kind = "float" if name in ("floor", "ceiling") else "int"
+        text = f"    {kind} {name};"
+        struct.append(f"{text:20s}/* {COMMENTS[name]} */" if COMMENTS[name] else text)
+    parts = ["\n".join([*struct, "};\n"])]
+    macro = {"macro": library.upper()}
+    parts.append(MULTIPLY % macro)
+    if any(kernel.vectors for kernel in wanted):
+        parts.append(VECTORS % macro)
     for kernel in wanted:
-        portable = {}
-        for pixels in _tile_pixels(kernel):
-            name = _tile_name(pixels, kernel.channels, kernel.deep)
-            if name not in tiles:
-                tiles[name] = portable[name] = _tile(pixels, kernel.channels, kernel.deep)
-        text = "\n".join([*portable.values(), _row(kernel)])
-        if kernel in vectors:
-            own = _vector_row(kernel, tiles)
-            text = f"#ifdef {library.upper()}_VECTORS\n{own}\n#else\n{text}#endif\n"
+        text = "\n".join([*_tiles(kernel, library.upper()), _row(kernel)])
+        if kernel.vectors:
+            own = _wide_row(kernel, library.upper())
+            text = f"#ifdef {library.upper()}_VECTORS\n{own}\n#else\n{text}\n#endif\n"
         parts.append(text)
     return "\n".join(parts).replace("@", library)
 
 
-def _tile_pixels(kernel: Kernel) -> list[int]:
-    return sorted({kernel.pixels, *([1] if kernel.edges else [])})
+def _tiles(kernel: Kernel, macro: str) -> list[str]:
+    whole = [] if kernel.edges and kernel.pixels == 1 else [_tile(kernel, False, macro)]
+    return whole + ([_tile(kernel, True, macro)] if kernel.edges else [])
 
 
-def _tile_name(pixels: int, channels: int, deep: bool) -> str:
-    return f"{'deep' if deep else 'tile'}_{pixels}x{channels}"
-
-
-PARAMETERS = (
-    "const struct @_row *g, const float *x, int rows, int taps,\n"
-    "    const float *w, const float *bias, float *y, int add"
-)
-
-
-def _tile(pixels: int, channels: int, deep: bool) -> str:
-    """``pixels`` x ``channels`` sums in scalar variables."""
-    p_range, b_range = range(pixels), range(channels)
+def _tile(kernel: Kernel, single: bool, macro: str) -> str:
+    """``pixels`` x ``channels`` sums in scalar variables; or one pixel with some of its taps."""
+    pixels = 1 if single else kernel.pixels
+    p_range, b_range = range(pixels), range(kernel.channels)
     sums = [[f"s{p}_{b}" for b in b_range] for p in p_range]
-    lines = [f"static void @_{_tile_name(pixels, channels, deep)}({PARAMETERS})", "{"]
+    name = "single" if single else "tile"
+    lines = [
+        f"static void @_{kernel.name}_{name}(const struct @_row *g, const float *x, int rows,",
+        f"    {'int taps, ' if single else ''}{kernel.parameters})",
+        "{",
+    ]
     if pixels > 1:
         lines.append("    const int step = g->step;")
     for p in p_range:
         first = [f"{s} = bias[{b}]" if p == 0 else f"{s} = s0_{b}" for b, s in enumerate(sums[p])]
         lines.append(f"    float {', '.join(first)};")
-    lines.append("    if (add) {")
-    for p in p_range:
-        row = f"y[{p} * g->y_step + %d]" if p else "y[%d]"
-        lines.append("        " + " ".join(f"{s} += {row % b};" for b, s in enumerate(sums[p])))
-    lines.append("    }")
-    lines += ["    for (; rows > 0; rows--) {", "        const float *x0 = x, *q = w;"]
+    if kernel.added:
+        lines.append("    if (added) {")
+        for p in p_range:
+            lines.append(
+                "        " + " ".join(f"{s} += added[{b}];" for b, s in enumerate(sums[p]))
+            )
+            if p + 1 < pixels:
+                lines.append("        added += g->y_step;")
+        lines.append("    }")
+    lines.append("    for (; rows > 0; rows--) {")
+    own_weights = "q" if single else "w"
+    lines.append("        const float *x0 = x" + (", *q = w;" if single else ";"))
     if pixels > 1:
         others = ", ".join(f"*x{p} = x{p - 1} + step" for p in p_range[1:])
         lines.append(f"        const float {others};")
-    count = "taps" if deep else "taps * g->unit"
-    lines.append(f"        for (int n = {count}; n > 0; n--) {{")
-    if deep:
-        for b in b_range:
-            products = " ".join(f"s{p}_{b} += x{p}[{b}] * c{b};" for p in p_range)
-            lines.append(f"            const float c{b} = q[{b}]; {products}")
-        lines.append("            " + " ".join(f"x{p} += g->unit;" for p in p_range))
-        lines.append("            q += g->unit;")
+    if single:
+        count = "taps" if kernel.deep else "taps * g->unit"
     else:
+        count = "g->run"
+    lines.append(f"        for (int n = {count}; n > 0; n--) {{")
+    if not kernel.deep:
         values = ", ".join(f"v{p} = *x{p}++" for p in p_range)
         lines.append(f"            const float {values};")
-        for b in b_range:
-            products = " ".join(f"{sums[p][b]} += v{p} * c{b};" for p in p_range)
-            lines.append(f"            const float c{b} = q[{b}]; {products}")
-        lines.append(f"            q += {channels};")
-    lines += ["        }", "        x += g->pitch;", "        w += g->w_row;", "    }"]
+    for b in b_range:
+        lines.append(f"            const float c{b} = {own_weights}[{b}];")
+        factor = "x{p}[{b}]" if kernel.deep else "v{p}"
+        macs = [f"{macro}_MAC({sums[p][b]}, {factor.format(p=p, b=b)}, c{b});" for p in p_range]
+        lines += [f"            {' '.join(macs[n : n + 3])}" for n in range(0, len(macs), 3)]
+    if kernel.deep:
+        lines.append("            " + " ".join(f"x{p} += g->unit;" for p in p_range))
+    lines.append(f"            {own_weights} += {kernel.channels};")
+    lines += ["        }", "        x += g->pitch;"]
+    lines += ["        w += g->w_row;", "    }"] if single else ["    }"]
+    lines += _clamped([s for row in sums for s in row], kernel)
     for p in p_range:
         stores = " ".join(f"y[{b}] = {s};" for b, s in enumerate(sums[p]))
-        lines.append(f"    {stores}" + (" y += g->y_step;" if p + 1 < pixels else ""))
+        lines.append(f"    {stores}")
+        if p + 1 < pixels:
+            lines.append("    y += g->y_step;")
     return "\n".join([*lines, "}\n"])
+
+
+def _clamped(sums: Iterable[str], kernel: Kernel) -> list[str]:
+    lines = []
+    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: kernel.clamps]:
+        lines.append(f"    const float {limit} = g->{limit};")
+        texts = [f"{s} = {s} {sign} {limit} ? {limit} : {s};" for s in sums]
+        lines += [f"    {' '.join(texts[n : n + 2])}" for n in range(0, len(texts), 2)]
+    return lines
+
+
+def _head(kernel: Kernel) -> list[str]:
+    return [
+        f"static void @_{kernel.name}(const struct @_row *g, const float *x, int rows,",
+        f"    {kernel.parameters})",
+        "{",
+    ]
 
 
 def _row(kernel: Kernel) -> str:
     """Walks a row: tiles where all taps are inside, single pixels elsewhere."""
-    name = _tile_name(kernel.pixels, kernel.channels, kernel.deep)
-    arguments = "w, bias, y + p * g->y_step, add"
-    step = f"x + at + p * g->step, rows, g->taps, {arguments}"
-    lines = [
-        f"static void @_{kernel.name}(const struct @_row *g, const float *x, int at, int rows,",
-        "    const float *w, const float *bias, float *y, int add)",
-        "{",
-        "    for (int block = 0; block < g->blocks; block++) {",
-    ]
-    lines += _walk(kernel.pixels, kernel.edges, f"@_{name}(g, {step})", _single(kernel, arguments))
-    lines.append("        w += g->w_block;")
-    lines.append(f"        bias += {kernel.channels};")
-    lines.append(f"        y += {kernel.channels};")
+    size = kernel.channels
+    lines = [*_head(kernel), "    for (int block = 0; block < g->blocks; block++) {"]
+    added = "added ? added + p * g->y_step : 0"
+    tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
+    shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
+    single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
+    back = " - g->before * g->unit" if kernel.edges else ""
+    lines += _walk(
+        kernel.pixels, kernel,
+        f"@_{kernel.name}_tile(g, x + (p * g->step{back}), rows,\n                {tile})",
+        f"@_{kernel.name}_single(g, x + (p * g->step{back} + low * g->unit), rows,\n"
+        f"                high - low, {single})",
+    )  # fmt: skip
+    lines += ["        w += g->w_block;", f"        bias += {size};", f"        y += {size};"]
     if kernel.deep:
-        lines.append(f"        at += {kernel.channels};")
+        lines.append(f"        x += {size};")
+    if kernel.added:
+        lines += ["        if (added)", f"            added += {size};"]
     return "\n".join([*lines, "    }", "}\n"])
 
 
-def _single(kernel: Kernel, arguments: str) -> str:
-    one = _tile_name(1, kernel.channels, kernel.deep)
-    per_tap = "g->unit" if kernel.deep else f"g->unit * {kernel.channels}"
-    shifted = arguments.replace("w,", f"w + low * {per_tap},", 1)
-    return f"@_{one}(g, x + at + p * g->step + low * g->unit, rows, high - low, {shifted})"
-
-
-def _walk(pixels: int, edges: bool, tile: str, single: str, indent: str = " " * 8) -> list[str]:
+def _walk(pixels: int, kernel: Kernel, tile: str, single: str) -> list[str]:
     """The loop over the pixels of a row for one block of channels."""
-    if not edges:
+    indent = " " * 8
+    if not kernel.edges:
         lines = [
-            "for (int p = 0; p < g->pixels; ) {",
+            "for (int p = 0; p < g->pixels;) {",
             f"    {tile};",
             f"    p += {pixels};",
             *([f"    if (p < g->pixels && p > g->pixels - {pixels})",
@@ -172,11 +284,12 @@ def _walk(pixels: int, edges: bool, tile: str, single: str, indent: str = " " * 
             "}",
         ]  # fmt: skip
         return [indent + line for line in lines]
-    lines = ["for (int p = 0; p < g->pixels; ) {"]
+    lines = ["for (int p = 0; p < g->pixels;) {"]
     if pixels > 1:
+        once = " && !added" if kernel.added else ""
         lines += [
-            f"    if (p + {pixels} > g->right && p + {_WORTH[pixels]} <= g->right",
-            f"        && g->right - {pixels} >= g->left && !add)",
+            f"    if (p + {pixels} > g->right && p + {WORTH[pixels]} <= g->right",
+            f"        && g->right - {pixels} >= g->left{once})",
             f"        p = g->right - {pixels}; /* the last tile overlaps the one before */",
             f"    if (p >= g->left && p + {pixels} <= g->right) {{",
             f"        {tile};",
@@ -196,61 +309,71 @@ def _walk(pixels: int, edges: bool, tile: str, single: str, indent: str = " " * 
 
 
 # So many pixels are dearer one by one than in a tile that repeats others.
-_WORTH = {2: 2, 3: 2, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5}
+WORTH = {1: 1, 2: 2, 3: 2, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5}
 
 
 # --------------------------------------------------------------------------- vectors
 
 
-def _vector_row(kernel: Kernel, tiles: dict[str, str]) -> str:
-    """The same with vectors of 4 channels, several blocks at once."""
+def _wide_row(kernel: Kernel, macro: str) -> str:
+    """The same with vectors of 4 channels, several blocks at once, any number of pixels."""
     inner = kernel.channels // WIDTH
     wide = [count for count in (4, 2, 1) if count % inner == 0] or [inner]
-    text = []
+    always = Kernel(kernel.channels, kernel.pixels, kernel.deep, True, kernel.added)
+    text, lines = [], [*_head(kernel), "    int block = 0;"]
+    single_taps = not kernel.edges
     for vectors in wide:
-        for pixels in {4: (3, 1), 2: (6, 1), 1: (6, 1)}.get(vectors, (2, 1)):
-            name = f"wide_{pixels}x{vectors}b{kernel.channels}"
-            if name not in tiles and (pixels > 1 or vectors):
-                tiles[name] = _wide(name, pixels, vectors, kernel.channels)
-                text.append(tiles[name])
-    lines = [
-        f"static void @_{kernel.name}(const struct @_row *g, const float *x, int at, int rows,",
-        "    const float *w, const float *bias, float *y, int add)",
-        "{",
-        "    int block = 0;",
-    ]
-    for vectors in wide:
-        pixels = {4: 3, 2: 6, 1: 6}.get(vectors, 2)
+        pixels = {4: 3, 2: 4, 1: 6}.get(vectors, 2)
         blocks = vectors // inner
-        arguments = "w, bias, y + p * g->y_step, add"
-        tile = f"@_wide_{pixels}x{vectors}b{kernel.channels}"
-        one = f"@_wide_1x{vectors}b{kernel.channels}"
-        shifted = arguments.replace("w,", f"w + low * g->unit * {kernel.channels},", 1)
+        for count in (pixels, 1):
+            text.append(_wide(kernel, count, vectors, macro))
+        name = f"@_{kernel.name}_wide"
+        added = "added ? added + p * g->y_step : 0"
+        tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
+        size = kernel.channels
+        shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
+        single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
         lines.append(f"    for (; block + {blocks} <= g->blocks; block += {blocks}) {{")
-        lines += _walk(
-            pixels, True,
-            f"{tile}(g, x + at + p * g->step, rows, g->taps, {arguments})",
-            f"{one}(g, x + at + p * g->step + low * g->unit, rows, high - low, {shifted})",
-        )  # fmt: skip
+        if single_taps:
+            lines += [
+                "        int p = 0;",
+                f"        for (; p + {pixels} <= g->pixels; p += {pixels})",
+                f"            {name}{pixels}x{vectors}(g, x + p * g->step, rows, g->run,",
+                f"                {tile});",
+                "        for (; p < g->pixels; p++)",
+                f"            {name}1x{vectors}(g, x + p * g->step, rows, g->run,",
+                f"                {tile});",
+            ]
+        else:
+            place = "x + (p * g->step - g->before * g->unit"
+            run = "high - low" if kernel.deep else "(high - low) * g->unit"
+            lines += _walk(
+                pixels, always,
+                f"{name}{pixels}x{vectors}(g, {place}), rows, g->run,\n                {tile})",
+                f"{name}1x{vectors}(g, {place} + low * g->unit), rows,\n"
+                f"                {run}, {single})",
+            )  # fmt: skip
         lines.append(f"        w += {blocks} * g->w_block;")
-        lines.append(f"        bias += {blocks * kernel.channels};")
-        lines.append(f"        y += {blocks * kernel.channels};")
+        for moved in ["bias", "y", *(["x"] if kernel.deep else [])]:
+            lines.append(f"        {moved} += {blocks * size};")
+        if kernel.added:
+            lines += ["        if (added)", f"            added += {blocks * size};"]
         lines.append("    }")
-    text.append("\n".join([*lines, "}\n"]))
-    return "\n".join(text)
+    return "\n".join([*text, *lines, "}\n"])
 
 
-def _wide(name: str, pixels: int, vectors: int, channels: int) -> str:
-    """``pixels`` x ``vectors`` vectors of sums."""
-    inner = channels // WIDTH
+def _wide(kernel: Kernel, pixels: int, vectors: int, macro: str) -> str:
+    """``pixels`` x ``vectors`` vectors of sums, over ``run`` inputs of each row of taps."""
+    inner = kernel.channels // WIDTH
     p_range, v_range = range(pixels), range(vectors)
     pointer = "*(const @_vector *)"
-
-    def weight(v: int) -> str:
-        block, part = divmod(v, inner)
-        return f"{pointer}(q{block} + {part * WIDTH})"
-
-    lines = [f"static void @_{name}({PARAMETERS})", "{"]
+    name = f"@_{kernel.name}_wide{pixels}x{vectors}"
+    parameters = kernel.parameters
+    lines = [
+        f"static void {name}(const struct @_row *g, const float *x, int rows, int run,",
+        f"    {parameters})",
+        "{",
+    ]
     if pixels > 1:
         lines.append("    const int step = g->step;")
     for p in p_range:
@@ -259,24 +382,41 @@ def _wide(name: str, pixels: int, vectors: int, channels: int) -> str:
             for v in v_range
         ]
         lines.append(f"    @_vector {', '.join(first)};")
-    lines.append("    if (add) {")
-    for p in p_range:
-        for v in v_range:
-            lines.append(f"        s{p}_{v} += {pointer}(y + {p} * g->y_step + {v * WIDTH});")
-    lines.append("    }")
+    if kernel.added:
+        lines.append("    if (added) {")
+        for p in p_range:
+            for v in v_range:
+                lines.append(f"        s{p}_{v} += {pointer}(added + {v * WIDTH});")
+            if p + 1 < pixels:
+                lines.append("        added += g->y_step;")
+        lines.append("    }")
     lines += ["    for (; rows > 0; rows--) {", "        const float *x0 = x, *q0 = w;"]
     others = [f"*x{p} = x{p - 1} + step" for p in p_range[1:]]
     others += [f"*q{b} = q{b - 1} + g->w_block" for b in range(1, vectors // inner)]
     if others:
         lines.append(f"        const float {', '.join(others)};")
-    lines.append("        for (int n = taps * g->unit; n > 0; n--) {")
-    lines.append(f"            const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};")
+    lines.append("        for (int n = run; n > 0; n--) {")
+    if not kernel.deep:
+        lines.append(f"            const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};")
     for v in v_range:
-        products = " ".join(f"s{p}_{v} += c{v} * v{p};" for p in p_range)
-        lines.append(f"            const @_vector c{v} = {weight(v)}; {products}")
-    for b in range(vectors // inner):
-        lines.append(f"            q{b} += {channels};")
-    lines += ["        }", "        x += g->pitch;", "        w += g->w_row;", "    }"]
+        block, part = divmod(v, inner)
+        lines.append(f"            const @_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
+        values = [f"{pointer}(x{p} + {v * WIDTH})" if kernel.deep else f"v{p}" for p in p_range]
+        products = " ".join(f"s{p}_{v} += c{v} * {value};" for p, value in enumerate(values))
+        lines.append(f"            {products}")
+    if kernel.deep:
+        lines.append("            " + " ".join(f"x{p} += g->unit;" for p in p_range))
+    steps = " ".join(f"q{b} += {kernel.channels};" for b in range(vectors // inner))
+    lines += [f"            {steps}", "        }", "        x += g->pitch;"]
+    lines += [f"        w += {'g->w_row' if kernel.edges else f'g->run * {kernel.channels}'};"]
+    lines.append("    }")
+    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: kernel.clamps]:
+        value = f"g->{limit}"
+        lines.append(f"    const @_vector {limit} = {{{', '.join([value] * WIDTH)}}};")
+        for p in p_range:
+            for v in v_range:
+                s = f"s{p}_{v}"
+                lines.append(f"    {s} = {macro}_CHOOSE({s} {sign} {limit}, {limit}, {s});")
     for p in p_range:
         for v in v_range:
             lines.append(f"    *(@_vector *)(y + {v * WIDTH}) = s{p}_{v};")

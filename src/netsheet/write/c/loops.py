@@ -45,14 +45,14 @@ def print_equation(scope: Scope, eq: Equation, layout: Layout, fixed: Sequence[I
     inner = [index for index in eq.indices if index not in fixed]
     inner.sort(key=lambda index: -abs(place.coefficient(index)))
     body = Body(scope, eq.value)
-    with _nested(scope, inner):
+    with nested(scope, inner):
         text = body.value(eq.value)
         assert target.source is not None  # type: ignore[attr-defined]
         pointer = scope.pointers[target.source]  # type: ignore[attr-defined]
         scope.lines.add(f"{pointer}[{body.position(place)}] = {text};")
 
 
-class _nested:  # noqa: N801
+class nested:  # noqa: N801
     """Loops over several indices, the first one outermost."""
 
     def __init__(self, scope: Scope, indices: Sequence[Index]) -> None:
@@ -74,6 +74,10 @@ class Body:
         self.scope = scope
         self._uses = Counter(id(child) for node in _distinct(root) for child in children(node))
         self._known: dict[int, str] = {}
+
+    def know(self, expr: Expr, name: str) -> None:
+        """Print ``name`` for an expression from now on."""
+        self._known[id(expr)] = name
 
     # ------------------------------------------------------------------ positions
 
@@ -281,9 +285,26 @@ class Body:
 def tap_range(body: Body, guard: Guard, tap: Index) -> tuple[str, str]:
     """The first tap, and the one behind the last, for which the guard holds, as C."""
     step = guard.value.coefficient(tap)
-    rest = body.position(guard.value - tap * step - guard.low)
+    start = guard.value - tap * step - guard.low
+    rest = body.position(start)
     unit = body.scope.unit
     size = guard.high - guard.low
+    if not start.terms:
+        first = -(start.const // step) if start.const < 0 else 0
+        last = min((size - 1 - start.const) // step + 1, tap.size)
+        return str(first), str(max(last, 0))
+    if step == 1:
+        first, last = start.bounds()
+        if " " in rest:
+            name = body.scope.fresh("first")
+            body.scope.lines.add(f"const int {name} = {rest};")
+            rest = name
+        low = f"{rest} < 0 ? -{rest} : 0" if first < 0 else "0"
+        high = str(tap.size)
+        if last + tap.size > size:
+            left = f"{size} - {rest}"
+            high = f"({left} < {tap.size} ? {left} : {tap.size})"
+        return low, high
     return (
         f"{unit.helper('low')}({rest}, {step})",
         f"{unit.helper('high')}({rest}, {step}, {size}, {tap.size})",

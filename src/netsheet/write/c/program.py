@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from netsheet.expr import Equation, Tensor, Weight, equation, indices_of
 from netsheet.write.c.arena import Buffer, merged, plan
+from netsheet.write.c.kernels import rows_text
 from netsheet.write.c.places import channels_last, natural, same_layout
 from netsheet.write.c.schedule import scheduled
 from netsheet.write.c.simplify import read_by, simplified
@@ -70,6 +71,8 @@ def build(
     program.steps = scheduled(short, program.layout, held, constants, unit, fast)
     _place(program, kept)
     _print(program)
+    if unit.rows:
+        program.functions.insert(0, rows_text(unit.rows, unit.kernels, unit.library))
     return program
 
 
@@ -145,7 +148,6 @@ def _print(program: Program) -> None:
         written = {*step.writes, *step.scratch}
         unit = program.unit
         name = unit.names.fresh(f"{unit.library}_{_short(step.writes[-1])}")
-        pointers = {t: f"p{n}" for n, t in enumerate(tensors)}
         pointers = _pointer_names(tensors)
         scope = Scope(unit, _WithWeights(pointers, program.constants))
         step.print(scope, program.layout)

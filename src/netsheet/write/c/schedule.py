@@ -1,14 +1,25 @@
-"""Which step computes which equation."""
+"""Which step computes which equation, and with which tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
-from netsheet.expr import Equation, Tensor
+import numpy as np
+
+from netsheet.expr import Equation, Index, Tensor
+from netsheet.write.c.kernels import WORTH, Kernel, Row
+from netsheet.write.c.pattern import recognised
 from netsheet.write.c.places import Layout
+from netsheet.write.c.pool import Pool, Pooled, pooled, pooling
+from netsheet.write.c.simplify import read_by
 from netsheet.write.c.steps import Loops, Recurrence, Step, groups
+from netsheet.write.c.sums import Part, Sums, prepared
 from netsheet.write.c.text import Constants, Unit
+
+REGISTERS = 24  # sums in a tile, so that 32 registers hold them and what they are made of
+MOST_PIXELS, MOST_DEEP = 6, 3
 
 
 def scheduled(
@@ -19,10 +30,158 @@ def scheduled(
     unit: Unit,
     fast: bool,
 ) -> list[Step]:
-    """Steps in the order of the equations."""
+    """Steps in the order of the equations; ``fast`` False gives plain loops only."""
     result: list[Step] = []
     for time, members in groups(equations):
         fixed = () if time is None else (time,)
-        steps: list[Step] = [Loops(eq, fixed) for eq in members]
+        steps: list[Step] = [_step(eq, layout, fixed, fast) for eq in members]
         result += steps if time is None else [Recurrence(time, steps)]
+    if fast:
+        result = _row_by_row(result, equations, layout, held)
+        _tile(result, unit, constants)
     return result
+
+
+def _step(eq: Equation, layout: Layout, fixed: Sequence[Index], fast: bool) -> Step:
+    if fast:
+        products = recognised(eq, layout, fixed)
+        step = prepared(products, fixed) if products is not None else None
+        if step is not None:
+            return step
+        pool = pooling(eq, layout, fixed)
+        if pool is not None:
+            return pool
+    return Loops(eq, fixed)
+
+
+def _row_by_row(
+    steps: list[Step], equations: Sequence[Equation], layout: Layout, held: AbstractSet[Tensor]
+) -> list[Step]:
+    """Sums that only a pooling reads, in one step with it."""
+    result = list(steps)
+    for pool in steps:
+        if not isinstance(pool, Pool) or pool.x in held:
+            continue
+        users = [eq for eq in equations if pool.x in read_by(eq)]
+        makers = [s for s in result if pool.x in s.writes]
+        if len(users) != 1 or len(makers) != 1 or not isinstance(makers[0], Sums):
+            continue
+        products = recognised(makers[0].products.equation, layout)
+        apart = prepared(products, (), whole=False) if products is not None else None
+        both = pooled(apart, pool) if apart is not None else None
+        if both is not None:
+            result[result.index(pool)] = both
+            result.remove(makers[0])
+    return result
+
+
+# --------------------------------------------------------------------------- tiles
+
+
+def _tile(steps: list[Step], unit: Unit, constants: Constants) -> None:
+    """Give every sum its row functions; layers that are small for themselves get plain loops."""
+    every = list(_sums(steps))
+    for step in every:
+        step.parts = split(step.products.channels, step.products.deep)
+    total = sum(step.macs for step in every)
+    classes: dict[tuple[bool, int], list[Sums]] = {}
+    for step in every:
+        for part in step.parts:
+            classes.setdefault((step.products.deep, part.size), []).append(step)
+    for key, members in list(classes.items()):
+        if sum(step.macs for step in members) * 100 < total and _to_loops(steps, members):
+            del classes[key]
+    every = list(_sums(steps))
+    for (deep, size), members in classes.items():
+        kept = [step for step in members if step in every]
+        if not kept:
+            continue
+        most = min(REGISTERS // size, MOST_DEEP if deep else MOST_PIXELS)
+        pixels = min(range(1, max(most, 1) + 1), key=lambda n: _cost(kept, size, n))
+        walks = [_walk(step.row, pixels, step.products.added is not None) for step in kept]
+        kernel = Kernel(
+            size,
+            pixels,
+            deep,
+            edges=any(singles for _, singles in walks),
+            added=any(step.products.added is not None for step in kept),
+            clamps=2 if any(step.ceiling < np.inf for step in kept)
+            else int(any(step.floor > -np.inf for step in kept)),
+        )  # fmt: skip
+        for step in kept:
+            for part in step.parts:
+                if part.size == size:
+                    part.kernel = kernel
+    for step in every:
+        step.pack(unit, constants)
+
+
+def _sums(steps: Sequence[Step]) -> Iterator[Sums]:
+    for step in steps:
+        if isinstance(step, Sums):
+            yield step
+        elif isinstance(step, Pooled):
+            yield step.sums
+        elif isinstance(step, Recurrence):
+            yield from _sums(step.steps)
+
+
+def _to_loops(steps: list[Step], members: Sequence[Sums]) -> bool:
+    """Replace steps by plain loops, if all of them stand for themselves."""
+    if not all(step in steps for step in members):
+        return False
+    for step in members:
+        steps[steps.index(step)] = Loops(step.products.equation, step.fixed)
+    return True
+
+
+def split(channels: int, deep: bool) -> list[Part]:
+    """Channels in equal blocks, and what is left over in a smaller one."""
+    if channels % 4 == 0:
+        size = 8 if channels % 8 == 0 and not deep else 4
+        return [Part(0, size, channels // size)]
+    most = 4 if deep else 8
+    if channels <= 7 and channels <= most:
+        return [Part(0, channels, 1)]
+
+    def dear(size: int) -> float:
+        pixels = max(REGISTERS // size, 1)
+        return (size + pixels + size * pixels + 2) / pixels
+
+    def total(size: int) -> float:
+        rest = channels % size
+        return channels // size * dear(size) + (dear(rest) + 1 if rest else 0)
+
+    size = min(range(3, most + 1), key=total)
+    whole = channels // size
+    parts = [Part(0, size, whole)]
+    if channels % size:
+        parts.append(Part(whole * size, channels % size, 1))
+    return parts
+
+
+def _walk(row: Row, pixels: int, added: bool) -> tuple[int, int]:
+    """How many tiles and single pixels a row function makes of a row."""
+    inside = row.right - row.left
+    tiles, rest = divmod(inside, pixels)
+    if rest and inside >= pixels and not added and rest >= min(WORTH[pixels], 1 + pixels):
+        tiles, rest = tiles + 1, 0
+    return tiles, rest + row.pixels - inside
+
+
+def _cost(steps: Sequence[Sums], size: int, pixels: int) -> float:
+    """Instructions of all rows of some layers on a processor that does one thing at a time."""
+    total = 0.0
+    for step in steps:
+        row, deep = step.row, step.products.deep
+        tiles, singles = _walk(row, pixels, step.products.added is not None)
+        loads = pixels * size if deep else pixels
+        inner = row.run * (loads + size + pixels * size + 2 + (pixels if deep else 0))
+        tile = step.rows * (inner + 8 + pixels) + 3 * pixels * size + 22
+        run = row.run * (row.unit if deep else 1)
+        lone = (size if deep else 1) + 2 * size + 2
+        single = step.rows * ((row.run if deep else run) * lone + 9) + 3 * size + 26
+        rows = np.prod([index.size for index in step.outer], dtype=float)
+        blocks = sum(part.blocks for part in step.parts if part.size == size)
+        total += rows * blocks * (tiles * tile + singles * single)
+    return total + (60 * pixels * size if steps else 0)  # so that a tie goes to the smaller code

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from netsheet.expr import FloatArray, Index, Tensor
-from netsheet.write.c.kernels import Kernel
+from netsheet.write.c.kernels import Kernel, Row
 from netsheet.write.c.names import Identifiers, identifier
 
 
@@ -43,6 +43,7 @@ class Unit:
         self.library = library
         self.helpers: set[str] = set()
         self.kernels: set[Kernel] = set()
+        self.rows: dict[Row, str] = {}
         self.tables: dict[tuple[int, ...], str] = {}
         self.names = Identifiers()
 
@@ -50,6 +51,12 @@ class Unit:
         """The C name of a helper, which is then written."""
         self.helpers.add(name)
         return f"{self.library}_{name}"
+
+    def row(self, row: Row, name: str) -> str:
+        """The name of the constant that describes rows of pixels."""
+        if row not in self.rows:
+            self.rows[row] = self.names.fresh(f"{self.library}_{identifier(name)}_row")
+        return self.rows[row]
 
     def table(self, values: tuple[int, ...]) -> str:
         """The name of a constant array of positions."""
