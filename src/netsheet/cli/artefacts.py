@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,14 @@ from netsheet.cli.options import (
 )
 from netsheet.errors import UsageError
 
+if TYPE_CHECKING:
+    from netsheet.data.inputs import Sample
+
 Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
+Until = Annotated[str | None, typer.Option("--until", help="Stop behind this layer (excel, c).")]
+Arrangement = Annotated[
+    str, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
+]
 Classes = Annotated[
     str | None, typer.Option("--classes", help="The classes' names: cat,dog,... or a text file.")
 ]
@@ -64,10 +71,8 @@ def excel(
     inputs: Inputs = None,
     data: Data = None,
     samples: Samples = 10,
-    until: Annotated[str | None, typer.Option("--until", help="Stop behind this layer.")] = None,
-    arrangement: Annotated[
-        str, typer.Option("--arrangement", help="planes, interleaved or auto.")
-    ] = "auto",
+    until: Until = None,
+    arrangement: Arrangement = "auto",
     lang: Annotated[
         str, typer.Option("--lang", help="Labels in English (en) or Japanese (ja).")
     ] = "en",
@@ -110,6 +115,7 @@ def c(
         str, typer.Option("--target", help="plain, arduino, esp-idf or platformio.")
     ] = "plain",
     inputs: Inputs = None,
+    until: Until = None,
     scale: Scale = None,
     mean: Mean = None,
     std: Std = None,
@@ -120,15 +126,21 @@ def c(
     from netsheet.write.c import to_c
 
     model = netsheet.load(model_file)
+    if inputs and len(inputs) > 1:
+        raise UsageError("c stores one --input; give one.")
     wanted = options.scaling(scale, mean, std, invert)
-    samples, _ = options.samples_of(model, inputs, None, 1, wanted)
-    show.note(samples[0].note)
+    # Without an input the sizes of the model itself decide, and random numbers stand in.
+    sample = options.samples_of(model, inputs, None, 1, wanted)[0][0] if inputs else None
     with show.progress("writing C") as bar:
-        report = to_c(model, output, name=name, target=target, sample=samples[0], progress=bar)
+        report = to_c(
+            model, output, name=name, target=target, sample=sample, until=until, progress=bar
+        )
+    show.note(report.sample)
     if as_json:
         show.as_json(report.to_json())
     else:
         show.say(str(report))
+    show.note(f"wrote {len(report.files)} files in {output}")
 
 
 def onnx(model_file: ModelFile, output: Output) -> None:
@@ -151,9 +163,14 @@ def verify(
     xlsx: Annotated[
         Path | None, typer.Option("--xlsx", help="Verify this workbook instead of a new one.")
     ] = None,
+    until: Until = None,
+    arrangement: Arrangement = "auto",
     board: Annotated[
         str | None, typer.Option("--board", help="For c: qemu-cortex-m4 instead of this machine.")
     ] = None,
+    sanitize: Annotated[
+        bool, typer.Option("--sanitize", help="For c: under address and undefined sanitizers.")
+    ] = False,
     scale: Scale = None,
     mean: Mean = None,
     std: Std = None,
@@ -166,16 +183,23 @@ def verify(
 
     if target not in TARGETS:
         raise UsageError(f"--target {target}: targets are {', '.join(TARGETS)}.")
+    for option, given, belongs in (
+        ("--xlsx", xlsx, ["excel"]), ("--until", until, ["excel", "c"]), ("--board", board, ["c"]),
+    ):  # fmt: skip
+        if given is not None and target not in belongs:
+            raise UsageError(f"{option} belongs to --target {belongs[0]}, not to {target}.")
     model = netsheet.load(model_file)
     wanted = options.scaling(scale, mean, std, invert)
-    chosen, _ = options.samples_of(model, inputs, data, samples, wanted)
+    chosen: list[Sample] = []
+    if xlsx is None or inputs or data:  # a workbook has an input of its own
+        chosen, _ = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
     extra: dict[str, Any] = {}
     if target == "excel":
-        extra = {"engine": engine, "xlsx": xlsx}
+        extra = {"engine": engine, "xlsx": xlsx, "until": until, "arrangement": arrangement}
     elif target == "c":
-        extra = {"board": board}
+        extra = {"board": board, "sanitize": sanitize, "until": until}
     with show.progress("verifying") as bar:
         verdict = run(model, target, chosen, progress=bar, **extra)
     if as_json:

@@ -9,7 +9,7 @@ from pathlib import Path
 import netsheet
 from netsheet.cli import show
 from netsheet.data.datasets import read_dataset
-from netsheet.data.inputs import read_input
+from netsheet.data.inputs import Sample, read_input
 from netsheet.errors import NetsheetError
 
 
@@ -23,6 +23,7 @@ def run(folder: Path) -> None:
         for command, result in _steps(sample, folder):
             show.say(f"$ netsheet {command}")
             show.say(f"  {result}")
+    show.say(f"\nIt is all in {folder}: open digits.xlsx, change a pixel, and watch.")
 
 
 def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
@@ -73,10 +74,28 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
     )
     if not verdict.ok:
         raise NetsheetError("the demonstration's workbook does not agree with its network")
-    model.to_c(folder / "c", sample=digit)
-    yield f"c {file.name} --input {picture.name} -o c", "plain C99 with a test program"
+    figures = model.to_c(folder / "c", sample=digit)
+    yield (
+        f"c {file.name} --input {picture.name} -o c",
+        f"C99 and a test program: {figures.flash:,} bytes of flash, {figures.arena:,} of RAM",
+    )
+    yield f"verify {file.name} --target c --input {picture.name}", _verified(model, digit)
     model.to_onnx(folder / "digits.onnx")
     yield f"onnx {file.name} -o digits.onnx", "for any ONNX runtime"
+
+
+def _verified(model: netsheet.model.Model, digit: Sample) -> str:
+    from netsheet.verify import verify
+    from netsheet.verify.c_host import compiler
+
+    try:
+        compiler()
+    except NetsheetError as error:
+        return f"left out: {error}"
+    verdict = verify(model, "c", [digit])
+    if not verdict.ok:
+        raise NetsheetError("the demonstration's C does not agree with its network")
+    return f"{len(verdict.layers)} of {len(verdict.layers)} layers agree, as compiled here"
 
 
 def _equations(model: netsheet.model.Model) -> str:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from netsheet.data.inputs import Sample
+from netsheet.data.inputs import InputValue, Sample
 from netsheet.errors import FormatError, NetsheetError
 from netsheet.expr import FloatArray
 from netsheet.model import Model
@@ -43,7 +43,8 @@ def verify_excel(
 ) -> Verdict:
     """Recalculate a workbook with an outside engine and compare every layer with the model.
 
-    Without ``xlsx`` a workbook is written first. Cached values are spoiled, so the engine has to
+    Without ``xlsx`` a workbook is written first; with it and no ``samples``, the workbook's own
+    input is taken, as it stands there. Cached values are spoiled, so the engine has to
     calculate all of them. A layer that is missing fails.
     """
     if not model.bound and samples:
@@ -55,6 +56,13 @@ def verify_excel(
         else:
             book = Path(xlsx)
         located = read_map(book)
+        if xlsx is not None and not samples:
+            values, notes = recalculated(book, located, engine)
+            sample = _own_sample(model, values, book)
+            if not model.bound:
+                model = model.bind({t.name: values[t.name].shape for t in model.inputs})
+            rows = _judged(model, sample, values, notes, until)
+            return Verdict("excel", engine, "ONNX Runtime, float32", rows)
         rounds = []
         for number, sample in enumerate(samples):
             if progress is not None:
@@ -66,6 +74,15 @@ def verify_excel(
             progress(len(samples), len(samples))
     layers = [worst(rows[0].layer, list(rows)) for rows in zip(*rounds, strict=True)]
     return Verdict("excel", engine, "ONNX Runtime, float32", layers)
+
+
+def _own_sample(model: Model, values: Mapping[str, FloatArray], book: Path) -> Sample:
+    """The input that flows through a workbook at present."""
+    missing = [tensor.name for tensor in model.inputs if tensor.name not in values]
+    if missing:
+        raise FormatError(f"{book}: there is no input {missing[0]!r}; is it this model's workbook?")
+    arrays = {t.name: InputValue(values[t.name].astype(np.float32)) for t in model.inputs}
+    return Sample(book.name, arrays)
 
 
 def recalculated(
@@ -214,7 +231,7 @@ def _text(cell: Any, shared: Sequence[str]) -> str:
 def _chosen(book: Path, folder: Path, located: Mapping[str, Located], number: int) -> Path:
     """The workbook with another sample selected."""
     row = located.get("sample")
-    if number == 0 or row is None or row.kind != "selection":
+    if row is None or row.kind != "selection":
         return book
     copy = folder / f"sample{number + 1}.xlsx"
     edit(book, copy, {(row.sheet, cell_name(row.place.row, row.place.col)): number + 1})

@@ -47,7 +47,11 @@ class ExcelReport:
     sheets: int
     formulas: int
     numbers: int
-    size: int
+    size: int  # bytes
+
+    def __str__(self) -> str:
+        size = f"{self.size / 1e6:,.1f} MB" if self.size >= 1e6 else f"{self.size / 1e3:,.0f} KB"
+        return f"{self.sheets} sheets, {self.formulas:,} formulas, {self.numbers:,} numbers, {size}"
 
 
 def to_excel(
