@@ -68,7 +68,7 @@ def to_c(
     batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
     reference = {key: v[0] for key, v in {**model.activations(batch), **batch}.items()}
     show(2, 4)
-    made = report(lib, target, sample.name, [])
+    made = report(lib, target, sample.note or sample.name, [])
     texts = package(lib, target, sample, reference, made)
     show(3, 4)
     made.files.extend(write_folder(folder, texts))

@@ -82,5 +82,5 @@ def _missing(model: Model, node: Node) -> str | None:
 def _advice(model: Model, node: Node) -> str:
     before = [n.key for n in model.nodes[: model.nodes.index(node)] if not n.refusal]
     if not before:
-        return "no layer is left before it"
+        return "there is no layer before it"
     return f"write the part before it with --until {before[-1]}"

@@ -12,6 +12,7 @@ from netsheet.expr import FloatArray
 from netsheet.verify.verdict import BOUND
 from netsheet.write.c.emit import Library, classes, numbers, size_macro
 from netsheet.write.c.names import comment, number, string
+from netsheet.write.c.template import fill
 
 # All layers' reference values together; of larger ones every n-th value is stored.
 MAX_STORED = 1_000_000
@@ -45,16 +46,17 @@ def stored(
 
 def test_program(lib: Library, sample: Sample, reference: Mapping[str, FloatArray]) -> str:
     """The text of ``net_test.c``; ``reference`` has every layer by name, without batch axis."""
-    model, up = lib.model, lib.upper
+    model = lib.model
     layers = stored(lib, reference)
     outputs = [np.asarray(reference[t.name], np.float32).reshape(-1) for t in model.outputs]
-    parts = [_HEAD.replace("@model", comment(model.name)).replace("@sample", comment(sample.name))]
+    head = {"model": comment(model.name), "sample": comment(sample.name)}
+    parts = [fill(_HEAD, lib.name, head)]
     for name, array in zip(lib.inputs, sample.arrays, strict=True):
         parts.append(_floats(f"given_{name}", size_macro(lib, name), array))
     for name, values in zip(lib.outputs, outputs, strict=True):
         parts.append(_floats(f"expected_{name}", size_macro(lib, name), values))
         parts.append(f"static float {name}[{size_macro(lib, name)}];\n")
-    parts += [f"#ifdef {up}_TRACE"]
+    parts += [f"#ifdef {lib.upper}_TRACE"]
     for count, layer in enumerate(layers):
         kept = f", every {_ordinal(layer.step)} value" if layer.step > 1 else ""
         parts.append(f"/* {comment(layer.layer)}{kept} */")
@@ -63,10 +65,10 @@ def test_program(lib: Library, sample: Sample, reference: Mapping[str, FloatArra
         f"    {{{string(layer.layer)}, {layer.size}, {layer.step}, reference{count}, 0}}"
         for count, layer in enumerate(layers)
     ]
-    parts += [_LAYERS.replace("@rows", ",\n".join(rows)), f"#endif /* {up}_TRACE */", "", _TOOLS]
-    parts += [_TRACE, _main(lib)]
-    text = "\n".join(parts).replace("@bound", number(BOUND))
-    return text.replace("@lib", lib.name).replace("@LIB", up)
+    parts += [fill(_LAYERS, lib.name, {"rows": ",\n".join(rows)})]
+    parts += [f"#endif /* {lib.upper}_TRACE */", ""]
+    parts += [fill(_TOOLS, lib.name, {"bound": number(BOUND)}), fill(_TRACE, lib.name), _main(lib)]
+    return "\n".join(parts)
 
 
 test_program.__test__ = False  # type: ignore[attr-defined]  # its name is not pytest's
@@ -88,8 +90,8 @@ def _main(lib: Library) -> str:
         checks.append(f"    wrong += !compared({string(tensor.name)}, {name}, {size}, 1,")
         checks.append(f"        expected_{name});")
     if classes(lib.model):
-        checks.append(_CLASS.replace("@out", lib.outputs[0]))
-    return _MAIN.replace("@arguments", arguments).replace("@checks", "\n".join(checks))
+        checks.append(fill(_CLASS, lib.name, {"out": lib.outputs[0]}))
+    return fill(_MAIN, lib.name, {"arguments": arguments, "checks": "\n".join(checks)})
 
 
 _HEAD = """/* @model: runs on @sample and compares with the reference.
