@@ -21,7 +21,7 @@ class Kernel:
 
     ``deep``: channels of input and output are the same. The rest is what some row needs of it:
     ``edges``, single pixels as well; ``added``, a tensor to add; ``clamps``, 1 for a lower limit
-    of the values, 2 for an upper one too.
+    of the values, 2 for an upper one too; ``blocks``, more than one of them.
     """
 
     channels: int
@@ -30,6 +30,7 @@ class Kernel:
     edges: bool = False
     added: bool = False
     clamps: int = 0
+    blocks: bool = True
 
     @property
     def name(self) -> str:
@@ -97,7 +98,8 @@ COMMENTS = {
 _EDGES = {"left", "right", "stride", "before", "size", "taps", "w_row"}
 
 VECTORS = """#if defined(__GNUC__) && !defined(%(macro)s_PORTABLE) \\
-    && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) || defined(__wasm_simd128__))
+    && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) \\
+        || defined(__wasm_simd128__))
 #define %(macro)s_VECTORS
 typedef float @_vector __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int @_mask __attribute__((vector_size(16)));
@@ -123,6 +125,8 @@ def row_fields(kernels: Iterable[Kernel]) -> list[str]:
         left_out |= _EDGES
         if not any(kernel.deep for kernel in kernels):
             left_out |= {"unit"}
+    if not any(kernel.blocks for kernel in kernels):
+        left_out |= {"blocks", "w_block"}
     clamps = max((kernel.clamps for kernel in kernels), default=0)
     left_out |= {"floor", "ceiling"} if clamps == 0 else {"ceiling"} if clamps == 1 else set()
     return [field.name for field in fields(Row) if field.name not in left_out]
@@ -203,10 +207,7 @@ def _tile(kernel: Kernel, single: bool, macro: str) -> str:
     if pixels > 1:
         others = ", ".join(f"*x{p} = x{p - 1} + step" for p in p_range[1:])
         lines.append(f"        const float {others};")
-    if single:
-        count = "taps" if kernel.deep else "taps * g->unit"
-    else:
-        count = "g->run"
+    count = ("taps" if kernel.deep else "taps * g->unit") if single else "g->run"
     lines.append(f"        for (int n = {count}; n > 0; n--) {{")
     if not kernel.deep:
         values = ", ".join(f"v{p} = *x{p}++" for p in p_range)
@@ -250,7 +251,9 @@ def _head(kernel: Kernel) -> list[str]:
 def _row(kernel: Kernel) -> str:
     """Walks a row: tiles where all taps are inside, single pixels elsewhere."""
     size = kernel.channels
-    lines = [*_head(kernel), "    for (int block = 0; block < g->blocks; block++) {"]
+    lines = _head(kernel)
+    if kernel.blocks:
+        lines.append("    for (int block = 0; block < g->blocks; block++) {")
     added = "added ? added + p * g->y_step : 0"
     tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
     shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
@@ -262,6 +265,8 @@ def _row(kernel: Kernel) -> str:
         f"@_{kernel.name}_single(g, x + (p * g->step{back} + low * g->unit), rows,\n"
         f"                high - low, {single})",
     )  # fmt: skip
+    if not kernel.blocks:
+        return "\n".join([*(line.removeprefix("    ") for line in lines), "}\n"])
     lines += ["        w += g->w_block;", f"        bias += {size};", f"        y += {size};"]
     if kernel.deep:
         lines.append(f"        x += {size};")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from netsheet.expr import Affine, Const, Equation, Expr, Index, Read, Reduce, Tensor, reads, walk
-from netsheet.write.c.loops import Body, nested, print_equation
-from netsheet.write.c.places import Layout, Rewriter, address, lowered, substitute, substituted
+from netsheet.write.c.loops import Body, nested
+from netsheet.write.c.places import Layout, Rewriter, lowered, substituted
 from netsheet.write.c.steps import Step, ordered_reads
 from netsheet.write.c.sums import Sums
 from netsheet.write.c.text import Scope
@@ -81,6 +81,15 @@ class Pool(Step):
         for tap in range(axis.tap.size):
             at = substituted(axis.place, {axis.tap: tap})
             low, high = at.bounds()
+            text = body.position(at * axis.pitch)
+            if low >= 0 and high < axis.size and not at.terms:
+                names.append(text)
+                continue
+            if low >= 0 and high < axis.size:
+                name = scope.fresh(f"{scope.index(axis.tap)}{tap}")
+                scope.lines.add(f"const int {name} = {text};")
+                names.append(name)
+                continue
             text = body.position(at)
             if low < 0 or high >= axis.size:
                 text = f"({text})" if " " in text else text
@@ -114,7 +123,7 @@ class Pool(Step):
         for axis in self.axes:
             if axis in late:
                 continue
-            sums = [f"{s} + {name}" if s else name for s in sums for name in offsets[axis.tap]]
+            sums = _added(sums, offsets[axis.tap])
         if not late:
             for text in sums:
                 name = scope.fresh("a")
@@ -128,9 +137,7 @@ class Pool(Step):
                     offsets = {**offsets, axis.tap: self._offsets(scope, body, axis)}
                 sums = [""]
                 for axis in self.axes:
-                    sums = [
-                        f"{s} + {name}" if s else name for s in sums for name in offsets[axis.tap]
-                    ]
+                    sums = _added(sums, offsets[axis.tap])
                 pointers = [(x, text) for text in sums]
             most = scope.fresh("most")
             rest = body.position(self.rest)
@@ -147,6 +154,13 @@ class Pool(Step):
                     body.know(node, most)
             target = scope.pointers[self.equation.target]
             scope.lines.add(f"{target}[{body.position(low.at[0])}] = {body.value(low.value)};")
+
+
+def _added(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    """The sums of every two texts, without zeros."""
+    return [
+        " + ".join(part for part in (a, b) if part not in ("", "0")) for a in left for b in right
+    ]
 
 
 def pooling(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pool | None:
@@ -180,7 +194,7 @@ def pooling(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pool |
         if guard is not None and not _edges(at, taps[0], size, guard.low, guard.high):
             return None
         axes.append(Axis(taps[0], others[0] if others else None, at, size, pitch))
-    if guards or not axes:
+    if guards or not axes or any(axis.index is None for axis in axes):
         return None
     return Pool(eq, read.tensor, axes, rest, fixed)
 
@@ -246,8 +260,11 @@ class Pooled(Step):
                     self._print_epilogue(scope, layout, f"({x} + {k} * {axis.pitch})", y_at)
             offsets = []
             for tap in range(axis.tap.size):
-                name = scope.fresh(f"{scope.index(axis.tap)}{tap}")
                 text = str(tap)
+                if high + tap < axis.size and low + tap >= 0:
+                    offsets.append(str(tap * axis.pitch))
+                    continue
+                name = scope.fresh(f"{scope.index(axis.tap)}{tap}")
                 if high + tap >= axis.size:
                     last = f"{axis.size - 1} - {first}"
                     text = f"({first} + {tap} < {axis.size} ? {tap} : {last})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from netsheet.write.c.text import Constants, Unit
 
 REGISTERS = 24  # sums in a tile, so that 32 registers hold them and what they are made of
 MOST_PIXELS, MOST_DEEP = 6, 3
+SMALL = 100  # a layer of less than one in so many multiplications may be slow
 
 
 def scheduled(
@@ -78,42 +79,93 @@ def _row_by_row(
 # --------------------------------------------------------------------------- tiles
 
 
+@dataclass(eq=False)
+class _Class:
+    """The layers that one row function serves."""
+
+    deep: bool
+    size: int
+    members: list[Sums]
+
+    @property
+    def macs(self) -> int:
+        return sum(step.macs for step in self.members)
+
+    def edges(self, pixels: int) -> bool:
+        """True if single pixels occur."""
+        for step in self.members:
+            row, added = step.row, step.products.added is not None
+            inside = row.right - row.left
+            if inside < row.pixels or inside < pixels or (added and inside % pixels):
+                return True
+        return False
+
+    def kernel(self, pixels: int) -> Kernel:
+        """The row function with tiles of so many pixels."""
+        clamps = 2 if any(step.ceiling < np.inf for step in self.members) else (
+            int(any(step.floor > -np.inf for step in self.members)))  # fmt: skip
+        return Kernel(
+            self.size,
+            pixels,
+            self.deep,
+            self.edges(pixels),
+            any(step.products.added is not None for step in self.members),
+            clamps,
+            any(part.blocks > 1 for step in self.members for part in step.parts
+                if part.size == self.size) or self.size % 4 == 0,
+        )  # fmt: skip
+
+    @property
+    def choices(self) -> range:
+        """Pixels that a tile may have."""
+        most = min(REGISTERS // self.size, MOST_DEEP if self.deep else MOST_PIXELS)
+        return range(1, max(most, 1) + 1)
+
+
 def _tile(steps: list[Step], unit: Unit, constants: Constants) -> None:
     """Give every sum its row functions; layers that are small for themselves get plain loops."""
     every = list(_sums(steps))
     for step in every:
         step.parts = split(step.products.channels, step.products.deep)
     total = sum(step.macs for step in every)
-    classes: dict[tuple[bool, int], list[Sums]] = {}
-    for step in every:
-        for part in step.parts:
-            classes.setdefault((step.products.deep, part.size), []).append(step)
-    for key, members in list(classes.items()):
-        if sum(step.macs for step in members) * 100 < total and _to_loops(steps, members):
-            del classes[key]
+    weights = sum(step.products.weights.size for step in every)
+    for cls in _classes(every):
+        small = [step for step in cls.members if step.macs * SMALL < total]
+        rest = [step for step in cls.members if step not in small]
+        if not rest:
+            small = small if cls.macs * SMALL < total else []
+        elif not any(_Class(cls.deep, cls.size, rest).edges(n) for n in cls.choices[1:]):
+            small = [step for step in small if step.row.pixels < 2]
+        else:
+            small = []
+        for step in small:
+            if step in steps:
+                steps[steps.index(step)] = Loops(step.products.equation, step.fixed)
     every = list(_sums(steps))
-    for (deep, size), members in classes.items():
-        kept = [step for step in members if step in every]
-        if not kept:
-            continue
-        most = min(REGISTERS // size, MOST_DEEP if deep else MOST_PIXELS)
-        pixels = min(range(1, max(most, 1) + 1), key=lambda n: _cost(kept, size, n))
-        walks = [_walk(step.row, pixels, step.products.added is not None) for step in kept]
-        kernel = Kernel(
-            size,
-            pixels,
-            deep,
-            edges=any(singles for _, singles in walks),
-            added=any(step.products.added is not None for step in kept),
-            clamps=2 if any(step.ceiling < np.inf for step in kept)
-            else int(any(step.floor > -np.inf for step in kept)),
-        )  # fmt: skip
-        for step in kept:
+    classes = _classes(every)
+    dear = sum(min(_cost(cls, n) for n in cls.choices) for cls in classes)
+    for cls in classes:
+
+        def worth(pixels: int, cls: _Class = cls) -> float:
+            # a percent of the instructions for a percent of the code and weights
+            return _cost(cls, pixels) / dear + _bytes(cls.kernel(pixels)) / (4 * weights + 2000)
+
+        kernel = cls.kernel(min(cls.choices, key=worth))
+        for step in cls.members:
             for part in step.parts:
-                if part.size == size:
+                if part.size == cls.size:
                     part.kernel = kernel
     for step in every:
         step.pack(unit, constants)
+
+
+def _classes(every: Sequence[Sums]) -> list[_Class]:
+    found: dict[tuple[bool, int], _Class] = {}
+    for step in every:
+        for part in step.parts:
+            key = step.products.deep, part.size
+            found.setdefault(key, _Class(*key, [])).members.append(step)
+    return list(found.values())
 
 
 def _sums(steps: Sequence[Step]) -> Iterator[Sums]:
@@ -124,15 +176,6 @@ def _sums(steps: Sequence[Step]) -> Iterator[Sums]:
             yield step.sums
         elif isinstance(step, Recurrence):
             yield from _sums(step.steps)
-
-
-def _to_loops(steps: list[Step], members: Sequence[Sums]) -> bool:
-    """Replace steps by plain loops, if all of them stand for themselves."""
-    if not all(step in steps for step in members):
-        return False
-    for step in members:
-        steps[steps.index(step)] = Loops(step.products.equation, step.fixed)
-    return True
 
 
 def split(channels: int, deep: bool) -> list[Part]:
@@ -160,28 +203,36 @@ def split(channels: int, deep: bool) -> list[Part]:
     return parts
 
 
-def _walk(row: Row, pixels: int, added: bool) -> tuple[int, int]:
+def _walk(row: Row, pixels: int, added: bool, edges: bool) -> tuple[int, int]:
     """How many tiles and single pixels a row function makes of a row."""
     inside = row.right - row.left
     tiles, rest = divmod(inside, pixels)
-    if rest and inside >= pixels and not added and rest >= min(WORTH[pixels], 1 + pixels):
+    if rest and inside >= pixels and not added and (not edges or rest >= WORTH[pixels]):
         tiles, rest = tiles + 1, 0
     return tiles, rest + row.pixels - inside
 
 
-def _cost(steps: Sequence[Sums], size: int, pixels: int) -> float:
+def _cost(cls: _Class, pixels: int) -> float:
     """Instructions of all rows of some layers on a processor that does one thing at a time."""
-    total = 0.0
-    for step in steps:
-        row, deep = step.row, step.products.deep
-        tiles, singles = _walk(row, pixels, step.products.added is not None)
+    total, size, deep, edges = 0.0, cls.size, cls.deep, cls.edges(pixels)
+    for step in cls.members:
+        row = step.row
+        tiles, singles = _walk(row, pixels, step.products.added is not None, edges)
         loads = pixels * size if deep else pixels
         inner = row.run * (loads + size + pixels * size + 2 + (pixels if deep else 0))
         tile = step.rows * (inner + 8 + pixels) + 3 * pixels * size + 22
-        run = row.run * (row.unit if deep else 1)
-        lone = (size if deep else 1) + 2 * size + 2
-        single = step.rows * ((row.run if deep else run) * lone + 9) + 3 * size + 26
+        single = step.rows * (row.run * ((size if deep else 1) + 2 * size + 2) + 9) + 3 * size + 26
         rows = np.prod([index.size for index in step.outer], dtype=float)
         blocks = sum(part.blocks for part in step.parts if part.size == size)
         total += rows * blocks * (tiles * tile + singles * single)
-    return total + (60 * pixels * size if steps else 0)  # so that a tie goes to the smaller code
+    return float(total)
+
+
+def _bytes(kernel: Kernel) -> int:
+    """About how much code a row function is."""
+    tiles = [kernel.pixels] + [1] * (kernel.edges and kernel.pixels > 1)
+    return sum(
+        4 * (count * kernel.channels * (3 + 3 * kernel.clamps + 2 * kernel.added) + kernel.channels)
+        + 100
+        for count in tiles
+    )
