@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -178,7 +178,7 @@ def _blocks(weight: Weight, taps: Sequence[_Tap]) -> Placement:
     full = math.prod(tap.count(weight.shape[tap.axis]) for tap in taps) == high * wide
     if full or any(tap.stride > 1 for tap in taps):
         return place
-    return Placement(ordered, KERNELS, apart, tuple(_windows(place, others, high, wide)))
+    return replace(place, zeros=tuple(_windows(place, others, high, wide)))
 
 
 def _offsets(size: int, stride: int, step: int, apart: int) -> IntArray:
