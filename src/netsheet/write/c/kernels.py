@@ -109,7 +109,14 @@ typedef int @_mask __attribute__((vector_size(16)));
 #endif
 """
 
-MULTIPLY = """#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF)
+MULTIPLY = """/* One copy of each row function, not one for every layer. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define %(macro)s_ONCE __attribute__((noinline, noclone))
+#else
+#define %(macro)s_ONCE
+#endif
+
+#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF)
 #define %(macro)s_MAC(sum, a, b) sum = fmaf(a, b, sum)
 #else
 #define %(macro)s_MAC(sum, a, b) sum += (a) * (b)
@@ -163,7 +170,7 @@ def kernel_text(kernels: Iterable[Kernel], library: str) -> str:
     if any(kernel.vectors for kernel in wanted):
         parts.append(VECTORS % macro)
     for kernel in wanted:
-        text = "\n".join([*_tiles(kernel, library.upper()), _row(kernel)])
+        text = "\n".join([*_tiles(kernel, library.upper()), _row(kernel, library.upper())])
         if kernel.vectors:
             own = _wide_row(kernel, library.upper())
             text = f"#ifdef {library.upper()}_VECTORS\n{own}\n#else\n{text}\n#endif\n"
@@ -240,18 +247,18 @@ def _clamped(sums: Iterable[str], kernel: Kernel) -> list[str]:
     return lines
 
 
-def _head(kernel: Kernel) -> list[str]:
+def _head(kernel: Kernel, macro: str) -> list[str]:
     return [
-        f"static void @_{kernel.name}(const struct @_row *g, const float *x, int rows,",
+        f"static {macro}_ONCE void @_{kernel.name}(const struct @_row *g, const float *x, int rows,",
         f"    {kernel.parameters})",
         "{",
     ]
 
 
-def _row(kernel: Kernel) -> str:
+def _row(kernel: Kernel, macro: str) -> str:
     """Walks a row: tiles where all taps are inside, single pixels elsewhere."""
     size = kernel.channels
-    lines = _head(kernel)
+    lines = _head(kernel, macro)
     if kernel.blocks:
         lines.append("    for (int block = 0; block < g->blocks; block++) {")
     added = "added ? added + p * g->y_step : 0"
@@ -325,7 +332,7 @@ def _wide_row(kernel: Kernel, macro: str) -> str:
     inner = kernel.channels // WIDTH
     wide = [count for count in (4, 2, 1) if count % inner == 0] or [inner]
     always = Kernel(kernel.channels, kernel.pixels, kernel.deep, True, kernel.added)
-    text, lines = [], [*_head(kernel), "    int block = 0;"]
+    text, lines = [], [*_head(kernel, macro), "    int block = 0;"]
     single_taps = not kernel.edges
     for vectors in wide:
         pixels = {4: 3, 2: 4, 1: 6}.get(vectors, 2)
@@ -340,15 +347,24 @@ def _wide_row(kernel: Kernel, macro: str) -> str:
         single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
         lines.append(f"    for (; block + {blocks} <= g->blocks; block += {blocks}) {{")
         if single_taps:
-            lines += [
-                "        int p = 0;",
-                f"        for (; p + {pixels} <= g->pixels; p += {pixels})",
-                f"            {name}{pixels}x{vectors}(g, x + p * g->step, rows, g->run,",
-                f"                {tile});",
-                "        for (; p < g->pixels; p++)",
-                f"            {name}1x{vectors}(g, x + p * g->step, rows, g->run,",
-                f"                {tile});",
-            ]
+            added = "plus" if kernel.added else None
+            lines += ["        const float *from = x;", "        float *to = y;"]
+            if kernel.added:
+                lines.append("        const float *plus = added;")
+            lines.append("        int left = g->pixels;")
+            for count, head in ((pixels, f"for (; left >= {pixels}; left -= {pixels})"),
+                                (1, "for (; left > 0; left--)")):  # fmt: skip
+                times = "" if count == 1 else f"{count} * "
+                lines += [
+                    f"        {head} {{",
+                    f"            {name}{count}x{vectors}(g, from, rows, g->run,",
+                    f"                {kernel.arguments('w', 'bias', 'to', added)});",
+                    f"            from += {times}g->step;",
+                    f"            to += {times}g->y_step;",
+                ]
+                if kernel.added:
+                    lines += ["            if (plus)", f"                plus += {times}g->y_step;"]
+                lines.append("        }")
         else:
             place = "x + (p * g->step - g->before * g->unit"
             run = "high - low" if kernel.deep else "(high - low) * g->unit"
