@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 
+def one_line(text: str, length: int = 800) -> str:
+    """A text from anywhere as one line for a terminal: what would steer it is spelled out."""
+    if len(text) > length:
+        text = f"{text[: length - 200]} ... {text[-190:]}"
+    return " ".join(spelled(line) for line in text.splitlines())
+
+
+def spelled(text: str) -> str:
+    """A text for a terminal, its control characters but for line ends spelled out: ``\\x1b``."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or letter in " \n\u3000\xa0"
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
 class NetsheetError(Exception):
     """A failure that the user can act on; the command line prints it and exits with 1."""
 

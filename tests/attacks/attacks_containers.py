@@ -193,7 +193,7 @@ def deep_json_zip(path: Path) -> None:
     zipped(path, "[" * 10_000 + "]" * 10_000)
 
 
-@attack("deep_layers.keras", "nested too deeply")
+@attack("deep_layers.keras", "more than 32 models lie in each other")
 def deep_layers(path: Path) -> None:
     """Models in models: shallow enough for the JSON parser, not for whoever follows them."""
     inner: dict[str, Any] = dense()

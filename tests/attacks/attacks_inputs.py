@@ -95,17 +95,17 @@ def declared_npy_2(path: Path) -> None:
     path.write_bytes(_npy_head("(500000000,)") + bytes(100))
 
 
-@attack("negative.npy", "", command=INPUT)
+@attack("negative.npy", "not a .npy file, or damaged", command=INPUT)
 def negative_npy(path: Path) -> None:
     path.write_bytes(_npy_head("(-1, 3)") + bytes(100))
 
 
-@attack("code.npy", "", command=INPUT)
+@attack("code.npy", "malformed", command=INPUT)
 def code_npy(path: Path) -> None:
     path.write_bytes(_npy_head("(3,)", "__import__('os').system('touch X')") + bytes(12))
 
 
-@attack("deep.npy", "", command=INPUT)
+@attack("deep.npy", "not a .npy file, or damaged", command=INPUT)
 def deep_npy(path: Path) -> None:
     """A header of many brackets for the parser."""
     path.write_bytes(_npy_head("(" * 9000 + ")" * 9000) + bytes(12))
@@ -133,11 +133,11 @@ def _zeros_npz(path: Path) -> None:
     path.write_bytes(whole)
 
 
-attack("zeros.npz", "", command=INPUT)(_zeros_npz)
-attack("zeros_data.npz", "", command=DATA)(_zeros_npz)
+attack("zeros.npz", "made to exhaust", command=INPUT)(_zeros_npz)
+attack("zeros_data.npz", "made to exhaust", command=DATA)(_zeros_npz)
 
 
-@attack("zeros-idx1-ubyte.gz", "", command=INPUT)
+@attack("zeros-idx1-ubyte.gz", "made to exhaust", command=INPUT)
 def zeros_idx(path: Path) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     head = packer.compress(b"\0\0\x08\x01" + struct.pack(">I", 2**31 - 1))
@@ -145,12 +145,12 @@ def zeros_idx(path: Path) -> None:
     path.write_bytes(b"\x1f\x8b\x08" + bytes(7) + head + _zeros(2**11) + bytes(8))
 
 
-@attack("declared-idx3-ubyte", "", command=INPUT)
+@attack("declared-idx3-ubyte", "more than 4 GB", command=INPUT)
 def declared_idx(path: Path) -> None:
     path.write_bytes(b"\0\0\x08\x03" + b"\xff" * 12 + bytes(100))
 
 
-@attack("many-idx255-ubyte", "", command=INPUT)
+@attack("many-idx255-ubyte", "255 axes", command=INPUT)
 def many_axes_idx(path: Path) -> None:
     path.write_bytes(b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + bytes(1))
 
@@ -160,53 +160,53 @@ def half_idx(path: Path) -> None:
     path.write_bytes(b"\0\0\x08\x03" + b"\0\0\0\x05" * 3 + bytes(100))
 
 
-@attack("one_line.csv", "", command=INPUT)
+@attack("one_line.csv", "has the shape", command=INPUT)
 def one_line(path: Path) -> None:
     path.write_text("1," * 5_000_000 + "1\n")
 
 
-@attack("quote.csv", "", command=INPUT)
+@attack("quote.csv", "cannot be read as CSV", command=INPUT)
 def quote(path: Path) -> None:
     """A quotation that never ends."""
     path.write_text('"' + "1,2,3\n" * 500_000)
 
 
-@attack("noise.csv", "", command=INPUT)
+@attack("noise.csv", "cannot be read as CSV", command=INPUT)
 def noise(path: Path) -> None:
     path.write_bytes(np.random.default_rng(1).bytes(3000))
 
 
-@attack("nul.csv", "", command=INPUT)
+@attack("nul.csv", "is not a number", command=INPUT)
 def nul(path: Path) -> None:
     path.write_bytes(b"1,2,\0\n")
 
 
-@attack("numbers.csv", "", command=INPUT)
+@attack("numbers.csv", "wrote out.npz", command=INPUT, opens=True)
 def numbers(path: Path) -> None:
     path.write_text(f"1,2,{'9' * 100_000}\n")
 
 
-@attack("formula.csv", "", command=IMPORT)
+@attack("formula.csv", "where the layout has", command=IMPORT)
 def formula(path: Path) -> None:
     path.write_text("=cmd|'/C calc'!A0,1\n")
 
 
-@attack("long_field.csv", "", command=IMPORT)
+@attack("long_field.csv", "field larger", command=IMPORT)
 def long_field(path: Path) -> None:
     path.write_text('"' + "x" * 10_000_000)
 
 
-@attack("noise_import.csv", "", command=IMPORT)
+@attack("noise_import.csv", "cannot be read as CSV", command=IMPORT)
 def noise_import(path: Path) -> None:
     noise(path)
 
 
-@attack("deep.toml", "", command=LAYOUT)
+@attack("deep.toml", "nested too deeply", command=LAYOUT)
 def deep_toml(path: Path) -> None:
-    path.write_text("head = " + "[" * 10_000 + "]" * 10_000)
+    path.write_text("head = " + "[" * 5_000 + "]" * 5_000)
 
 
-@attack("dotted.toml", "", command=LAYOUT)
+@attack("dotted.toml", "16,000 are the limit", command=LAYOUT)
 def dotted_toml(path: Path) -> None:
     path.write_text(".".join("a" for _ in range(20_000)) + " = 1\n")
 
@@ -222,7 +222,7 @@ def wide_template(path: Path) -> None:
     path.write_text('[[table]]\nbefore = "{layer:>9999999999}"\n')
 
 
-@attack("large_every.toml", "", command=LAYOUT)
+@attack("large_every.toml", "at least 1", command=LAYOUT)
 def large_every(path: Path) -> None:
     path.write_text(f"[[table]]\nsplit = {{axis = 'in', every = -{10**30}}}\n")
 
@@ -233,6 +233,6 @@ def pattern(path: Path) -> None:
     path.write_text(f"[[table]]\nweights = ['{'*a' * 40}b', '*']\ndown = ['*']\n")
 
 
-@attack("noise.toml", "", command=LAYOUT)
+@attack("noise.toml", "cannot be read as text", command=LAYOUT)
 def noise_toml(path: Path) -> None:
     noise(path)

@@ -50,7 +50,7 @@ def external(location: str, **entries: str) -> onnx.TensorProto:
 for _number, _place in enumerate(
     ("../x", "/etc/passwd", "a/../../x", "", ".", OUTSIDE, "no_such", "a\0b", "http://127.0.0.1:9")
 ):
-    attack(f"external_{_number}.onnx", "")(
+    attack(f"external_{_number}.onnx", "only a file in the folder")(
         lambda path, place=_place: written(
             path, graph(node("MatMul", "x", "w"), initializers=(external(place),))
         )
@@ -64,7 +64,7 @@ def external_link(path: Path) -> None:
     written(path, graph(node("MatMul", "x", "w"), initializers=(external("link.bin"),)))
 
 
-@attack("external_sizes.onnx", "")
+@attack("external_sizes.onnx", "do not lie within")
 def external_sizes(path: Path) -> None:
     (path.parent / "values.bin").write_bytes(bytes(24))
     tensor = external("values.bin", offset="-8", length=str(10**30))
@@ -78,23 +78,23 @@ def external_constant(path: Path) -> None:
     written(path, graph(constant, node("MatMul", "x", "w")))
 
 
-@attack("cycle.onnx", "")
+@attack("cycle.onnx", "'b', which no node before it makes")
 def cycle(path: Path) -> None:
     written(path, graph(node("Add", "x", "b", output="a"), node("Relu", "a", output="b"),
                         node("Relu", "b")))  # fmt: skip
 
 
-@attack("own_output.onnx", "")
+@attack("own_output.onnx", "'y', which no node before it makes")
 def own_output(path: Path) -> None:
     written(path, graph(node("Add", "x", "y")))
 
 
-@attack("same_output.onnx", "")
+@attack("same_output.onnx", "", opens=True)
 def same_output(path: Path) -> None:
     written(path, graph(node("Relu", "x"), node("Tanh", "x")))
 
 
-@attack("no_output.onnx", "")
+@attack("no_output.onnx", "", opens=True)
 def no_output(path: Path) -> None:
     written(path, graph(node("Relu", "x", output="z")))
 
@@ -105,44 +105,44 @@ def half(path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
 
 
-@attack("few_bytes.onnx", "")
+@attack("few_bytes.onnx", "is damaged")
 def few_bytes(path: Path) -> None:
     """A tensor of 10 values that says it has 100 GB."""
     tensor = TensorProto(name="w", data_type=FLOAT, dims=[25_000, 1_000_000], raw_data=bytes(40))
     written(path, graph(node("MatMul", "x", "w"), initializers=(tensor,), shape=[1, 25_000]))
 
 
-@attack("negative.onnx", "")
+@attack("negative.onnx", "is damaged")
 def negative(path: Path) -> None:
     tensor = TensorProto(name="w", data_type=FLOAT, dims=[-3, -2], raw_data=bytes(24))
     written(path, graph(node("MatMul", "x", "w"), initializers=(tensor,)))
 
 
-@attack("overflow.onnx", "")
+@attack("overflow.onnx", "is damaged")
 def overflow(path: Path) -> None:
     """A product of sizes that is 0 in 64 bits."""
     tensor = TensorProto(name="w", data_type=FLOAT, dims=[2**32, 2**32], raw_data=b"")
     written(path, graph(node("MatMul", "x", "w"), initializers=(tensor,)))
 
 
-@attack("no_type.onnx", "")
+@attack("no_type.onnx", "is damaged")
 def no_type(path: Path) -> None:
     tensor = TensorProto(name="w", data_type=99, dims=[3, 2], raw_data=bytes(24))
     written(path, graph(node("MatMul", "x", "w"), initializers=(tensor,)))
 
 
-@attack("texts.onnx", "")
+@attack("texts.onnx", "Add of object values is not computed", opens=True)
 def texts(path: Path) -> None:
     tensor = helper.make_tensor("w", TensorProto.STRING, [2], [b"a", b"b"])
     written(path, graph(node("Add", "x", "w"), initializers=(tensor,)))
 
 
-@attack("huge_input.onnx", "")
+@attack("huge_input.onnx", "is not computed", opens=True)
 def huge_input(path: Path) -> None:
     written(path, graph(node("Relu", "x"), shape=[1, 2**62, 2**62]))
 
 
-@attack("many_axes.onnx", "")
+@attack("many_axes.onnx", "is not computed", opens=True)
 def many_axes(path: Path) -> None:
     written(path, graph(node("Relu", "x"), shape=[1] + [2] * 5000))
 
@@ -151,14 +151,14 @@ def _ints(name: str, *values: int) -> onnx.TensorProto:
     return numpy_helper.from_array(np.array(values, "i8"), name)
 
 
-@attack("huge_constant.onnx", "")
+@attack("huge_constant.onnx", "too large")
 def huge_constant(path: Path) -> None:
     """ConstantOfShape: 8 bytes that become 8 TB while the file is read."""
     nodes = node("ConstantOfShape", "s", output="c"), node("Add", "x", "c")
     written(path, graph(*nodes, initializers=(_ints("s", 10**6, 10**6),)))
 
 
-@attack("huge_range.onnx", "")
+@attack("huge_range.onnx", "too large")
 def huge_range(path: Path) -> None:
     scalars = [numpy_helper.from_array(np.array(v, "i8"), n)
                for n, v in (("a", 0), ("b", 10**12), ("c", 1))]  # fmt: skip
@@ -166,19 +166,19 @@ def huge_range(path: Path) -> None:
     written(path, graph(*nodes, initializers=tuple(scalars)))
 
 
-@attack("huge_expand.onnx", "")
+@attack("huge_expand.onnx", "too large")
 def huge_expand(path: Path) -> None:
     nodes = node("Expand", "w", "s", output="e"), node("Add", "x", "e")
     written(path, graph(*nodes, initializers=(WEIGHT, _ints("s", 10**9, 3, 2))))
 
 
-@attack("huge_tile.onnx", "")
+@attack("huge_tile.onnx", "too large")
 def huge_tile(path: Path) -> None:
     nodes = node("Tile", "w", "s", output="e"), node("Add", "x", "e")
     written(path, graph(*nodes, initializers=(WEIGHT, _ints("s", 10**6, 10**6))))
 
 
-@attack("doubling_constants.onnx", "")
+@attack("doubling_constants.onnx", "too large")
 def doubling_constants(path: Path) -> None:
     """Each node joins the one before to itself: 3 values become 3 times 2 to the 45."""
     nodes = [node("Concat", f"c{i}", f"c{i}", output=f"c{i + 1}", axis=0) for i in range(45)]
@@ -186,13 +186,13 @@ def doubling_constants(path: Path) -> None:
     written(path, graph(*nodes, node("Add", "x", "c45"), initializers=(start,)))
 
 
-@attack("huge_pad.onnx", "")
+@attack("huge_pad.onnx", "values")
 def huge_pad(path: Path) -> None:
     nodes = node("Pad", "x", "p")
     written(path, graph(nodes, initializers=(_ints("p", 0, 10**12, 0, 10**12),)))
 
 
-@attack("huge_one_hot.onnx", "")
+@attack("huge_one_hot.onnx", "too large")
 def huge_one_hot(path: Path) -> None:
     values = numpy_helper.from_array(np.array([0, 1], "f4"), "v")
     nodes = (
@@ -214,7 +214,7 @@ def _small() -> onnx.GraphProto:
     return helper.make_graph([node("Relu", "x")], "b", [], [info("y")])
 
 
-@attack("deep_graphs.onnx", "", opens=False)
+@attack("deep_graphs.onnx", "damaged or cut short", opens=False)
 def deep_graphs(path: Path) -> None:
     """Branches in branches, written from the inside."""
     inner = _small().SerializeToString()
@@ -247,7 +247,7 @@ def known_branches(path: Path) -> None:
     written(path, graph(made, initializers=(condition,)))
 
 
-@attack("doubling_functions.onnx", "")
+@attack("doubling_functions.onnx", "10,000 are the limit")
 def doubling_functions(path: Path) -> None:
     """40 functions, each calling the next one twice."""
     functions = []
@@ -263,7 +263,7 @@ def doubling_functions(path: Path) -> None:
     written(path, graph(first, functions=tuple(functions)))
 
 
-@attack("function_in_itself.onnx", "")
+@attack("function_in_itself.onnx", "its functions are broken")
 def function_in_itself(path: Path) -> None:
     opset = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
     body = [helper.make_node("f", ["a"], ["c"], domain="own")]
@@ -286,18 +286,18 @@ def endless_loop(path: Path) -> None:
     written(path, graph(loop, initializers=(count, condition)))
 
 
-@attack("unknown_operator.onnx", "'system'", opens=True)
+@attack("unknown_operator.onnx", "operator system of 'own' is not computed", opens=True)
 def unknown_operator(path: Path) -> None:
     written(path, graph(helper.make_node("system", ["x"], ["y"], domain="own", command="touch X")))
 
 
-@attack("long_chain.onnx", "", opens=False)
+@attack("long_chain.onnx", "10,000 are the limit", opens=False)
 def long_chain(path: Path) -> None:
     chain = [node("Relu", f"r{i}" if i else "x", output=f"r{i + 1}") for i in range(60_000)]
     written(path, graph(*chain, node("Relu", "r60000")))
 
 
-@attack("wrong_attributes.onnx", "")
+@attack("wrong_attributes.onnx", "broken")
 def wrong_attributes(path: Path) -> None:
     weight = numpy_helper.from_array(np.ones((1, 1, 3, 3), "f4"), "w")
     conv = node("Conv", "x", "w", kernel_shape=[10**9, -4], strides=[0, 0], dilations=[-1, 2**62],

@@ -120,6 +120,11 @@ def keras3(config: Any) -> Any:
     own = {"trainable": True, "dtype": "float32", **own}
     if isinstance(own.get("layers"), list):
         own["layers"] = [keras3(each) if isinstance(each, dict) else each for each in own["layers"]]
+    for key in ("layer", "cell"):
+        if isinstance(own.get(key), dict):
+            own[key] = keras3(own[key])
+    if isinstance(own.get("cells"), list):
+        own["cells"] = [keras3(each) for each in own["cells"]]
     made = {"module": "keras.layers", "registered_name": None, **config, "config": own}
     if config.get("inbound_nodes"):
         made["inbound_nodes"] = [_call(node) for node in config["inbound_nodes"]]

@@ -22,7 +22,7 @@ from netsheet.cli import main
 WATCHED = (
     "os.system", "os.exec", "os.fork", "os.posix_spawn", "subprocess.Popen",
     "socket.connect", "socket.getaddrinfo", "socket.bind", "pickle.find_class", "shutil.rmtree",
-    "os.remove", "os.mkdir", "os.symlink", "webbrowser.open", "urllib.Request",
+    "os.mkdir", "os.symlink", "webbrowser.open", "urllib.Request",
 )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def run(arguments: list[str], watch: Watch) -> dict[str, Any]:
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
     code: Any = 0
     watch.events, watch.opened = [], set()
-    start = time.perf_counter()
+    start = time.process_time()  # of the processor: others may be using it
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         watch.on = True
         try:
@@ -63,7 +63,7 @@ def run(arguments: list[str], watch: Watch) -> dict[str, Any]:
         watch.on = False
     out, err = (stream.buffer.getvalue().decode("utf-8") for stream in streams)
     return {
-        "code": code, "out": out, "err": err, "seconds": time.perf_counter() - start,
+        "code": code, "out": out, "err": err, "seconds": time.process_time() - start,
         "events": watch.events, "opened": sorted(watch.opened), "peak": peak(),
         "modules": [name for name in ("trap", "tensorflow", "keras") if name in sys.modules],
     }  # fmt: skip

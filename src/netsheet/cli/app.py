@@ -9,7 +9,7 @@ import typer
 
 import netsheet
 from netsheet.cli import artefacts, inspect
-from netsheet.errors import NetsheetError
+from netsheet.errors import NetsheetError, one_line
 
 app = typer.Typer(
     name="netsheet",
@@ -47,7 +47,7 @@ def main() -> None:
     try:
         app()
     except NetsheetError as error:
-        print(f"netsheet: {error}", file=sys.stderr)
+        print(f"netsheet: {one_line(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("netsheet: interrupted", file=sys.stderr)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from netsheet.errors import one_line, spelled
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,13 +28,13 @@ def console(stderr: bool = False) -> Console:
 
 def say(text: str = "") -> None:
     """A line on standard output, without markup."""
-    print(text)
+    print(spelled(text))
 
 
 def note(text: str) -> None:
     """A line beside the result, on standard error."""
     if text:
-        print(text, file=sys.stderr)
+        print(spelled(text), file=sys.stderr)
 
 
 def table(
@@ -43,11 +45,13 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(
+        title=Text(one_line(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for heading, side in columns:
         made.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(one_line(cell)) for cell in row))
     console().print(made)
     if foot:
         say(foot)

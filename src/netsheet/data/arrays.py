@@ -20,6 +20,9 @@ Array = npt.NDArray[Any]
 # An array larger than this is refused; a file of a few kilobytes may claim any size.
 LARGEST = 4 * 2**30
 
+# What a compressed file may become: images become some 5 times as large, zeros 1,000 times.
+FREE, EXPANSION = 2**27, 50
+
 # The third byte of an IDX file; the format is described at https://yann.lecun.com/exdb/mnist/
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -59,8 +62,11 @@ def read_idx(path: Path) -> Array:
                 raise FormatError(f"{path}: not an IDX file (it does not begin as one).")
             sizes = file.read(4 * head[3])
             shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
+            if len(shape) > 32:
+                raise FormatError(f"{path}: says that its array has {len(shape)} axes.")
             dtype = np.dtype(IDX_TYPES[head[2]])
             length = _bytes(path, shape, dtype)
+            _check_expansion(path, length, path.stat().st_size)
             data = file.read(length + 1)
     except (OSError, EOFError) as error:
         raise FormatError(f"{path}: cannot be read: {error}.") from error
@@ -91,6 +97,7 @@ def read_npz(path: Path, wanted: Sequence[str] | None = None) -> dict[str, Array
                 name = item.filename.removesuffix(".npy")
                 if name == item.filename or (wanted is not None and name not in wanted):
                     continue
+                _check_expansion(path, item.file_size, item.compress_size)
                 with archive.open(item) as file:
                     member = cast("BinaryIO", file)
                     arrays[name] = _npy(Path(f"{path}/{name}"), member, item.file_size)
@@ -166,6 +173,14 @@ def _bytes(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
     return length
 
 
+def _check_expansion(path: Path, length: int, stored: int) -> None:
+    if length > max(FREE, EXPANSION * stored):
+        raise FormatError(
+            f"{path}: {stored:,} bytes that become {length:,} are refused: made to exhaust the "
+            "memory. If you trust it, store it without compression."
+        )
+
+
 def _npy(path: Path, file: BinaryIO, size: int) -> Array:
     """The array in an open .npy file of ``size`` bytes."""
     from numpy.lib import format as npy
@@ -186,8 +201,9 @@ def _npy(path: Path, file: BinaryIO, size: int) -> Array:
             raise FormatError(f"{path}: damaged: says {shape}, but has only {size:,} bytes.")
         data = file.read(length)
         array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    except (ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise FormatError(f"{path}: not a .npy file, or damaged: {error}.") from error
+    except (ValueError, TypeError, zipfile.BadZipFile, RecursionError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
+        raise FormatError(f"{path}: not a .npy file, or damaged: {reason}.") from error
     if array.dtype.kind not in "biuf":
         raise FormatError(f"{path}: holds {array.dtype}, not numbers.")
     return array

@@ -16,22 +16,29 @@ def load(path: str | Path) -> Model:
     from netsheet.read.sniff import sniff
 
     path = Path(path)
-    if sniff(path) == "onnx":
-        from netsheet.read.onnx import load_onnx
-
-        return load_onnx(path)
-    from netsheet.read.keras import load_keras
-
+    kind = sniff(path)
     try:
+        if kind == "onnx":
+            from netsheet.read.onnx import load_onnx
+
+            return load_onnx(path)
+        from netsheet.read.keras import load_keras
+
         return load_keras(path)
     except NetsheetError as error:
         raise type(error)(_placed(path, str(error))) from error
     except RecursionError:
-        raise FormatError(f"{path}: the model configuration is nested too deeply") from None
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+        raise FormatError(f"{path}: the model is nested too deeply") from None
+    except _UNFORESEEN as error:
         # A configuration may hold anything anywhere; what no check foresaw is still its fault.
         what = f"{type(error).__name__}: {error}"
-        raise FormatError(f"{path}: the model configuration is broken ({what[:200]})") from error
+        raise FormatError(f"{path}: the model's description is broken ({what[:200]})") from error
+
+
+_UNFORESEEN = (
+    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError,
+    RuntimeError,
+)  # fmt: skip
 
 
 def _placed(path: Path, message: str) -> str:

@@ -102,8 +102,8 @@ def names(group: Any, key: str) -> list[str] | None:
     if not parts:
         return None
     found = [_decoded(name) for part in parts for name in np.atleast_1d(part).tolist()]
-    if not all(isinstance(name, str) for name in found):
-        raise FormatError(f"the attribute {key!r} of {group.name} holds no names")
+    if not all(isinstance(name, str) and _printable(name) for name in found):
+        raise FormatError(f"the attribute {key!r} of {group.name} holds no names in UTF-8")
     if len(set(found)) < len(found):
         twice = next(name for name in found if found.count(name) > 1)
         raise FormatError(f"the attribute {key!r} of {group.name} names {twice!r} twice")
@@ -123,7 +123,12 @@ def _attribute(group: Any, key: str) -> Any:
 
 
 def _decoded(value: Any) -> Any:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _printable(name: str) -> bool:
+    """h5py turns bytes that are no UTF-8 into halves of UTF-16 pairs."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 # --------------------------------------------------------------------------- datasets
@@ -223,7 +228,10 @@ def listed(group: Any) -> list[str]:
 
     if not isinstance(group, h5py.Group):
         raise FormatError(f"{group.name} holds values where a group should be")
-    return list(group)
+    names = list(group)
+    if not all(map(_printable, names)):
+        raise FormatError("it has a group or dataset whose name is no UTF-8")
+    return names
 
 
 def walk(

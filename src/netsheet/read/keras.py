@@ -33,7 +33,7 @@ from netsheet.read.keras_order import ends, ordered_calls
 from netsheet.read.keras_table import RENAMED, TABLE
 from netsheet.read.keras_weights import assign_legacy, assign_v3
 from netsheet.read.keras_wiring import mask_operations, wired
-from netsheet.read.limits import MAX_CALLS
+from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NESTING, MAX_STEPS
 from netsheet.read.stored import KerasFile
 
 REGISTERED: dict[str, Row] = {}
@@ -122,15 +122,18 @@ class _Assembly:
     aliases: dict[str, Ref] = field(default_factory=dict)
     first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
     called: int = 0
+    given: int = 0
 
     # ------------------------------------------------------------------ layers
 
-    def make_layers(self, graph: GraphConfig, scope: str) -> None:
+    def make_layers(self, graph: GraphConfig, scope: str, depth: int = 0) -> None:
         """Every layer of the graph and of the graphs in it, by scoped name."""
+        if depth > MAX_NESTING:
+            raise FormatError(f"more than {MAX_NESTING} models lie in each other")
         for config in graph.layers:
             name = scope + config.name
             if config.graph is not None:
-                self.make_layers(config.graph, name + "/")
+                self.make_layers(config.graph, name + "/", depth + 1)
             elif config.class_name != "InputLayer" and not _is_operation(config):
                 self.layers[name] = make_layer(name, config.class_name, config.config, self.major)
 
@@ -185,8 +188,11 @@ class _Assembly:
     ) -> list[Ref]:
         """One call of a layer or nested model; returns references to all its outputs."""
         self.called += 1
+        self.given += len(call.refs())
         if self.called > MAX_CALLS:
             raise FormatError(f"the model calls its layers more than {MAX_CALLS:,} times")
+        if self.given > MAX_INPUTS:
+            raise FormatError(f"the calls of its layers have more than {MAX_INPUTS:,} inputs")
         if layer.graph is not None:
             given = [values[ref] for ref in call.refs()]
             outputs = self.inline(layer.graph, f"{scope}{layer.name}/", key + "/", given)
@@ -315,13 +321,25 @@ def _composite(graph: GraphConfig, major: int) -> Composite:
     def place(ref: Ref) -> tuple[int, int]:
         return number[ref.key], ref.output
 
-    return Composite(
+    made = Composite(
         parts=tuple(
             Part(call.key, call.layer, tuple(place(ref) for ref in call.inputs))
             for call in inside.calls
         ),
         results=tuple(place(ref) for ref in results),
     )
+    if _steps(made, {}) > MAX_STEPS:
+        raise FormatError(f"a wrapped model calls layers more than {MAX_STEPS:,} times")
+    return made
+
+
+def _steps(layer: Layer, known: dict[Layer, int]) -> int:
+    """How many layers run when this one does: those in it, as often as they are called."""
+    if layer not in known:
+        parts = [part.layer for part in layer.parts] if isinstance(layer, Composite) else []
+        parts += [value for value in vars(layer).values() if isinstance(value, Layer)]
+        known[layer] = 1 + sum(_steps(part, known) for part in parts)
+    return known[layer]
 
 
 def _is_operation(layer: LayerConfig) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from netsheet.errors import FormatError
+from netsheet.read.limits import MAX_INPUTS
 
 SEQUENTIAL = frozenset({"Sequential"})
 OPERATIONS = "keras.src.ops"
@@ -110,6 +111,7 @@ def _broken(what: str) -> NoReturn:
 class _Parser:
     def __init__(self, major: int) -> None:
         self.major = major
+        self.inputs = 0  # of all calls
 
     def graph(self, config: Any, class_name: str) -> GraphConfig:
         if class_name in SEQUENTIAL:
@@ -150,11 +152,18 @@ class _Parser:
         graph = None
         if class_name in SEQUENTIAL or (class_name in FUNCTIONAL and "layers" in config):
             graph = self.graph(config, class_name)
-        calls = tuple(self._call(node) for node in entry.get("inbound_nodes") or ())
+        calls = tuple(self._counted(node) for node in entry.get("inbound_nodes") or ())
         module = str(entry.get("module") or "")
         if not module and self.major >= 3 and not {"trainable", "dtype", "layers"} & set(config):
             module = OPERATIONS  # Keras 3 leaves the module out in HDF5
         return LayerConfig(name, class_name, module, config, calls, graph)
+
+    def _counted(self, node: Any) -> CallConfig:
+        call = self._call(node)
+        self.inputs += len(call.refs())
+        if self.inputs > MAX_INPUTS:
+            _broken(f"the calls of its layers have more than {MAX_INPUTS:,} inputs")
+        return call
 
     def _call(self, node: Any) -> CallConfig:
         if isinstance(node, Mapping) and "args" in node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ MAX_EXPANSION = 20  # bytes in memory for each byte of the file
 FREE = 128 << 20  # bytes in memory that any file may take, however small
 MAX_OBJECTS = 20_000  # groups, datasets and chunks
 MAX_DEPTH = 32  # groups in groups
+MAX_STEPS = 2_000  # layers that run in one wrapper, such as TimeDistributed
+MAX_INPUTS = 20_000  # of those calls, together
+MAX_NESTING = 32  # models in models
 MAX_CALLS = 10_000  # calls of layers, those in nested models each time that these are called
 MAX_DIRECTORY = 2 << 20  # bytes of a zip's list of members: some 20,000 of them
 
@@ -47,7 +51,10 @@ def parse_json(text: str | bytes, what: str) -> Mapping[str, Any]:
     if len(text) > MAX_JSON:
         raise FormatError(f"{what} is {len(text):,} bytes long; {MAX_JSON:,} are the limit")
     try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
         parsed = json.loads(text)
+        _check_text(text, parsed)
     except RecursionError:
         raise FormatError(f"{what} is nested too deeply") from None
     except ValueError as error:  # with it, broken UTF-8
@@ -55,3 +62,10 @@ def parse_json(text: str | bytes, what: str) -> Mapping[str, Any]:
     if not isinstance(parsed, dict):
         raise FormatError(f"{what} is no JSON object")
     return parsed
+
+
+def _check_text(text: str, parsed: Any) -> None:
+    """UnicodeEncodeError for half of a UTF-16 pair, which can be neither printed nor written."""
+    text.encode()
+    if re.search(r"\\u[dD][89a-fA-F]", text):
+        json.dumps(parsed, ensure_ascii=False).encode()

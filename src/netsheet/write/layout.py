@@ -134,15 +134,22 @@ def load_layout(name_or_path: str | Path) -> Layout:
         raise FormatError(f"{path}: cannot be read as text: {error}.") from error
 
 
+LONGEST = 16_000  # characters; a key of many dots takes the square of its length
+
+
 def parse_layout(text: str, where: str) -> Layout:
     """The layout that ``text`` (TOML) describes; ``where`` names it in messages."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
+    if len(text) > LONGEST:
+        raise FormatError(f"{where}: has {len(text):,} characters; {LONGEST:,} are the limit.")
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise FormatError(f"{where}: is nested too deeply.") from None
+    except ValueError as error:  # TOMLDecodeError, and numbers of too many digits
         raise FormatError(f"{where}: not valid TOML: {error}.") from error
     tables = raw.pop("table", [])
     if not (isinstance(tables, list) and tables and all(isinstance(t, dict) for t in tables)):

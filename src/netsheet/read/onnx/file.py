@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from netsheet.errors import FormatError
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, TensorProto
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 MAX_FILE = 2**31 - 1  # a protobuf message holds no more
 MAX_EXTERNAL = 2**35
+MAX_NODES = 10_000
 OLDEST_OPSET = 7
 
 
@@ -38,9 +39,16 @@ def read_proto(path: Path) -> ModelProto:
     if not model.opset_import or not model.HasField("graph") or not model.graph.output:
         raise FormatError(f"{path}: is no ONNX model: it has no graph with outputs.")
     if model.functions:
+        from onnx.checker import ValidationError
         from onnx.inliner import inline_local_functions
 
-        model = inline_local_functions(model)
+        _check_nodes(model)
+        try:
+            model = inline_local_functions(model)
+        except (ValidationError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0][:200]
+            raise FormatError(f"{path}: its functions are broken: {reason}") from error
+    _check_nodes(model)
     left = MAX_EXTERNAL
     for tensor in _tensors(model.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -71,6 +79,28 @@ def array_of(tensor: TensorProto) -> np.ndarray[Any, Any]:
         raise FormatError(f"tensor {tensor.name!r} is damaged: {error}") from error
 
 
+def _check_nodes(model: ModelProto) -> None:
+    """Refuses very many nodes, those of functions counted wherever these are called."""
+    functions = {(f.domain, f.name, f.overload): f.node for f in model.functions}
+    counts: dict[tuple[str, str, str], int] = {}
+
+    def count(nodes: Iterable[NodeProto]) -> int:
+        return sum(inside(node) for node in nodes)
+
+    def inside(node: NodeProto) -> int:
+        total = 1 + sum(count(a.g.node) for a in node.attribute if a.HasField("g"))
+        key = (node.domain, node.op_type, node.overload)
+        if key in functions:
+            if key not in counts:
+                counts[key] = 0  # a function in itself is refused when it is inlined
+                counts[key] = count(functions[key])
+            total += counts[key]
+        return total
+
+    if (found := count(model.graph.node)) > MAX_NODES:
+        raise FormatError(f"it has {found:,} nodes; {MAX_NODES:,} are the limit")
+
+
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
     for node in graph.node:
@@ -87,7 +117,7 @@ def _read_external(path: Path, tensor: TensorProto, left: int) -> int:
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     folder = path.resolve().parent
-    target = (folder / location).resolve()
+    target = (folder / location.replace("\0", "")).resolve()
     if not location or folder not in target.parents or not target.is_file():
         raise FormatError(
             f"{path}: the data of {tensor.name!r} should lie in {location!r}; only a file in the "
