@@ -110,10 +110,11 @@ def evaluate(
 ) -> None:
     """Print accuracy and loss on a labelled data set."""
     from netsheet.data.datasets import read_dataset
+    from netsheet.data.natural import natural_scaling
     from netsheet.evaluation import evaluate as run
 
     model = netsheet.load(model_file)
-    wanted = options.scaling(scale, mean, std, invert)
+    wanted = options.scaling(scale, mean, std, invert) or natural_scaling(model)
     with show.progress("reading") as bar:
         dataset = read_dataset(data, model.inputs, wanted, limit, bar)
     show.note(dataset.note)

@@ -89,12 +89,14 @@ def samples_of(
 ) -> tuple[list[Sample], list[str] | None]:
     """The samples that ``--input`` and ``--data`` name, and the classes' names if known.
 
-    Without either: one random input.
+    Without either: one random input. ``wanted`` None: as the network's inputs are by nature.
     """
     from netsheet.data.datasets import read_dataset
     from netsheet.data.inputs import read_input
+    from netsheet.data.natural import natural_scaling
     from netsheet.data.probe import probe
 
+    wanted = wanted or natural_scaling(model)
     samples = [read_input(spec, model.inputs, wanted) for spec in inputs or ()]
     names: list[str] | None = None
     if data is not None:

@@ -122,7 +122,8 @@ def read_input(
     parts = [done] if done else [text(array.shape) for array in arrays]
     how = dict.fromkeys(str(value.scaling or Scaling()) for value in values.values())
     note = f"{path.name}: {', '.join([*parts, *how])}"
-    return Sample(str(spec), values, _label(path, index), note)
+    name = path.name if index is None else f"{path.name}#{index}"
+    return Sample(name, values, _label(path, index), note)
 
 
 def input_value(array: Array, tensor: Tensor, scaling: Scaling | None) -> InputValue:

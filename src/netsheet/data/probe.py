@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsheet.data.inputs import InputValue, Sample
-from netsheet.layers.embedding import Embedding
+from netsheet.data.natural import token_inputs
 from netsheet.model import Model
 
 OPEN_SIZE = 8  # stands for a size that the model leaves open
@@ -14,11 +14,7 @@ OPEN_SIZE = 8  # stands for a size that the model leaves open
 def probe(model: Model, seed: int = 0) -> Sample:
     """Numbers of a normal distribution for every input; tokens where an Embedding reads them."""
     random = np.random.default_rng(seed)
-    tokens = {
-        node.inputs[0].name: node.layer.input_dim
-        for node in model.nodes
-        if isinstance(node.layer, Embedding) and node.inputs
-    }
+    tokens = token_inputs(model)
     inputs = {}
     for tensor in model.inputs:
         shape = tuple(OPEN_SIZE if size is None else size for size in tensor.shape)
