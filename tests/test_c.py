@@ -1,0 +1,568 @@
+"""Generated C, compiled by the host's compiler with all warnings as errors."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netsheet
+from netsheet.data.inputs import InputValue, Sample, read_input
+from netsheet.data.probe import probe
+from netsheet.errors import NetsheetError, UnsupportedError, UsageError
+from netsheet.expr import Weight
+from netsheet.layers.activation import Softmax, Tanh
+from netsheet.layers.dense import Dense
+from netsheet.layers.merge import Add
+from netsheet.layers.opaque import Opaque
+from netsheet.model import Call, Model, Ref, Source
+from netsheet.verify.c_host import compiler, run_library, verify_c
+from netsheet.write.c import TARGETS, to_c
+from netsheet.write.c.emit import library
+from netsheet.write.c.names import comment, string
+from netsheet.write.c.report import CReport
+
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror"]
+STUBS = Path(__file__).parent / "stubs"
+SAMPLE = Path(netsheet.__file__).parent / "data" / "sample"
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("cc") or shutil.which("gcc")), reason="there is no C compiler"
+)
+
+
+def run(command: list[str], folder: Path, expected: int = 0) -> str:
+    """What a command prints; its exit status has to be as expected."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == expected, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def compiled(folder: Path, *more: str, program: str = "net") -> str:
+    """The test program's output, after compiling the plain files."""
+    sources = [f"{program}{part}.c" for part in ("_test", "", "_weights")]
+    run([compiler(), *WARNINGS, "-Wmissing-prototypes", "-O1", *more, "-o", "t", *sources, "-lm"],
+        folder)  # fmt: skip
+    return run(["./t"], folder)
+
+
+def dense(name: str, inputs: int, units: int) -> Dense:
+    values = np.random.default_rng(3).normal(size=(inputs, units)).astype(np.float32)
+    layer = Dense(name=name, units=units, use_bias=False)
+    label = f"{name}/kernel"
+    layer.weights["kernel"] = Weight(label, ("in", "out"), values.shape, None, "kernel", values)
+    return layer
+
+
+@pytest.fixture(scope="module")
+def digits() -> Model:
+    """The network that the package carries."""
+    return netsheet.load(SAMPLE / "digits.h5")
+
+
+@pytest.fixture(scope="module")
+def five(digits: Model) -> Sample:
+    return read_input(SAMPLE / "digit5.png", digits.inputs)
+
+
+# --------------------------------------------------------------------------- the proof
+
+
+def test_every_layer_of_the_sample(digits: Model, five: Sample) -> None:
+    verdict = verify_c(digits, [five, probe(digits)])
+    assert verdict.ok, verdict.first_failure
+    output = digits.outputs[0].name
+    wanted = [*digits.tensors(), f"{output} (net_run, traced)", f"{output} (net_run)"]
+    assert [row.layer for row in verdict.layers] == wanted
+    assert verdict.layers[0].cells == 2 * digits.tensors()[wanted[0]].size
+
+
+@pytest.mark.parametrize("file", ["my_model.h5", "my_model_channels_last.h5"])
+def test_every_layer_of_the_published_network(seed: Path, file: str) -> None:
+    model = netsheet.load(seed / file)
+    verdict = verify_c(model, [read_input(seed / "digit5.png", model.inputs)])
+    assert verdict.ok, verdict.first_failure
+
+
+def test_published_numbers(seed: Path) -> None:
+    """The article's own values, not ours."""
+    model = netsheet.load(seed / "my_model.h5")
+    published = json.loads((seed / "published.json").read_text())
+    digit = read_input(seed / "digit5.png", model.inputs)
+    (tensors,) = run_library(library(model), [digit.arrays])
+    values = dict(tensors)
+    for layer, numbers in published["activations_for_digit5"].items():
+        np.testing.assert_allclose(values[layer], np.ravel(numbers), atol=1e-5)
+    assert int(np.argmax(values["#0"])) == published["predicted_class_for_digit5"]
+
+
+@pytest.mark.parametrize("file", ["ad01.h5", "pretrainedResnet.h5", "str_ww_ref_model.h5"])
+def test_every_layer_of_larger_networks(shared: Path, file: str) -> None:
+    model = netsheet.load(shared / "models" / file)
+    verdict = verify_c(model, [probe(model)])
+    assert verdict.ok, verdict.first_failure
+
+
+KERAS = [
+    "k2_lstm_stack.h5", "k3_bidirectional.keras", "k3_attention_block.keras", "k3_embedding.keras",
+    "k3_channels_first.keras", "k2_nested_shared.h5", "k3_conv_transpose.keras",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", KERAS)
+def test_what_keras_computed(shared: Path, file: str) -> None:
+    """Every layer of which Keras' own output is stored, both samples, in the traced program."""
+    path = shared / "corpus" / "open" / file
+    stored = np.load(path.with_suffix(".npz"))
+    model = netsheet.load(path)
+    given = [[stored[f"input:{t.name}"][n] for t in model.inputs] for n in range(2)]
+    results = run_library(library(model), given)
+    outputs = [key for key in stored if key.startswith("final:")]
+    compared = 0
+    for n, tensors in enumerate(results):
+        values = dict(tensors)
+        pairs = [(key.removeprefix("output:"), stored[key][n]) for key in stored]
+        pairs += [(f"#{i}", stored[key][n]) for i, key in enumerate(outputs)]
+        for key, expected in pairs:
+            if key in values:
+                bound = 1e-5 * max(1.0, np.abs(expected).max())
+                assert np.abs(values[key] - expected.ravel()).max() <= bound, key
+                compared += 1
+    assert compared >= 2 * (len(outputs) + 1)
+
+
+@pytest.mark.parametrize("file", ["my_model.h5", "k3_gru_both.keras", "k3_resample.keras"])
+def test_sanitizers_find_nothing(shared: Path, file: str) -> None:
+    path = shared / ("seed" if file == "my_model.h5" else "corpus/open") / file
+    model = netsheet.load(path)
+    verdict = verify_c(model, [probe(model)], sanitize=True)
+    assert verdict.ok and "sanitized" in verdict.engine
+
+
+# --------------------------------------------------------------------------- what is written
+
+
+def test_the_test_program_agrees_and_shows_every_layer(
+    digits: Model, five: Sample, tmp_path: Path
+) -> None:
+    to_c(digits, tmp_path / "c", sample=five)
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [
+        "README.md", "net.c", "net.h", "net_test.c", "net_weights.c",
+    ]  # fmt: skip
+    plain = compiled(tmp_path / "c")
+    assert "class 5, reference 5" in plain and "all agrees" in plain
+    traced = compiled(tmp_path / "c", "-DNET_TRACE")
+    rows = [line.split() for line in traced.splitlines()]
+    shown = [row[0] for row in rows if row[-1] == "ok"]
+    assert shown[:-1] == list(digits.tensors())
+    assert all(len(line) <= 80 for line in traced.splitlines())
+
+
+def test_the_test_program_names_the_layer_that_departs(
+    digits: Model, five: Sample, tmp_path: Path
+) -> None:
+    to_c(digits, tmp_path, sample=five)
+    weights = tmp_path / "net_weights.c"
+    lib = library(digits)
+    layer = next(node for node in digits.nodes[1:] if node.layer.weights)
+    spoiled = next(
+        name for name, note in lib.constants.notes.items() if layer.layer.name in note + name
+    )
+    text = weights.read_text()
+    start = text.index(f"\nconst float {spoiled}[")
+    end = text.index("}", start)
+    changed = text[:start] + text[start:end].replace("0.", "1.") + text[end:]
+    assert changed != text
+    weights.write_text(changed)
+    sources = ["net_test.c", "net.c", "net_weights.c"]
+    run([compiler(), "-DNET_TRACE", "-o", "t", *sources, "-lm"], tmp_path)
+    said = run(["./t"], tmp_path, expected=1)
+    assert f"the first departure is at {layer.key}" in said
+    before = [node.key for node in digits.nodes[: digits.nodes.index(layer)]]
+    assert all(re.search(rf"^{re.escape(key)} .* ok$", said, re.MULTILINE) for key in before)
+
+
+def test_an_open_layer_is_thinned_out(digits: Model, five: Sample) -> None:
+    from netsheet.write.c.test_program import stored
+
+    batch = {t.name: a[None] for t, a in zip(digits.inputs, five.arrays, strict=True)}
+    reference = {key: value[0] for key, value in digits.activations(batch).items()}
+    kept = stored(library(digits), reference, limit=200)
+    assert any(layer.step > 1 for layer in kept)
+    assert sum(layer.values.size for layer in kept) <= 200
+    for layer in kept:
+        np.testing.assert_array_equal(layer.values, reference[layer.layer].ravel()[:: layer.step])
+
+
+def test_the_header_serves_cpp(digits: Model, five: Sample, tmp_path: Path) -> None:
+    to_c(digits, tmp_path, sample=five)
+    (tmp_path / "main.cpp").write_text(
+        '#include "net.h"\n#include <vector>\n'
+        "int main() { std::vector<float> in(NET_INPUT_SIZE), out(NET_OUTPUT_SIZE);\n"
+        "return net_run(in.data(), out.data()) + (NET_CLASSES != NET_OUTPUT_SIZE); }\n"
+    )
+    run([compiler(), *WARNINGS, "-c", "net.c", "net_weights.c"], tmp_path)
+    cpp = ["g++", "-std=c++11", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
+    run([*cpp, "-o", "t", "main.cpp", "net.o", "net_weights.o", "-lm"], tmp_path)
+    run(["./t"], tmp_path)
+
+
+def test_no_memory_but_one_arena_and_no_functions_but_mathematics(
+    digits: Model, tmp_path: Path
+) -> None:
+    report = to_c(digits, tmp_path)
+    run([compiler(), "-O1", "-c", "net.c", "net_weights.c"], tmp_path)
+    symbols = [line.split() for line in run(["nm", "net.o"], tmp_path).splitlines()]
+    writable = [row[-1] for row in symbols if row[-2] in "bBdDC"]
+    assert [name.split(".")[0] for name in writable] == ["arena"]
+    wanted = {row[-1] for row in symbols if row[-2] == "U"}
+    outside = {name for name in wanted if not name.startswith("net_")}
+    assert outside <= {"expf", "sqrtf", "tanhf", "memcpy", "memset", "_GLOBAL_OFFSET_TABLE_",
+                       "__stack_chk_fail"}  # fmt: skip
+    assert [row[-2] for row in symbols if row[-1] == "net_run"] == ["T"]
+    sizes = run(["size", "net.o", "net_weights.o"], tmp_path).splitlines()
+    bss = sum(int(line.split()[2]) for line in sizes[1:])
+    assert report.arena <= bss <= report.arena + 64
+
+
+ARENAS = """#include "net.h"
+#include <pthread.h>
+#include <string.h>
+
+static float inputs[2][NET_INPUT_SIZE], results[2][NET_OUTPUT_SIZE], arenas[2][NET_ARENA_SIZE];
+
+static void *often(void *which)
+{
+    const int n = *(int *)which;
+    float output[NET_OUTPUT_SIZE];
+    for (int i = 0; i < 50; i++) {
+        net_run_arena(inputs[n], output, arenas[n]);
+        if (memcmp(output, results[n], sizeof output) != 0)
+            return which;
+    }
+    return 0;
+}
+
+int main(void)
+{
+    pthread_t threads[2];
+    int numbers[2] = {0, 1}, wrong = 0;
+    for (int i = 0; i < NET_INPUT_SIZE; i++) {
+        inputs[0][i] = (float)(i % 7) / 7.0f;
+        inputs[1][i] = (float)(i % 5) / 5.0f;
+    }
+    net_run(inputs[0], results[0]);
+    net_run(inputs[1], results[1]);
+    if (memcmp(results[0], results[1], sizeof results[0]) == 0)
+        return 2;
+    for (int n = 0; n < 2; n++)
+        pthread_create(threads + n, 0, often, numbers + n);
+    for (int n = 0; n < 2; n++) {
+        void *result;
+        pthread_join(threads[n], &result);
+        wrong += result != 0;
+    }
+    return wrong;
+}
+"""
+
+
+def test_calls_with_their_own_arenas_do_not_meet(digits: Model, tmp_path: Path) -> None:
+    to_c(digits, tmp_path)
+    (tmp_path / "main.c").write_text(ARENAS)
+    sources = ["main.c", "net.c", "net_weights.c"]
+    run([compiler(), "-O2", "-pthread", "-o", "t", *sources, "-lm"], tmp_path)
+    run(["./t"], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["net", "Digit_Reader"])
+def test_a_name_of_ones_own(digits: Model, five: Sample, name: str, tmp_path: Path) -> None:
+    to_c(digits, tmp_path, name=name, sample=five)
+    assert "class 5" in compiled(tmp_path, f"-D{name.upper()}_TRACE", program=name)
+    text = "".join(path.read_text() for path in tmp_path.glob("*.[ch]"))
+    assert name == "net" or not re.search(r"\bnet_|\bNET_|@", text)
+
+
+HOSTILE = [
+    "畳み込み層1", "*/ #error", 'x"; int y = "', "int", "net_run", "??/", "a\nb", "\\", "@lib",
+    "100%d", "input", "arena", "1st", "Ünïcode", "x" * 300,
+]  # fmt: skip
+
+
+def test_any_names(tmp_path: Path) -> None:
+    """Names of layers are no more than data, in C, in comments and in the README."""
+    calls = []
+    before = "画像?"
+    for name in HOSTILE:
+        calls.append(Call(name, Tanh(name=name), (Ref(before),)))
+        before = name
+    model = Model("*/ \n#include <x>", calls, [Source("画像?", (3,))], [Ref(before)])
+    verdict = verify_c(model, [probe(model)])
+    assert verdict.ok, verdict.first_failure
+    assert [row.layer for row in verdict.layers[: len(HOSTILE)]] == HOSTILE
+    for target in TARGETS:
+        to_c(model, tmp_path / target, target=target)
+    assert "all agrees" in compiled(
+        tmp_path / "plain", "-DNET_TRACE", "-trigraphs", "-Wno-trigraphs"
+    )
+
+
+def test_texts_in_c() -> None:
+    assert comment("*/ a /* b \\ ??/ \n") == "* / a / * b / ? ?/  "
+    assert string('a"\\?é\n') == '"a\\042\\134\\077\\303\\251\\012"'
+
+
+def test_several_inputs_and_outputs(tmp_path: Path) -> None:
+    """Names that differ in case only stay apart as macros."""
+    calls = [
+        Call("hidden", dense("hidden", 3, 4), (Ref("A"),)),
+        Call("sum", Add(name="sum"), (Ref("hidden"), Ref("a"))),
+        Call("Soft", Softmax(name="Soft"), (Ref("sum"),)),
+    ]
+    sources = [Source("A", (3,)), Source("a", (4,)), Source("unused", (2,))]
+    model = Model("two", calls, sources, [Ref("Soft"), Ref("sum"), Ref("Soft"), Ref("a")])
+    verdict = verify_c(model, [probe(model)])
+    assert verdict.ok, verdict.first_failure
+    for target in TARGETS:
+        to_c(model, tmp_path / target, target=target)
+    assert "all agrees" in compiled(tmp_path / "plain", "-DNET_TRACE")
+    header = (tmp_path / "plain" / "net.h").read_text()
+    assert "#define NET_INPUT_A_SIZE 3" in header and "#define NET_INPUT_A_2_SIZE 4" in header
+
+
+# --------------------------------------------------------------------------- packagings
+
+
+def sketch(folder: Path, source: str, include: str, *objects: str) -> str:
+    """What an example prints when the stub boards run it."""
+    cpp = ["g++", "-std=gnu++17", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-DSKETCH_MAIN",
+           f"-I{STUBS}", f"-I{include}", "-include", "Arduino.h", "-x", "c++", source,
+           "-x", "none", *objects, "-o", "sketch", "-lm"]  # fmt: skip
+    run(cpp, folder)
+    return run(["./sketch"], folder)
+
+
+@pytest.mark.parametrize("target", ["arduino", "platformio"])
+@pytest.mark.parametrize("trace", [False, True])
+def test_sketches_run(
+    digits: Model, five: Sample, target: str, trace: bool, tmp_path: Path
+) -> None:
+    to_c(digits, tmp_path, target=target, sample=five)
+    header = tmp_path / "src" / "net.h"
+    if trace:
+        text = header.read_text().replace("/* #define NET_TRACE */", "#define NET_TRACE")
+        header.write_text(text)
+    arduino = target == "arduino"
+    test = tmp_path / "examples" / "Test" / ("" if arduino else "src") / "net_test.c"
+    run([compiler(), *WARNINGS, "-DARDUINO=100", "-Isrc", "-c", "src/net.c", "src/net_weights.c",
+         str(test)], tmp_path)  # fmt: skip
+    files = {
+        name: f"examples/{name}/{name}.ino" if arduino else f"examples/{name}/src/main.cpp"
+        for name in ("Classify", "M5Stack", "Test")
+    }
+    parts = ["net.o", "net_weights.o"]
+    said = sketch(tmp_path, files["Classify"], "src", *parts)
+    assert "class 5" in said and ("largest" in said) == trace
+    screen = sketch(tmp_path, files["M5Stack"], "src", *parts)
+    assert "text class 5" in screen and "outside" not in screen
+    assert screen.count("rect 0 0 ") >= 1
+    tested = sketch(tmp_path, files["Test"], "src", *parts, "net_test.o")
+    assert "all agrees" in tested
+    assert all((key in tested) or not trace for key in digits.tensors())
+
+
+def test_the_screen_shows_the_picture(digits: Model, five: Sample, tmp_path: Path) -> None:
+    """Rectangles put together are the stored picture, in grey."""
+    to_c(digits, tmp_path, target="arduino", sample=five)
+    run([compiler(), "-Isrc", "-c", "src/net.c", "src/net_weights.c"], tmp_path)
+    screen = sketch(tmp_path, "examples/M5Stack/M5Stack.ino", "src", "net.o", "net_weights.o")
+    sizes = dict(zip(digits.inputs[0].axes, digits.inputs[0].shape, strict=True))
+    pixels = sizes["height"] * sizes["width"]
+    rows = [list(map(int, line.split()[1:])) for line in screen.splitlines() if "rect" in line]
+    drawn = np.array([row[4] for row in rows[:pixels]]) & 0x1F
+    wanted = np.squeeze(five.arrays[0]).ravel()
+    wanted = (wanted - wanted.min()) / (wanted.max() - wanted.min())
+    np.testing.assert_allclose(drawn / 31, wanted, atol=0.05)
+
+
+def test_the_arduino_library_is_described(digits: Model, tmp_path: Path) -> None:
+    to_c(digits, tmp_path, target="arduino", name="digits")
+    lines = (tmp_path / "library.properties").read_text().splitlines()
+    properties = dict(line.split("=", 1) for line in lines)
+    needed = {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url",
+              "architectures"}  # fmt: skip
+    assert needed <= set(properties) and properties["name"] == "digits"
+    assert properties["includes"] == "digits.h"
+
+
+def test_the_platformio_library_is_described(digits: Model, tmp_path: Path) -> None:
+    to_c(digits, tmp_path, target="platformio")
+    described = json.loads((tmp_path / "library.json").read_text())
+    assert described["name"] == "net" and described["headers"] == "net.h"
+    for example in described["examples"]:
+        for file in example["files"]:
+            assert (tmp_path / example["base"] / file).is_file()
+
+
+def test_the_esp_idf_example_runs(digits: Model, five: Sample, tmp_path: Path) -> None:
+    to_c(digits, tmp_path, target="esp-idf", sample=five)
+    assert '"net.c" "net_weights.c"' in (tmp_path / "CMakeLists.txt").read_text()
+    (tmp_path / "start.c").write_text(
+        "void app_main(void);\nint main(void) { app_main(); return 0; }\n"
+    )
+    main = "examples/classify/main"
+    for trace in ([], ["-DNET_TRACE"]):
+        run([compiler(), *WARNINGS, *trace, "-DNET_SAY=net_say", "-Iinclude", "-o", "t", "start.c",
+             f"{main}/main.c", f"{main}/net_test.c", "net.c", "net_weights.c", "-lm"],
+            tmp_path)  # fmt: skip
+        assert "class 5, reference 5" in run(["./t"], tmp_path)
+
+
+def test_commands_of_the_readme_work(digits: Model, five: Sample, tmp_path: Path) -> None:
+    for target in TARGETS:
+        to_c(digits, tmp_path / target, target=target, sample=five)
+        text = (tmp_path / target / "README.md").read_text()
+        commands = re.findall(r"^    (cc .*)$", text, re.MULTILINE)
+        assert len(commands) == 2 and not re.search(r"@\w", text)
+        assert "scaled by 1/255" in text
+        assert "all agrees" in run(["sh", "-c", commands[1]], tmp_path / target)
+
+
+# --------------------------------------------------------------------------- figures
+
+
+def test_the_report_counts(digits: Model, tmp_path: Path) -> None:
+    report = to_c(digits, tmp_path)
+    assert report.macs == sum(row.macs or 0 for row in digits.summary())
+    assert sum(layer.weights for layer in report.layers) == 4 * digits.params
+    assert [layer.layer for layer in report.layers] == list(digits.tensors())
+    data = report.to_json()
+    json.dumps(data)
+    assert data["flash"] == report.flash and len(data["files"]) == 5
+    sizes = run([compiler(), "-c", "net_weights.c"], tmp_path) or run(
+        ["size", "net_weights.o"], tmp_path
+    )
+    assert report.flash <= int(sizes.splitlines()[1].split()[0]) <= report.flash + 256
+    shown = str(report)
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert f"{report.flash:,}" in shown and f"{report.arena:,}" in shown
+
+
+def test_a_wide_name_stays_in_its_column() -> None:
+    from netsheet.write.c.report import LayerFigures
+
+    rows = [LayerFigures(name, "Dense", (3,), 12, 9) for name in HOSTILE]
+    text = str(CReport("net", "plain", "x", [], rows, 12, 4, 8))
+    wide = [sum(2 if ord(ch) > 0x2E80 else 1 for ch in line) for line in text.splitlines()]
+    assert max(wide) <= 80
+
+
+# --------------------------------------------------------------------------- refusals
+
+
+def with_opaque() -> Model:
+    calls = [
+        Call("first", dense("first", 3, 4), (Ref("x"),)),
+        Call("strange", Opaque(name="strange", type_name="Lambda", reason="its code is not run"),
+             (Ref("first"),)),
+        Call("last", Tanh(name="last"), (Ref("strange"),)),
+    ]  # fmt: skip
+    return Model("open", calls, [Source("x", (3,))], [Ref("last")])
+
+
+def test_a_layer_without_c_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=r"'strange' \(Lambda\).*--until first"):
+        to_c(with_opaque(), tmp_path / "c")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UnsupportedError, match="strange"):
+        verify_c(with_opaque(), [probe(with_opaque())])
+
+
+def test_the_part_before_it_is_written(tmp_path: Path) -> None:
+    report = to_c(with_opaque(), tmp_path, until="first")
+    assert [layer.layer for layer in report.layers] == ["first"]
+    assert "all agrees" in compiled(tmp_path, "-DNET_TRACE")
+    assert verify_c(with_opaque(), [probe(with_opaque())], until="first").ok
+
+
+def test_a_lambda_in_a_file_is_refused(shared: Path, tmp_path: Path) -> None:
+    model = netsheet.load(shared / "corpus" / "dialects" / "k2_lam.h5")
+    with pytest.raises(UnsupportedError, match="lambda"):
+        to_c(model, tmp_path / "c")
+    assert not list(tmp_path.iterdir())
+
+
+def test_open_sizes_need_an_input(tmp_path: Path) -> None:
+    calls = [Call("d", dense("d", 3, 2), (Ref("x"),))]
+    model = Model("open", calls, [Source("x", (None, 3))], [Ref("d")])
+    with pytest.raises(UnsupportedError, match="open sizes"):
+        to_c(model, tmp_path / "c")
+    values = InputValue(np.ones((5, 3), np.float32))
+    sample = Sample("ones", {"x": values})
+    to_c(model, tmp_path / "c", sample=sample)
+    assert "#define NET_INPUT_SIZE 15" in (tmp_path / "c" / "net.h").read_text()
+    assert verify_c(model, [sample]).ok
+
+
+def test_wrong_requests(digits: Model, five: Sample, tmp_path: Path) -> None:
+    for name in ("2net", "a b", "int", "", "x" * 40, "a-b", "../x"):
+        with pytest.raises(UsageError, match="cannot name C functions"):
+            to_c(digits, tmp_path / "c", name=name)
+    with pytest.raises(UsageError, match="targets are"):
+        to_c(digits, tmp_path / "c", target="avr")
+    with pytest.raises(UsageError, match="boards are qemu-cortex-m4"):
+        verify_c(digits, [five], board="stm32")
+    with pytest.raises(UsageError, match="at least one input"):
+        verify_c(digits, [])
+    with pytest.raises(NetsheetError, match="no layer 'nowhere'"):
+        to_c(digits, tmp_path / "c", until="nowhere")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_compiler(digits: Model, five: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(NetsheetError, match="apt install gcc"):
+        verify_c(digits, [five])
+
+
+def test_all_files_or_none(digits: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "c"
+    to_c(digits, folder)
+    (folder / "mine.txt").write_text("stays")
+    (folder / "net.c").write_text("old")
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    moves, plain = [], Path.replace
+
+    def failing(self: Path, target: Path) -> Path:
+        moves.append(target)
+        if len(moves) == 5:
+            raise OSError(28, "no space left")
+        return plain(self, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(NetsheetError, match="nothing was changed"):
+        to_c(digits, folder, target="arduino")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+    monkeypatch.setattr(Path, "replace", plain)
+    to_c(digits, folder)
+    assert (folder / "mine.txt").read_text() == "stays"
+    assert (folder / "net.c").read_text() != "old"
+    assert len(list(folder.iterdir())) == len(kept)
+
+
+def test_folders_that_cannot_be(digits: Model, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NetsheetError, match="is a file"):
+        to_c(digits, tmp_path / "file")
+    with pytest.raises(NetsheetError, match="make it first"):
+        to_c(digits, tmp_path / "no" / "where")
+    (tmp_path / "c" / "net.h").mkdir(parents=True)
+    with pytest.raises(NetsheetError, match="nothing was changed"):
+        to_c(digits, tmp_path / "c")
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["net.h"]
