@@ -77,7 +77,7 @@ def run_on_board(
     with tempfile.TemporaryDirectory(prefix="netsheet-board-") as name:
         folder = Path(name)
         _build(lib, folder, main, traced, options)
-        written = _run(folder, input_bytes(samples))
+        written = run_firmware(folder, input_bytes(samples))
     return tensors_of(written, len(samples))
 
 
@@ -94,7 +94,7 @@ def measure_board(
     with tempfile.TemporaryDirectory(prefix="netsheet-board-") as name:
         folder = Path(name)
         _build(lib, folder, _counting(lib, arrays, trace), trace, [opt])
-        written = _run(folder, b"")
+        written = run_firmware(folder, b"")
         objects = [f"{lib.name}.o", f"{lib.name}_weights.o"]
         done = subprocess.run(
             [SIZE, *objects], cwd=folder, capture_output=True, text=True, check=True
@@ -159,18 +159,29 @@ def _tools() -> None:
 def _build(lib: Library, folder: Path, main: str, traced: bool, options: Sequence[str]) -> None:
     """Firmware in ``folder``: board.elf, with the object files beside it."""
     _tools()
-    (folder / "memory.ld").write_text(_memory(lib, traced), "utf-8")
+    memory = _memory(lib, traced)
     for file, text in files(lib).items():
         (folder / file).write_text(text, "utf-8")
     (folder / "main.c").write_text(main, "utf-8")
+    define = [f"-D{lib.upper}_TRACE"] if traced else []
+    sources = [f"{lib.name}.c", f"{lib.name}_weights.c", "main.c"]
+    firmware(folder, sources, [*WARNINGS, *options, *define], memory)
+
+
+def firmware(
+    folder: Path,
+    sources: Sequence[str],
+    options: Sequence[str],
+    memory: str = 'REGION_ALIAS("WEIGHTS", CODE)\nREGION_ALIAS("VARIABLES", SRAM)\n',
+) -> None:
+    """Compile sources in ``folder`` with the board's start-up code into board.elf."""
+    (folder / "memory.ld").write_text(memory, "utf-8")
     for own in (resources.files("netsheet.verify") / "board").iterdir():
         if own.name.endswith((".c", ".h", ".ld")):
             (folder / own.name).write_bytes(own.read_bytes())
-    define = [f"-D{lib.upper}_TRACE"] if traced else []
-    sources = [f"{lib.name}.c", f"{lib.name}_weights.c", "main.c"]
-    compile_c([GCC, *CPU, *SECTIONS, *WARNINGS, *options, *define, "-c", *sources], folder)
+    compile_c([GCC, *CPU, *SECTIONS, *options, "-c", *sources], folder)
     compile_c([GCC, *CPU, *SECTIONS, "-Wall", "-O2", "-c", "board.c"], folder)
-    objects = [*(source.replace(".c", ".o") for source in sources), "board.o"]
+    objects = [f"{Path(source).stem}.o" for source in (*sources, "board.c")]
     compile_c(
         [GCC, *CPU, "-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections", "-T", "board.ld",
          "-o", "board.elf", *objects, "-lm"],
@@ -205,8 +216,8 @@ def _memory(lib: Library, traced: bool) -> str:
     )
 
 
-def _run(folder: Path, given: bytes) -> bytes:
-    """What the firmware writes for an input."""
+def run_firmware(folder: Path, given: bytes) -> bytes:
+    """What board.elf in ``folder`` writes for an input."""
     (folder / "in.bin").write_bytes(given)
     command = [
         QEMU, "-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "none",

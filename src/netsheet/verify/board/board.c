@@ -124,13 +124,14 @@ __attribute__((noinline)) void board_paint(void)
         *at++ = paint;
 }
 
+/* From the stack pointer of the caller down to the deepest word that was written. */
 __attribute__((noinline)) unsigned board_used(void)
 {
-    uint32_t here;
+    const uintptr_t caller = (uintptr_t)__builtin_dwarf_cfa();
     const volatile uint32_t *at = board_stack;
-    while (at < &here && *at == paint)
+    while ((uintptr_t)at < caller && *at == paint)
         at++;
-    return (unsigned)((uintptr_t)&here - (uintptr_t)at);
+    return (unsigned)(caller - (uintptr_t)at);
 }
 
 void board_start(void)

@@ -1,0 +1,169 @@
+"""Generated C on an emulated Cortex-M4F: a board that knows nothing of this computer."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netsheet
+from netsheet.data.inputs import read_input
+from netsheet.data.probe import probe
+from netsheet.errors import NetsheetError, UnsupportedError, UsageError
+from netsheet.expr import Weight
+from netsheet.layers.dense import Dense
+from netsheet.model import Call, Model, Ref, Source
+from netsheet.verify.c_board import (
+    INSTRUCTIONS_PER_TICK,
+    firmware,
+    measure_board,
+    run_firmware,
+    run_on_board,
+)
+from netsheet.verify.c_host import verify_c
+from netsheet.write.c.emit import library
+
+BOARD = "qemu-cortex-m4"
+SAMPLE = Path(netsheet.__file__).parent / "data" / "sample"
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
+    reason="there is no cross compiler or no emulator (tools/install-system.sh)",
+)
+
+
+def one_dense(inputs: int, units: int) -> Model:
+    values = np.random.default_rng(1).normal(size=(inputs, units)).astype(np.float32)
+    layer = Dense(name="d", units=units, use_bias=False)
+    layer.weights["kernel"] = Weight(
+        "d/kernel", ("in", "out"), values.shape, None, "kernel", values
+    )
+    return Model("one", [Call("d", layer, (Ref("x"),))], [Source("x", (inputs,))], [Ref("d")])
+
+
+def test_every_layer_of_the_sample() -> None:
+    model = netsheet.load(SAMPLE / "digits.h5")
+    digits = [read_input(SAMPLE / f"digit{n}.png", model.inputs) for n in (5, 3)]
+    verdict = verify_c(model, digits, board=BOARD)
+    assert verdict.ok, verdict.first_failure
+    assert "Cortex-M4F" in verdict.engine
+    assert [row.layer for row in verdict.layers][: len(model.tensors())] == list(model.tensors())
+
+
+@pytest.mark.parametrize("file", ["my_model.h5", "my_model_channels_last.h5"])
+def test_every_layer_of_the_published_network(seed: Path, file: str) -> None:
+    model = netsheet.load(seed / file)
+    verdict = verify_c(model, [read_input(seed / "digit5.png", model.inputs)], board=BOARD)
+    assert verdict.ok, verdict.first_failure
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["ad01.h5", "pretrainedResnet.h5", "str_ww_ref_model.h5"])
+def test_every_layer_of_larger_networks(shared: Path, file: str) -> None:
+    model = netsheet.load(shared / "models" / file)
+    verdict = verify_c(model, [probe(model)], board=BOARD)
+    assert verdict.ok, verdict.first_failure
+
+
+@pytest.mark.slow
+def test_weights_that_do_not_fit_into_flash() -> None:
+    """4.2 MB of weights lie in the board's other memory."""
+    model = one_dense(1050, 1000)
+    verdict = verify_c(model, [probe(model)], board=BOARD)
+    assert verdict.ok, verdict.first_failure
+
+
+def test_a_network_that_is_too_large_is_refused() -> None:
+    model = one_dense(2100, 2100)
+    with pytest.raises(UnsupportedError, match=r"weights of 17,6\d\d,\d00 bytes"):
+        run_on_board(library(model), [probe(model).arrays])
+
+
+COUNTED = """#include "board.h"
+
+int main(void)
+{
+    unsigned rounds = 500000, figures[2];
+    char used[1000];
+    board_paint();
+    board_count();
+    __asm__ volatile("1: subs %0, %0, #1\\n\\tbne 1b" : "+r"(rounds) : : "cc");
+    figures[0] = board_counted();
+    for (unsigned i = 0; i < sizeof used; i++)
+        ((volatile char *)used)[i] = 1;
+    figures[1] = board_used();
+    put(figures, sizeof figures);
+    return 0;
+}
+"""
+
+
+def test_a_loop_of_a_million_instructions(tmp_path: Path) -> None:
+    """Two instructions, half a million times: what the counter has to say."""
+    (tmp_path / "main.c").write_text(COUNTED)
+    firmware(tmp_path, ["main.c"], ["-O1"])
+    ticks, _ = struct.unpack("<II", run_firmware(tmp_path, b""))
+    assert abs(ticks * INSTRUCTIONS_PER_TICK - 1_000_000) <= 2 * INSTRUCTIONS_PER_TICK
+
+
+STACK = """#include "board.h"
+
+__attribute__((noinline)) static void deep(void)
+{
+    volatile char used[@];
+    for (unsigned i = 0; i < sizeof used; i++)
+        used[i] = 1;
+}
+
+int main(void)
+{
+    unsigned used;
+    board_paint();
+    deep();
+    used = board_used();
+    put(&used, sizeof used);
+    return 0;
+}
+"""
+
+
+def test_the_stack_that_was_used(tmp_path: Path) -> None:
+    found = []
+    for size in (400, 4400):
+        (tmp_path / "main.c").write_text(STACK.replace("@", str(size)))
+        firmware(tmp_path, ["main.c"], ["-O1"])
+        (used,) = struct.unpack("<I", run_firmware(tmp_path, b""))
+        assert size <= used <= size + 128
+        found.append(used)
+    assert found[1] - found[0] == 4000
+
+
+def test_figures_repeat_and_grow_with_the_work() -> None:
+    small, large = library(one_dense(40, 30)), library(one_dense(80, 30))
+    first = measure_board(small)
+    assert measure_board(small) == first
+    assert first.arena <= first.bss <= first.arena + 16
+    assert first.text >= 4 * 40 * 30
+    more = measure_board(large).instructions - first.instructions
+    assert 40 * 30 <= more <= 40 * 30 * 20
+
+
+def test_what_is_missing_or_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = one_dense(3, 2)
+    with pytest.raises(UsageError, match="sanitizers run on this computer"):
+        verify_c(model, [probe(model)], board=BOARD, sanitize=True)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(NetsheetError, match=r"apt install gcc-arm-none-eabi.*qemu-system-arm"):
+        verify_c(model, [probe(model)], board=BOARD)
+
+
+def test_a_fault_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text(
+        "int main(void) { return *(volatile int *)0xE0000000u + *(volatile int *)0xF0000000u; }"
+    )
+    firmware(tmp_path, ["main.c"], ["-O1"])
+    with pytest.raises(NetsheetError, match="a fault of the processor"):
+        run_firmware(tmp_path, b"")
