@@ -38,7 +38,7 @@ def summary(model_file: ModelFile, as_json: Json = False) -> None:
         for row in rows
     ]
     columns = [("layer", "left"), ("type", "left"), ("output shape", "left"),
-               ("parameters", "right"), ("MACs", "right")]  # fmt: skip
+               ("params", "right"), ("MACs", "right")]  # fmt: skip
     macs = _total_macs(rows)
     foot = f"Parameters: {model.params:,}"
     foot += "" if macs is None else f"   Multiply-accumulates: {macs:,}"

@@ -40,16 +40,24 @@ def note(text: str) -> None:
 def table(
     title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], foot: str = ""
 ) -> None:
-    """A table; columns are (heading, "left" or "right")."""
+    """A table; columns are (heading, "left" or "right").
+
+    In a narrow terminal the first column is folded, and a last one of text.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(
-        title=Text(one_line(title)), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for heading, side in columns:
-        made.add_column(heading, justify="right" if side == "right" else "left", overflow="fold")
+        title=Text(one_line(title)), title_justify="left", box=box.SIMPLE_HEAD,
+        pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
+    for number, (heading, side) in enumerate(columns):
+        folds = number == 0 or (number == len(columns) - 1 and side == "left")
+        made.add_column(
+            heading, justify="right" if side == "right" else "left",
+            overflow="fold", no_wrap=not folds,
+        )  # fmt: skip
     for row in rows:
         made.add_row(*(Text(one_line(cell)) for cell in row))
     console().print(made)
