@@ -1,0 +1,165 @@
+"""Loads mutated files, one after the other, and reports whatever is no plain answer.
+
+    python tests/attacks/fuzz.py --seconds 60 [--start N] [--keep FOLDER]
+
+An answer is a model or a NetsheetError within the time and the memory. Each case runs in a child
+process, which is started again if it dies or hangs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import select
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SECONDS, MEMORY = 5.0, 500_000_000
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A case that did something else than answer."""
+
+    number: int
+    what: str
+
+
+def fuzz(seconds: float, start: int, keep: Path | None = None) -> tuple[int, list[Finding]]:
+    """Runs cases from ``start`` on; returns how many, and the findings."""
+    findings: list[Finding] = []
+    end = time.monotonic() + seconds
+    number = start
+    while time.monotonic() < end:
+        child = subprocess.Popen(
+            [sys.executable, __file__, "--child", str(number)],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        number = _watch(child, number, end, findings)
+        child.kill()
+        child.wait()
+    if keep is not None and findings:
+        _write(keep, findings)
+    return number - start, findings
+
+
+def _watch(child: subprocess.Popen[str], number: int, end: float, findings: list[Finding]) -> int:
+    """Reads the child's reports; returns the number of the next case."""
+    assert child.stdout
+    patience = 60.0  # its start
+    while True:
+        ready, _, _ = select.select([child.stdout], [], [], patience)
+        line = child.stdout.readline() if ready else ""
+        patience = 4 * SECONDS
+        if not line:
+            what = "hangs" if not ready else f"the process died ({child.wait()})"
+            findings.append(Finding(number, what))
+            return number + 1
+        report = json.loads(line)
+        if "started" in report:
+            continue
+        if report["what"]:
+            findings.append(Finding(report["number"], report["what"]))
+        number = report["number"] + 1
+        if report["again"] or time.monotonic() > end:
+            return number
+
+
+def _write(folder: Path, findings: list[Finding]) -> None:
+    sys.path.insert(0, str(HERE))
+    from mutate import Seeds
+
+    folder.mkdir(parents=True, exist_ok=True)
+    seeds = Seeds()
+    seen = set()
+    for finding in findings:
+        last = finding.what.strip().splitlines()[-1][:60]
+        if last not in seen:
+            name, data = seeds.case(finding.number)
+            (folder / name).write_bytes(data)
+            seen.add(last)
+
+
+# ------------------------------------------------------------------------------------ the child
+
+
+def answer(path: Path) -> str:
+    """What is wrong with what netsheet does with the file; empty if nothing."""
+    import netsheet
+    from netsheet.errors import NetsheetError
+
+    with Path("/proc/self/clear_refs").open("w") as file:
+        file.write("5")  # the peak of the memory counts from here
+    before = time.process_time()
+    size = _status("VmRSS")
+    try:
+        model = netsheet.load(path)
+        for row in model.summary():
+            str(row).encode()
+    except NetsheetError as error:
+        str(error).encode()
+    except BaseException:
+        return traceback.format_exc()
+    took, grown = time.process_time() - before, _status("VmHWM") - size
+    if took > SECONDS:
+        return f"took {took:.1f} s"
+    return f"took {grown:,} bytes" if grown > MEMORY else ""
+
+
+def _status(key: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def child(number: int) -> None:
+    """Cases from ``number`` on, until memory has grown or the parent ends it."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    sys.path.insert(0, str(HERE))
+    from mutate import Seeds
+
+    seeds = Seeds()
+    with tempfile.TemporaryDirectory() as folder:
+        while True:
+            try:
+                name, data = seeds.case(number)
+            except BaseException:  # the mutation itself, not what is tested
+                number += 1
+                continue
+            path = Path(folder) / name.split("-", 1)[1]
+            path.write_bytes(data)
+            _report({"started": number})
+            what = answer(path)
+            path.unlink()
+            _report({"number": number, "what": what, "again": _status("VmRSS") > 3 * MEMORY})
+            number += 1
+
+
+def _report(what: dict[str, Any]) -> None:
+    print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--child", type=int)
+    given = parser.parse_args()
+    if given.child is not None:
+        child(given.child)
+    count, found = fuzz(given.seconds, given.start, given.keep)
+    for each in found:
+        print(f"case {each.number}: {each.what}\n")
+    print(f"{count:,} cases, {len(found)} findings")
+    sys.exit(bool(found))
