@@ -78,6 +78,7 @@ def test_every_layer_of_the_sample(digits: Model, five: Sample) -> None:
     assert verdict.ok, verdict.first_failure
     output = digits.outputs[0].name
     wanted = [*digits.tensors(), f"{output} (net_run, traced)", f"{output} (net_run)"]
+    wanted += [f"{output} (net_run, portable)"]  # without vector types
     assert [row.layer for row in verdict.layers] == wanted
     assert verdict.layers[0].cells == 2 * digits.tensors()[wanted[0]].size
 

@@ -24,7 +24,7 @@ from netsheet.verify.c_harness import (
     tensors_of,
 )
 from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
-from netsheet.write.c.emit import Library, files, library
+from netsheet.write.c.emit import Library, code, files, library
 from netsheet.write.c.scope import writable
 
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
@@ -67,46 +67,50 @@ def verify_c(
     lib = library(model)
     show(1, 4)
     arrays = [sample.arrays for sample in samples]
+    plain = f"{lib.name}_run"
+    runs: dict[str, list[Tensors]] = {}  # what each program gave, for each sample
     if board is None:
         options = [*WARNINGS, "-O1", *(SANITIZE if sanitize else ())]
         engine = version(compiler()) + (", sanitized" if sanitize else "")
-        traced = run_library(lib, arrays, traced=True, options=options)
+        runs[f"{plain}, traced"] = run_library(lib, arrays, traced=True, options=options)
         show(2, 4)
-        fast = run_library(lib, arrays, traced=False, options=options)
+        runs[plain] = run_library(lib, arrays, traced=False, options=options)
+        portable = f"{lib.upper}_PORTABLE"
+        if portable in code(lib):  # as a microcontroller without vectors has it
+            options.append(f"-D{portable}")
+            runs[f"{plain}, portable"] = run_library(lib, arrays, traced=False, options=options)
     else:
         from netsheet.verify.c_board import emulator, run_on_board
 
         engine = emulator()
-        traced = run_on_board(lib, arrays, traced=True)
+        runs[f"{plain}, traced"] = run_on_board(lib, arrays, traced=True)
         show(2, 4)
-        fast = run_on_board(lib, arrays, traced=False)
+        runs[plain] = run_on_board(lib, arrays, traced=False)
     show(3, 4)
     rounds = [
-        _judged(lib, sample, shown, plain)
-        for sample, shown, plain in zip(samples, traced, fast, strict=True)
+        _judged(lib, sample, {run: results[n] for run, results in runs.items()})
+        for n, sample in enumerate(samples)
     ]
     show(4, 4)
     layers = [worst(rows[0].layer, list(rows)) for rows in zip(*rounds, strict=True)]
     return Verdict("c", engine, REFERENCE, layers)
 
 
-def _judged(lib: Library, sample: Sample, traced: Tensors, fast: Tensors) -> list[LayerVerdict]:
-    """One row for each layer of the traced program, then each output of the fast one."""
+def _judged(lib: Library, sample: Sample, runs: Mapping[str, Tensors]) -> list[LayerVerdict]:
+    """One row for each layer of the traced program, the first, then the outputs of each."""
     model = lib.model
     batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
     reference = {**model.activations(batch), **batch}
     rows = []
-    for results, run, keys in (
-        (traced, "", list(model.tensors())),
-        (traced, f" ({lib.name}_run, traced)", [t.name for t in model.outputs]),
-        (fast, f" ({lib.name}_run)", [t.name for t in model.outputs]),
-    ):
+    outputs = [t.name for t in model.outputs]
+    for run, results in {"": next(iter(runs.values())), **runs}.items():
+        keys = outputs if run else list(model.tensors())
         found = dict(results)
         for number, key in enumerate(keys):
             got, expected = found.get(f"#{number}" if run else key), reference[key][0]
             same = got is not None and got.size == expected.size
             shaped = got.reshape(expected.shape) if got is not None and same else got
-            rows.append(judge(key + run, shaped, expected))
+            rows.append(judge(f"{key} ({run})" if run else key, shaped, expected))
     return rows
 
 

@@ -11,6 +11,7 @@ from netsheet.model import Model, Node, Ref, shown
 from netsheet.write.c.functions import SPELLED
 
 MAX_FLOATS = 1 << 29  # positions are ints, sizes in bytes too
+MAX_WEIGHTS = 1 << 26  # as C text already 800 MB
 
 
 def writable(
@@ -30,7 +31,14 @@ def writable(
         model = model.bind(shapes)
     if until is not None:
         model = _until(model, until)
-    for node in _needed(model):
+    needed = _needed(model)
+    weights = {w: w.size for node in needed for w in node.layer.weights.values()}
+    if sum(weights.values()) > MAX_WEIGHTS:
+        raise UnsupportedError(
+            f"{model.name} has {sum(weights.values()):,} weights; C is written for up to "
+            f"{MAX_WEIGHTS:,}: write a part of it with --until, or an ONNX file."
+        )
+    for node in needed:
         reason = node.refusal or _missing(model, node)
         if reason:
             raise UnsupportedError(
