@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from netsheet.errors import UnsupportedError
 from netsheet.expr import (
     Equation,
     Expr,
@@ -36,6 +37,7 @@ from netsheet.layers.window import (
     windows,
 )
 
+MAX_PHASES = 4096
 OUT_NAMES = {1: ("t",), 2: ("y", "x"), 3: ("z", "y", "x")}
 TAP_NAMES = {1: ("u",), 2: ("u", "v"), 3: ("w", "u", "v")}
 
@@ -379,7 +381,17 @@ class Conv2DTranspose(_Convolution):
             phases.append(_Phase(p, place, tap, kernel, source, Guard(source, 0, n)))
         return phases
 
+    def _check_phases(self) -> None:
+        """Phases and taps are written out one by one: their number has to be a sound one."""
+        kernel = self.weights["kernel"]
+        stored = tuple(kernel.shape[kernel.axes.index(axis)] for axis in KERNEL[self.rank])
+        if stored != tuple(self.kernel_size):
+            raise ValueError(f"the kernel's size is {stored}, not {tuple(self.kernel_size)}")
+        if math.prod(self.strides) > MAX_PHASES:
+            raise UnsupportedError(f"strides of {tuple(self.strides)} are not supported")
+
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        self._check_phases()
         x = inputs[0]
         lengths, channels = sizes(x, self.rank, self.data_format, self.name)
         axes = [

@@ -357,13 +357,23 @@ def _interpolated(x: Tensor, y: Tensor, axis: str, low: list[int], share: list[f
     return equation(y[at], read(low) * (1 - part) + read(upper) * part)
 
 
+LONGEST_TABLE = 1 << 20
+
+
+def _check_table(out: int) -> None:
+    if out > LONGEST_TABLE:
+        raise UnsupportedError(f"resizing to a length of {out:,} is not supported")
+
+
 def nearest(n: int, out: int) -> list[int]:
     """``floor((o + 0.5) * n / out)``: half-pixel centres."""
+    _check_table(out)
     return [min((2 * o + 1) * n // (2 * out), n - 1) for o in range(out)]
 
 
 def linear(n: int, out: int) -> tuple[list[int], list[float]]:
     """Lower neighbour and share of the upper one for half-pixel centres, clamped at the edge."""
+    _check_table(out)
     low, share = [], []
     for o in range(out):
         place = min(max((o + 0.5) * n / out - 0.5, 0.0), n - 1.0)
