@@ -71,6 +71,38 @@ def _binary(options: Mapping[str, Any]) -> Loss:
     return loss
 
 
+def _categorical_focal(options: Mapping[str, Any]) -> Loss:
+    """``-alpha * (1 - p)^gamma * y * log p`` (Lin et al. 2017)."""
+    alpha, gamma = float(options.get("alpha", 0.25)), float(options.get("gamma", 2.0))
+    smoothing = float(options.get("label_smoothing") or 0)
+
+    def loss(y: FloatArray, p: FloatArray) -> FloatArray:
+        y = y * (1 - smoothing) + smoothing / p.shape[-1]
+        p = np.exp(_log_softmax(p)) if options.get("from_logits") else p / p.sum(-1, keepdims=True)
+        p = np.clip(p, EPSILON, 1 - EPSILON)
+        return np.asarray(-(alpha * (1 - p) ** gamma * y * np.log(p)).sum(-1))
+
+    return loss
+
+
+def _binary_focal(options: Mapping[str, Any]) -> Loss:
+    """Binary crossentropy, weighed by ``(1 - p of the true class)^gamma``."""
+    alpha, gamma = float(options.get("alpha", 0.25)), float(options.get("gamma", 2.0))
+    smoothing = float(options.get("label_smoothing") or 0)
+
+    def loss(y: FloatArray, p: FloatArray) -> FloatArray:
+        y = y * (1 - smoothing) + smoothing / 2
+        p = 1 / (1 + np.exp(-p)) if options.get("from_logits") else p
+        p = np.clip(p, EPSILON, 1 - EPSILON)
+        each = -(y * np.log(p) + (1 - y) * np.log(1 - p))
+        each = each * (1 - (y * p + (1 - y) * (1 - p))) ** gamma
+        if options.get("apply_class_balancing"):
+            each = each * (y * alpha + (1 - y) * (1 - alpha))
+        return np.asarray(each.mean(-1))
+
+    return loss
+
+
 def _mean(each: Callable[[FloatArray, FloatArray], FloatArray]) -> Callable[..., Loss]:
     def make(options: Mapping[str, Any]) -> Loss:
         return lambda y, p: np.asarray(each(y, p).mean(-1))
@@ -120,6 +152,8 @@ _LOSSES: dict[str, Callable[[Mapping[str, Any]], Loss]] = {
     "categorical_crossentropy": _categorical,
     "sparse_categorical_crossentropy": _sparse,
     "binary_crossentropy": _binary,
+    "categorical_focal_crossentropy": _categorical_focal,
+    "binary_focal_crossentropy": _binary_focal,
     "mean_squared_error": _mean(lambda y, p: (y - p) ** 2),
     "mean_absolute_error": _mean(lambda y, p: np.abs(y - p)),
     "mean_absolute_percentage_error": _mean(
