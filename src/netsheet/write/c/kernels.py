@@ -249,7 +249,8 @@ def _clamped(sums: Iterable[str], kernel: Kernel) -> list[str]:
 
 def _head(kernel: Kernel, macro: str) -> list[str]:
     return [
-        f"static {macro}_ONCE void @_{kernel.name}(const struct @_row *g, const float *x, int rows,",
+        f"static {macro}_ONCE void",
+        f"@_{kernel.name}(const struct @_row *g, const float *x, int rows,",
         f"    {kernel.parameters})",
         "{",
     ]

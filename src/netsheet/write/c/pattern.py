@@ -1,6 +1,6 @@
 """Sums of products in equations: convolutions and matrix products, whatever layer they are from.
 
-    y[.. pixel .. channel] = E(A[channel] * sum(taps) x[pixel, taps] * w[taps, channel] + B[channel])
+    y[pixel, channel] = E(A[channel] * sum(taps) x[pixel, taps] * w[taps, channel] + B[channel])
 
 Found in the equation alone: which index moves through what, in steps of how many floats.
 """
@@ -167,8 +167,10 @@ def _roles(
         else:
             channels.append(index)
     pixels.sort(key=lambda index: -abs(y_at.coefficient(index)))
-    deep = not channels and bool(groups) and all(
-        at.coefficient(groups[-1]) == 1 for at in (x_at, y_at)
+    deep = (
+        not channels
+        and bool(groups)
+        and all(at.coefficient(groups[-1]) == 1 for at in (x_at, y_at))
     )
     if deep:
         channels = [groups.pop()]
@@ -330,5 +332,3 @@ def _without_units(expr: Expr) -> Expr:
     from netsheet.write.c.places import substitute
 
     return substitute(expr, {i: affine(0) for i in free_indices(expr) if i.size == 1})
-
-
