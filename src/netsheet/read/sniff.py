@@ -41,10 +41,11 @@ def sniff(path: Path) -> str:
     head = _head(path)
     if not head:
         raise FormatError(f"{path} is empty. Copy or download it again.")
-    if _is_hdf5(path):
-        return "hdf5"
+    # First: the HDF5 file in a .keras file may lie where HDF5 looks behind a user's own block.
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(path)
+    if _is_hdf5(path):
+        return "hdf5"
     if other := _other_kind(path, head):
         raise FormatError(f"{path} is {other}")
     if head[0] == 8 and 0 < head[1] < 64:  # a protobuf message whose field 1, ir_version, is small
