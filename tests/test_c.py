@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,14 @@ def test_published_numbers(seed: Path) -> None:
     assert int(np.argmax(values["#0"])) == published["predicted_class_for_digit5"]
 
 
-@pytest.mark.parametrize("file", ["ad01.h5", "pretrainedResnet.h5", "str_ww_ref_model.h5"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "pretrainedResnet.h5",
+        "str_ww_ref_model.h5",
+        pytest.param("ad01.h5", marks=pytest.mark.slow),
+    ],
+)
 def test_every_layer_of_larger_networks(shared: Path, file: str) -> None:
     model = netsheet.load(shared / "models" / file)
     verdict = verify_c(model, [probe(model)])
@@ -567,3 +575,59 @@ def test_folders_that_cannot_be(digits: Model, tmp_path: Path) -> None:
     with pytest.raises(NetsheetError, match="nothing was changed"):
         to_c(digits, tmp_path / "c")
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["net.h"]
+
+
+def test_an_input_that_is_no_number(tmp_path: Path) -> None:
+    """NaN and infinities flow through as they do in the reference."""
+    calls = [Call("t", Tanh(name="t"), (Ref("x"),))]
+    model = Model("odd", calls, [Source("x", (4,))], [Ref("t")])
+    values = np.array([np.nan, np.inf, -np.inf, 0.5], np.float32)
+    sample = Sample("odd", {"x": InputValue(values)})
+    for target in TARGETS:
+        to_c(model, tmp_path / target, target=target, sample=sample)
+    assert "all agrees" in compiled(tmp_path / "plain", "-DNET_TRACE")
+    assert verify_c(model, [sample]).ok
+
+
+# --------------------------------------------------------------------------- commands
+
+
+def command(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "netsheet", *map(str, arguments)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_the_command_writes_and_reports(tmp_path: Path) -> None:
+    network, digit = SAMPLE / "digits.h5", SAMPLE / "digit5.png"
+    options = [network, "--input", digit, "-o", tmp_path / "c", "--name", "five"]
+    done = command("c", *options)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "MACs" in done.stdout and "scaled by 1/255" in done.stderr
+    assert "class 5, reference 5" in compiled(tmp_path / "c", program="five")
+    report = json.loads(command("c", *options, "--json").stdout)
+    assert report["name"] == "five" and report["flash"] > 0
+
+
+def test_the_command_proves() -> None:
+    network, digit = SAMPLE / "digits.h5", SAMPLE / "digit5.png"
+    done = command("verify", network, "--target", "c", "--input", digit, "--json")
+    verdict = json.loads(done.stdout)
+    assert verdict["ok"] and verdict["target"] == "c"
+    assert all(layer["max_abs"] < 1e-5 for layer in verdict["layers"])
+
+
+def test_the_command_refuses(shared: Path, tmp_path: Path) -> None:
+    network, digit = SAMPLE / "digits.h5", SAMPLE / "digit5.png"
+    twice = ["--input", digit, "--input", digit]
+    command("c", network, *twice, "-o", tmp_path / "c", code=2)
+    command("c", network, "--target", "avr", "-o", tmp_path / "c", code=2)
+    command("verify", network, "--target", "c", "--board", "pdp11", code=2)
+    command("verify", network, "--target", "onnx", "--sanitize", code=2)
+    closed = shared / "corpus" / "dialects" / "k2_lam.h5"
+    done = command("c", closed, "-o", tmp_path / "c", code=1)
+    assert "lambda" in done.stderr and not list(tmp_path.iterdir())

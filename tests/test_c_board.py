@@ -24,6 +24,7 @@ from netsheet.verify.c_board import (
     run_on_board,
 )
 from netsheet.verify.c_host import verify_c
+from netsheet.write.c import to_c
 from netsheet.write.c.emit import library
 
 BOARD = "qemu-cortex-m4"
@@ -33,6 +34,25 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
     reason="there is no cross compiler or no emulator (tools/install-system.sh)",
 )
+
+
+SAY = """#include "board.h"
+#include <string.h>
+
+int net_test(void);
+void net_say(const char *line);
+
+void net_say(const char *line)
+{
+    put(line, (unsigned)strlen(line));
+    put("\\n", 1);
+}
+
+int main(void)
+{
+    return net_test();
+}
+"""
 
 
 def one_dense(inputs: int, units: int) -> Model:
@@ -58,6 +78,19 @@ def test_every_layer_of_the_published_network(seed: Path, file: str) -> None:
     model = netsheet.load(seed / file)
     verdict = verify_c(model, [read_input(seed / "digit5.png", model.inputs)], board=BOARD)
     assert verdict.ok, verdict.first_failure
+
+
+def test_the_test_program_tells_on_the_board(tmp_path: Path) -> None:
+    """As a user runs it there: lines of text, every layer, a verdict."""
+    model = netsheet.load(SAMPLE / "digits.h5")
+    to_c(model, tmp_path, sample=read_input(SAMPLE / "digit5.png", model.inputs))
+    (tmp_path / "main.c").write_text(SAY)
+    sources = ["main.c", "net_test.c", "net.c", "net_weights.c"]
+    firmware(tmp_path, sources, ["-O2", "-DNET_TRACE", "-DNET_SAY=net_say"])
+    lines = run_firmware(tmp_path, b"").decode().splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == list(model.tensors())
+    assert all(line.endswith(" ok") for line in lines[1:5])
+    assert lines[-2:] == ["class 5, reference 5", "all agrees with the reference"]
 
 
 @pytest.mark.slow

@@ -185,6 +185,7 @@ def verify(
         raise UsageError(f"--target {target}: targets are {', '.join(TARGETS)}.")
     for option, given, belongs in (
         ("--xlsx", xlsx, ["excel"]), ("--until", until, ["excel", "c"]), ("--board", board, ["c"]),
+        ("--sanitize", sanitize or None, ["c"]),
     ):  # fmt: skip
         if given is not None and target not in belongs:
             raise UsageError(f"{option} belongs to --target {belongs[0]}, not to {target}.")

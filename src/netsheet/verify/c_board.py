@@ -126,6 +126,7 @@ void {lib.name}_trace(const char *layer, int axes, const int *shape, const float
 """
     return f"""#include "{lib.name}.h"
 #include "board.h"
+#include <math.h>
 
 {given}
 {outputs}

@@ -24,6 +24,7 @@ def sample_header(lib: Library, sample: Sample) -> str:
         f"#define {guard}",
         "",
         f'#include "{lib.name}.h"',
+        "#include <math.h>",
         "",
         f"#define {lib.upper}_SAMPLE_NAME {string(sample.name)}",
         "",
