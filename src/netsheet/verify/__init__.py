@@ -17,6 +17,15 @@ TARGETS = ("excel", "c", "onnx", "keras")
 
 def verify(model: Model, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
     """The verdict on a target; options are those of the target's own function."""
+    verdict = _verdict(model, target, samples, **options)
+    if verdict.ok:
+        return verdict
+    from netsheet.verify.explain import explained
+
+    return explained(model, samples, verdict)
+
+
+def _verdict(model: Model, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
     if target == "excel":
         from netsheet.verify.excel import verify_excel
 
