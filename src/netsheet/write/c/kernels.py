@@ -348,7 +348,7 @@ def _wide_row(kernel: Kernel, macro: str) -> str:
         single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
         lines.append(f"    for (; block + {blocks} <= g->blocks; block += {blocks}) {{")
         if single_taps:
-            added = "plus" if kernel.added else None
+            plus = "plus" if kernel.added else None
             lines += ["        const float *from = x;", "        float *to = y;"]
             if kernel.added:
                 lines.append("        const float *plus = added;")
@@ -359,7 +359,7 @@ def _wide_row(kernel: Kernel, macro: str) -> str:
                 lines += [
                     f"        {head} {{",
                     f"            {name}{count}x{vectors}(g, from, rows, g->run,",
-                    f"                {kernel.arguments('w', 'bias', 'to', added)});",
+                    f"                {kernel.arguments('w', 'bias', 'to', plus)});",
                     f"            from += {times}g->step;",
                     f"            to += {times}g->y_step;",
                 ]

@@ -139,10 +139,12 @@ def _tile(steps: list[Step], unit: Unit, constants: Constants) -> None:
         else:
             small = []
         for step in small:
-            if step in steps:
+            if step.guard is None:
+                step.parts = [Part(0, step.products.channels, 1, shared=False)]
+            elif step in steps:
                 steps[steps.index(step)] = Loops(step.products.equation, step.fixed)
     every = list(_sums(steps))
-    classes = _classes(every)
+    classes = _classes([step for step in every if not step.plain])
     dear = sum(min(_cost(cls, n) for n in cls.choices) for cls in classes)
     for cls in classes:
 

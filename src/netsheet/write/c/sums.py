@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,7 @@ import numpy as np
 from netsheet.expr import Affine, Call, Const, Expr, Guard, Index, Read, Tensor, reads
 from netsheet.write.c.kernels import Kernel, Row
 from netsheet.write.c.loops import Body, nested, print_equation, tap_range
+from netsheet.write.c.names import number
 from netsheet.write.c.pattern import Products
 from netsheet.write.c.places import Layout
 from netsheet.write.c.steps import Step, ordered_reads
@@ -23,6 +25,7 @@ class Part:
     first: int
     size: int
     blocks: int
+    shared: bool = True  # by a row function; else loops of its own
     kernel: Kernel | None = None
     row: str = ""
     weights: str = ""
@@ -55,6 +58,11 @@ class Sums(Step):
         """Of the taps in a row."""
         run = self.products.run
         return self.products.guards.get(run[0]) if run else None
+
+    @property
+    def plain(self) -> bool:
+        """True if the layer has loops of its own in place of row functions."""
+        return not self.parts[0].shared
 
     @property
     def taps(self) -> int:
@@ -121,13 +129,12 @@ class Sums(Step):
     # ------------------------------------------------------------------ packing
 
     def pack(self, unit: Unit, constants: Constants) -> None:
-        """Weights in the order in which the row functions read them."""
+        """Weights in the order in which the row functions, or loops, read them."""
         p = self.products
         target = p.equation.target.name
         sources = [r.tensor.name for r in reads(p.equation.value) if r.tensor not in self.reads]
         note = f"{target}: {', '.join(dict.fromkeys(sources))}"
         for part in self.parts:
-            assert part.kernel is not None
             last = part.first + part.size * part.blocks
             w = p.weights[:, part.first : last]
             groups, _, rows, run = w.shape
@@ -136,6 +143,8 @@ class Sums(Step):
                 f"{target}_w", w, f"{note} as [group, block, row, run, {part.size} channels]"
             )
             part.bias = constants.add(f"{target}_b", p.bias[:, part.first : last], note)
+            if part.kernel is None:
+                continue
             row = replace(
                 self.row,
                 blocks=part.blocks,
@@ -190,7 +199,6 @@ class Sums(Step):
         for index in p.groups:
             group = group * index.size + index
         for part in self.parts:
-            assert part.kernel is not None
             block = part.size * part.blocks
             wide = self.rows * self.run * part.size
             weights = body.position(group * (wide * part.blocks))
@@ -200,10 +208,48 @@ class Sums(Step):
             added = None
             if p.added is not None:
                 added = _sum(scope.pointers[p.added], place, "0", 0) + skip
+            if part.kernel is None:
+                y_text = _sum(y, place, "0", 0)
+                self._print_loops(scope, (x, count, w, bias, y_text, added))
+                continue
             arguments = part.kernel.arguments(w, bias, _sum(y, place, "0", 0) + skip, added)
             begin = f"{scope.unit.library}_{part.kernel.name}(&{part.row}, {x}"
             scope.lines.add(f"{begin}{skip if p.deep else ''}, {count},")
             scope.lines.add(f"    {arguments});")
+
+    def _print_loops(self, scope: Scope, texts: tuple[str, str, str, str, str, str | None]) -> None:
+        """A row without a row function, for layers that are not worth one."""
+        x, count, w, bias, y, added = texts
+        p, row, body = self.products, self.row, Body(scope, Const(0.0))
+        channel = p.channel or Index("c", 1)
+        tap, n = Index(self.tap.name if self.tap else "u", self.rows), Index("n", self.run)
+        in_x = n * (row.unit if p.deep else 1) + (channel if p.deep and p.channel else 0)
+        in_y = Affine((), 0) + (channel if p.channel else 0)
+        if self.along is not None:
+            in_x, in_y = in_x + self.along * row.step, in_y + self.along * row.y_step
+        lines = scope.lines
+        with nested(scope, [*([self.along] if self.along else []), channel]):
+            at = f"[{body.position(Affine((), 0) + (channel if p.channel else 0))}]"
+            to = f"[{body.position(in_y)}]"
+            total = scope.fresh("sum")
+            more = f" + {_atom(added)}{to}" if added else ""
+            lines.add(f"float {total} = {_atom(bias)}{at}{more};")
+            taps = scope.loop(tap, "0", count) if self.rows > 1 else contextlib.nullcontext()
+            with taps, scope.loop(n):
+                if self.rows > 1:
+                    in_x = in_x + tap * row.pitch
+                in_w = (tap * self.run + n) * p.channels if self.rows > 1 else n * p.channels
+                weight = f"{_atom(w)}[{body.position(in_w + (channel if p.channel else 0))}]"
+                lines.add(f"{total} += {_atom(x)}[{body.position(in_x)}] * {weight};")
+            for limit, sign in ((self.floor, "<"), (self.ceiling, ">")):
+                if np.isfinite(limit):
+                    text = number(limit)
+                    lines.add(f"{total} = {total} {sign} {text} ? {text} : {total};")
+            lines.add(f"{_atom(y)}{to} = {total};")
+
+
+def _atom(pointer: str) -> str:
+    return f"({pointer})" if " " in pointer else pointer
 
 
 def _without(at: Affine, indices: Sequence[Index]) -> Affine:
