@@ -58,7 +58,7 @@ def load_keras(path: str | Path) -> Model:
             "only Sequential and Functional models do"
         )
     major = _major(file.keras_version)
-    graph = parse_graph(config, class_name, major)
+    graph = parse_graph(config, class_name, major, file.config.get("build_config"))
     assembly = _Assembly(major)
     assembly.make_layers(graph, "")
     paths: dict[str, str] = {}

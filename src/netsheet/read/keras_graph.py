@@ -99,9 +99,11 @@ def class_of(entry: Mapping[str, Any]) -> str:
     return name
 
 
-def parse_graph(config: Mapping[str, Any], class_name: str, major: int) -> GraphConfig:
+def parse_graph(
+    config: Mapping[str, Any], class_name: str, major: int, build_config: Any = None
+) -> GraphConfig:
     """The graph of a model's ``config``; FormatError if it is not one."""
-    return _Parser(major).graph(config, class_name)
+    return _Parser(major).graph(config, class_name, build_config)
 
 
 def _broken(what: str) -> NoReturn:
@@ -113,14 +115,16 @@ class _Parser:
         self.major = major
         self.inputs = 0  # of all calls
 
-    def graph(self, config: Any, class_name: str) -> GraphConfig:
+    def graph(self, config: Any, class_name: str, build_config: Any = None) -> GraphConfig:
         if class_name in SEQUENTIAL:
             layers = config if isinstance(config, list) else _entry(config, "layers", list)
             own = {} if isinstance(config, list) else config
             name = str(own.get("name", "sequential"))
             parsed = tuple(self.layer(entry) for entry in layers)
             self._distinct(parsed)
-            return GraphConfig(name, True, parsed, input_shape=_built(own))
+            build = own.get("build_input_shape"), build_config, *layers[:1]
+            shape = next(filter(None, map(_built, build)), None)
+            return GraphConfig(name, True, parsed, input_shape=shape)
         layers = tuple(self.layer(entry) for entry in _entry(config, "layers", list))
         self._distinct(layers)
         names = {layer.name for layer in layers}
@@ -151,7 +155,7 @@ class _Parser:
         name = str(entry.get("name") or config.get("name") or class_name.lower())
         graph = None
         if class_name in SEQUENTIAL or (class_name in FUNCTIONAL and "layers" in config):
-            graph = self.graph(config, class_name)
+            graph = self.graph(config, class_name, entry.get("build_config"))
         calls = tuple(self._counted(node) for node in entry.get("inbound_nodes") or ())
         module = str(entry.get("module") or "")
         if not module and self.major >= 3 and not {"trainable", "dtype", "layers"} & set(config):
@@ -193,7 +197,7 @@ class _Parser:
         if ends is None:
             _broken("a Functional model has no input_layers or output_layers")
         if isinstance(ends, Mapping):
-            ends = list(ends.values())
+            ends = [ends[name] for name in sorted(ends)]  # the order in which Keras flattens them
         if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[0], str):
             ends = [ends]
         for end in ends if isinstance(ends, list) else _broken(f"the ends {ends!r}"):
@@ -255,7 +259,8 @@ def _keras3(arg: Any) -> Any:
     return {key: _keras3(item) for key, item in arg.items()}
 
 
-def _built(config: Mapping[str, Any]) -> tuple[int | None, ...] | None:
-    """The input shape that a Sequential model was built with, where the file says it."""
-    shape = config.get("build_input_shape")
-    return tuple(shape) if isinstance(shape, list) else None
+def _built(place: Any) -> tuple[int | None, ...] | None:
+    """A shape that a model or layer was built with: itself, or in a ``build_config``."""
+    while isinstance(place, Mapping):
+        place = place.get("build_config", place.get("input_shape"))
+    return tuple(place) if isinstance(place, list) and len(place) > 1 else None

@@ -53,7 +53,8 @@ def parse_json(text: str | bytes, what: str) -> Mapping[str, Any]:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
-        parsed = json.loads(text)
+        wrapped = "__tuple__" in text or "TensorShape" in text
+        parsed = json.loads(text, object_hook=_plain if wrapped else None)
         _check_text(text, parsed)
     except RecursionError:
         raise FormatError(f"{what} is nested too deeply") from None
@@ -62,6 +63,12 @@ def parse_json(text: str | bytes, what: str) -> Mapping[str, Any]:
     if not isinstance(parsed, dict):
         raise FormatError(f"{what} is no JSON object")
     return parsed
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """A tuple or shape that TensorFlow 2 wrapped, as a list."""
+    kind, items = value.get("class_name"), value.get("items")
+    return items if kind in ("__tuple__", "TensorShape") and isinstance(items, list) else value
 
 
 def _check_text(text: str, parsed: Any) -> None:
