@@ -29,6 +29,7 @@ from netsheet.write.c.names import comment, string
 from netsheet.write.c.report import CReport
 
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror"]
+STRICT = ["-Wmissing-prototypes", "-Wshadow", "-Wdouble-promotion", "-Wcast-qual", "-Wundef"]
 STUBS = Path(__file__).parent / "stubs"
 SAMPLE = Path(netsheet.__file__).parent / "data" / "sample"
 
@@ -47,7 +48,7 @@ def run(command: list[str], folder: Path, expected: int = 0) -> str:
 def compiled(folder: Path, *more: str, program: str = "net") -> str:
     """The test program's output, after compiling the plain files."""
     sources = [f"{program}{part}.c" for part in ("_test", "", "_weights")]
-    run([compiler(), *WARNINGS, "-Wmissing-prototypes", "-O1", *more, "-o", "t", *sources, "-lm"],
+    run([compiler(), *WARNINGS, *STRICT, "-O1", *more, "-o", "t", *sources, "-lm"],
         folder)  # fmt: skip
     return run(["./t"], folder)
 
@@ -163,9 +164,9 @@ def test_the_test_program_agrees_and_shows_every_layer(
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == [
         "README.md", "net.c", "net.h", "net_test.c", "net_weights.c",
     ]  # fmt: skip
-    plain = compiled(tmp_path / "c")
+    plain = compiled(tmp_path / "c", "-O3")
     assert "class 5, reference 5" in plain and "all agrees" in plain
-    traced = compiled(tmp_path / "c", "-DNET_TRACE")
+    traced = compiled(tmp_path / "c", "-O3", "-DNET_TRACE")
     rows = [line.split() for line in traced.splitlines()]
     shown = [row[0] for row in rows if row[-1] == "ok"]
     assert shown[:-1] == list(digits.tensors())

@@ -135,12 +135,12 @@ _LAYERS = """static struct {
 """
 
 _TOOLS = """static char line[96];
-static int filled;
+static unsigned filled;
 
 /* Adds a text to the line, and blanks up to a width. */
-static void text(const char *what, int width)
+static void text(const char *what, unsigned width)
 {
-    const int end = filled + width;
+    const unsigned end = filled + width;
     while (*what != '\\0' && filled < 94)
         line[filled++] = *what++;
     while (filled < end && filled < 94)
@@ -160,12 +160,12 @@ static void named(const char *name)
 {
     text(name, 40);
     if (filled > 40)
-        for (filled = 40; ((unsigned char)line[filled] & 0xC0) == 0x80; filled--)
+        for (filled = 40; filled > 0 && ((unsigned char)line[filled] & 0xC0) == 0x80; filled--)
             ;
     text(" ", 1);
 }
 
-static void whole(int value, int width)
+static void whole(int value, unsigned width)
 {
     char digits[12];
     int at = 11;
@@ -178,7 +178,7 @@ static void whole(int value, int width)
 }
 
 /* A number that is not negative, as 1.2e-07: printf may lack floats on a small machine. */
-static void scientific(float value, int width)
+static void scientific(float value, unsigned width)
 {
     char digits[9] = "0.0e+00";
     int power = 0, tenths;
