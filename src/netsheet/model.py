@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsheet.errors import FormatError, NetsheetError, UnsupportedError
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
 from netsheet.expr import Equation, Tensor, Weight, multiply_accumulates, reads
 from netsheet.layers.base import Layer, Shape, Signature, default_axes
 from netsheet.layers.opaque import Opaque
@@ -188,7 +188,7 @@ class Model:
         if not found and key in self.aliases:
             return self.node(self.aliases[key].key)
         if not found:
-            raise NetsheetError(
+            raise UsageError(
                 f"there is no layer {key!r}; layers are: {', '.join(n.key for n in self.nodes)}"
             )
         return found[0]

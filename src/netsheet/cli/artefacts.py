@@ -85,6 +85,8 @@ def excel(
     """Write the workbook that is the network: live formulas from the input to the output."""
     from netsheet.write.excel import to_excel
 
+    if output.suffix.lower() != ".xlsx":
+        raise UsageError(f"{output}: Excel opens workbooks named .xlsx; name it so.")
     model = netsheet.load(model_file)
     wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)

@@ -245,7 +245,7 @@ def activations(
         from netsheet.write.activations import write_activations
 
         write_activations(output, values, model.tensors() | model.alias_tensors())
-        show.note(f"wrote {output}: {len(values)} layers")
+        show.note(f"wrote {output}: {len(values)} layer{'s' if len(values) != 1 else ''}")
     if as_json:
         show.as_json({key: array.tolist() for key, array in values.items()})
     elif output is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from netsheet.data.inputs import Sample
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.expr import FloatArray
+from netsheet.layers.opaque import Opaque
 from netsheet.run import Engine
 from netsheet.verify.verdict import LayerVerdict, Verdict, judge
 
@@ -33,16 +35,17 @@ def verify_keras(
     Layers that would compute in half precision are made to compute in float32, as netsheet does.
 
     Raises:
-        UsageError: no sample, no Keras file, or a Lambda layer, whose code would be run.
+        UsageError: no sample, no Keras file, or a layer (Lambda) for which code might be run.
         NetsheetError: Keras is not installed, or cannot load or compute the file.
     """
     if not samples:
         raise UsageError("a verification needs at least one input.")
     if not model.format.startswith("Keras"):
         raise UsageError(f"{model.path}: is no Keras file ({model.format}).")
-    unsafe = [layer.name for layer in model.layers.values() if layer.type == "Lambda"]
-    if unsafe:
-        raise UsageError(f"layer {unsafe[0]!r} is a Lambda: Keras would run the code in the file.")
+    for layer in model.layers.values():
+        if isinstance(layer, Opaque):
+            what = f"layer {layer.name!r} ({layer.type}) is not known"
+            raise UsageError(f"{what}: Keras might run code from the file for it.")
     keras = _keras(model)
     columns = zip(*(sample.arrays for sample in samples), strict=True)
     inputs = [np.stack(column) for column in columns]
@@ -65,6 +68,7 @@ def _judged(key: str, array: FloatArray, recorded: dict[str, FloatArray]) -> Lay
 
 def _keras(model: Model) -> Any:
     """The Keras that reads this file."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     older = model.framework_version.split(".", 1)[0] in ("", "1", "2")
     for name in ("tf_keras", "keras") if older else ("keras",):
         try:
