@@ -301,6 +301,8 @@ def test_a_name_of_ones_own(digits: Model, five: Sample, name: str, tmp_path: Pa
 HOSTILE = [
     "畳み込み層1", "*/ #error", 'x"; int y = "', "int", "net_run", "??/", "a\nb", "\\", "@lib",
     "100%d", "input", "arena", "1st", "Ünïcode", "x" * 300,
+    "run", "run_arena", "tanh", "max", "trace", "test", "say", "row", "vector", "mask", "index",
+    "table0", "sample", "w_d_kernel", "once", "mac", "exp", "at", "shape", "i0", "a",
 ]  # fmt: skip
 
 
@@ -520,7 +522,7 @@ def test_open_sizes_need_an_input(tmp_path: Path) -> None:
 
 
 def test_wrong_requests(digits: Model, five: Sample, tmp_path: Path) -> None:
-    for name in ("2net", "a b", "int", "", "x" * 40, "a-b", "../x"):
+    for name in ("2net", "a b", "int", "", "x" * 40, "a-b", "../x", "math", "String"):
         with pytest.raises(UsageError, match="cannot name C functions"):
             to_c(digits, tmp_path / "c", name=name)
     with pytest.raises(UsageError, match="targets are"):

@@ -19,6 +19,12 @@ RESERVED = frozenset(
     "template typename namespace private public protected operator virtual friend using try catch "
     "throw main printf input output arena asm".split()
 )
+# Headers of C and of Arduino: a library's own header must not hide them.
+HEADERS = frozenset(
+    "arduino assert board complex ctype errno fenv float inttypes limits locale math setjmp "  # noqa: SIM905
+    "signal stdarg stdatomic stdbool stddef stdint stdio stdlib string tgmath threads time "
+    "uchar wchar wctype".split()
+)
 
 
 def library_name(name: str) -> str:
@@ -27,10 +33,10 @@ def library_name(name: str) -> str:
     Raises:
         UsageError: it is no C identifier, or one that C or C++ uses.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,30}", name) or name.lower() in RESERVED:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,30}", name) or name.lower() in RESERVED | HEADERS:
         raise UsageError(
             f"{name!r} cannot name C functions: use up to 31 letters, digits and underscores, "
-            "beginning with a letter, and no word of the language."
+            "beginning with a letter, and no word or header of the language."
         )
     return name
 

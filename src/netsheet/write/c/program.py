@@ -147,7 +147,7 @@ def _print(program: Program) -> None:
         tensors = list(dict.fromkeys([*step.reads, *step.writes, *step.scratch]))
         written = {*step.writes, *step.scratch}
         unit = program.unit
-        name = unit.names.fresh(f"{unit.library}_{_short(step.writes[-1])}")
+        name = unit.names.fresh(f"{unit.library}_layer_{_short(step.writes[-1])}")
         pointers = _pointer_names(tensors)
         scope = Scope(unit, _WithWeights(pointers, program.constants))
         step.print(scope, program.layout)

@@ -55,7 +55,7 @@ class Unit:
     def row(self, row: Row, name: str) -> str:
         """The name of the constant that describes rows of pixels."""
         if row not in self.rows:
-            self.rows[row] = self.names.fresh(f"{self.library}_{identifier(name)}_row")
+            self.rows[row] = self.names.fresh(f"{self.library}_layer_{identifier(name)}_row")
         return self.rows[row]
 
     def table(self, values: tuple[int, ...]) -> str:
