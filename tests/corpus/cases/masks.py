@@ -1,0 +1,139 @@
+"""Masks: made by Embedding and Masking, carried on, read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from kit import ALL, BOTH, Array, Kit, Made, case, numbers, tokens
+
+# Operations that Keras 3 writes out for the masks that tensors carry.
+CARRIED = ("not_equal", "any", "logical_or", "logical_and", "expand_dims", "zeros_like",
+           "ones_like", "concatenate")  # fmt: skip
+
+
+def gaps(batch: int, time: int, size: int) -> Array:
+    """Numbers with whole steps of zeros, inside and at both ends."""
+    data = numbers(batch, time, size, seed=4)
+    for number in range(batch):
+        data[number, [number % time, (number + 3) % time, time - 1]] = 0
+    return data
+
+
+@case(ALL, skip=CARRIED)
+def embedding_masks(k: Kit) -> Any:
+    """Padded words into every recurrent layer."""
+    layers = k.layers
+    x = k.input(6)
+    e = layers.Embedding(9, 4, mask_zero=True, name="words")(x)
+    outputs = [
+        layers.LSTM(3, name="lstm")(e),
+        layers.GRU(3, return_sequences=True, name="gru")(e),
+        layers.GRU(3, reset_after=False, name="gru_before")(e),
+        layers.SimpleRNN(3, name="simple")(e),
+        layers.LSTM(3, go_backwards=True, name="backwards")(e),
+        layers.Bidirectional(layers.LSTM(3), name="both")(e),
+        layers.Bidirectional(layers.GRU(3, return_sequences=True), name="both_steps")(e),
+        layers.GlobalAveragePooling1D(name="mean")(e),
+        layers.GlobalMaxPooling1D(name="most")(e),
+    ]
+    return Made(k.model(x, outputs), {"x": tokens(2, 6, below=9, padding=True)})
+
+
+@case(BOTH, skip=CARRIED)
+def masking(k: Kit) -> Any:
+    """Masking with gaps, carried through layers into loops."""
+    layers = k.layers
+    x = k.input(6, 3)
+    m = layers.Masking(name="masking")(x)
+    through = layers.Dropout(0.1)(layers.LayerNormalization(name="norm")(m))
+    through = layers.TimeDistributed(layers.Dense(4, activation="tanh"), name="each")(through)
+    first = layers.LSTM(3, return_sequences=True, name="first")(through)
+    second = layers.GRU(3, return_sequences=True, name="second")(first)
+    joined = layers.Concatenate(name="joined")([first, second])
+    summed = layers.Add(name="summed")([first, second])
+    outputs = [
+        layers.LSTM(2, name="last")(joined),
+        layers.SimpleRNN(2, name="simple")(summed),
+        layers.Dense(3, name="dense")(first),
+        layers.RNN([layers.GRUCell(3), layers.LSTMCell(2)], name="stacked")(m),
+        layers.LSTM(3, return_state=True, name="states")(m)[1],
+    ]
+    return Made(k.model(x, outputs), {"x": gaps(2, 6, 3)})
+
+
+@case(BOTH, skip=CARRIED)
+def masking_value(k: Kit) -> Any:
+    """Masking of another value."""
+    layers = k.layers
+    data = gaps(2, 5, 3)
+    data[data == 0] = -1
+    model = k.chain(k.input(5, 3, name="x"), layers.Masking(-1.0), layers.LSTM(3))
+    return Made(model, {model.inputs[0].name: data})
+
+
+@case(BOTH, skip=CARRIED)
+def zero_output(k: Kit) -> Any:
+    """RNN that answers a masked step with zeros."""
+    layers = k.layers
+    x = k.input(6, 3)
+    m = layers.Masking(name="masking")(x)
+    make = layers.LSTM
+    flags = {"return_sequences": True, "zero_output_for_mask": True}
+    outputs = [
+        layers.RNN(layers.GRUCell(3), name="cell", **flags)(m),
+        layers.Bidirectional(make(3, return_sequences=True), name="both")(m),
+    ]
+    return Made(k.model(x, outputs), {"x": gaps(2, 6, 3)})
+
+
+@case(BOTH, skip=CARRIED)
+def masked_attention(k: Kit) -> Any:
+    """Attention layers that read the masks of their inputs."""
+    layers = k.layers
+    x, y = k.input(5, name="x"), k.input(4, name="y")
+
+    # Each has words of its own: Keras 3's MultiHeadAttention takes the masks off its inputs.
+    def words(name: str) -> Any:
+        return layers.Embedding(9, 4, mask_zero=True, name=f"words_{name}")(x)
+
+    def others(name: str) -> Any:
+        return layers.Embedding(7, 4, mask_zero=True, name=f"others_{name}")(y)
+
+    one, two = words("self"), words("causal")
+    outputs = [
+        layers.Attention(name="dot")([words("dot"), others("dot")]),
+        layers.AdditiveAttention(name="additive")([words("additive"), others("additive")]),
+        layers.MultiHeadAttention(2, 3, name="heads")(words("heads"), others("heads")),
+        layers.MultiHeadAttention(2, 3, name="self")(one, one),
+        layers.MultiHeadAttention(2, 3, name="causal")(two, two, use_causal_mask=True),
+    ]
+    given = {"x": tokens(2, 5, below=9, padding=True), "y": tokens(2, 4, below=7, padding=True)}
+    return Made(k.model([x, y], outputs), given)
+
+
+@case(BOTH, skip=CARRIED)
+def given_mask(k: Kit) -> Any:
+    """A mask that is an input of its own."""
+    layers = k.layers
+    x, m = k.input(4, 6, name="x"), k.input(4, 4, name="m")
+    y = layers.MultiHeadAttention(2, 3, name="heads")(x, x, attention_mask=m)
+    mask = np.float32([[[1, 0, 0, 1], [1, 1, 0, 0], [0, 1, 1, 1], [1, 1, 1, 1]]] * 2)
+    mask[1, 2] = [1, 0, 1, 0]
+    return Made(k.model([x, m], y), {"m": mask})
+
+
+@case(BOTH, skip=CARRIED)
+def masked_encoder(k: Kit) -> Any:
+    """Words through a small encoder that carries its mask."""
+    layers = k.layers
+    x = k.input(5)
+    e = layers.Embedding(9, 4, mask_zero=True, name="words")(x)
+    n = e
+    for i in range(1):
+        heads = layers.MultiHeadAttention(2, 2, name=f"heads{i}")(n, n)
+        n = layers.LayerNormalization(name=f"norm{i}")(layers.Add(name=f"skip{i}")([n, heads]))
+    return Made(
+        k.model(x, layers.GlobalAveragePooling1D(name="mean")(n)),
+        {"x": tokens(2, 5, below=9, padding=True)},
+    )
