@@ -105,7 +105,7 @@ def initializer_function(path: Path) -> None:
     zipped(path, sequential(named))
 
 
-@attack("root_module.keras", "no readable architecture")
+@attack("root_module.keras", "no readable architecture", opens=True)
 def root_module(path: Path) -> None:
     zipped(path, {"module": "trap", "class_name": "run", "config": {}})
 

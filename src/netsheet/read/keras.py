@@ -49,14 +49,19 @@ def load_keras(path: str | Path) -> Model:
     """The model in a Keras file; FormatError or UnsupportedError say what is wrong with it."""
     file = read_keras(path)
     if file.config is None:
-        return _weights_only(file)
+        return _weights_only(
+            file, "the file holds weights only, no architecture",
+            "The file holds weights only: the architecture is missing. "
+            "Weights can be listed and written; nothing can be computed.",
+        )  # fmt: skip
     class_name = str(file.config.get("class_name", "Functional"))
     config = file.config.get("config", file.config)
     if class_name not in ("Sequential", "Functional", "Model"):
-        raise UnsupportedError(
-            f"{file.path}: a model of the class {class_name!r} has no readable architecture; "
-            "only Sequential and Functional models do"
-        )
+        return _weights_only(
+            file, "the architecture is in the program that made the file",
+            f"A model of the class {class_name!r} has no readable architecture, only Sequential "
+            "and Functional models do: weights can be listed and written; nothing can be computed.",
+        )  # fmt: skip
     major = _major(file.keras_version)
     graph = parse_graph(config, class_name, major, file.config.get("build_config"))
     assembly = _Assembly(major)
@@ -73,7 +78,7 @@ def _major(version: str) -> int:
     return int(digits) if digits.isdigit() else 2
 
 
-def _weights_only(file: KerasFile) -> Model:
+def _weights_only(file: KerasFile, reason: str, note: str) -> Model:
     layers = []
     paths: dict[str, str] = {}
     from netsheet.read.keras_weights import give_weights
@@ -82,14 +87,10 @@ def _weights_only(file: KerasFile) -> Model:
         layer = Opaque(
             name=stored.keras_name or stored.name,
             type_name="?",
-            reason="the file holds weights only, no architecture",
+            reason=reason,
         )
         give_weights(layer, stored.weights, paths)
         layers.append(layer)
-    note = (
-        "The file holds weights only: the architecture is missing. "
-        "Weights can be listed and written; nothing can be computed."
-    )
     return Model(
         name=file.path.stem,
         calls=[],

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from netsheet.errors import FormatError
 from netsheet.expr import Weight
 from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.opaque import Opaque
 from netsheet.layers.wrappers import SpectralNormalization
-from netsheet.read.keras_graph import GraphConfig, LayerConfig
+from netsheet.read.keras_graph import OPERATIONS, GraphConfig, LayerConfig
 from netsheet.read.keras_old import modern_weights, settle
 from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
 
@@ -20,6 +21,14 @@ _PARTS = (
     "forward_layer", "backward_layer",
     "query_dense", "key_dense", "value_dense", "output_dense",
 )  # fmt: skip
+
+
+# Where a wrapper's layer lies: of Bidirectional there are two.
+_WRAPPED = {
+    "layer": ("layer", "forward_layer", "backward_layer"),
+    "backward_layer": ("backward_layer",),
+    "cell": ("cell",),
+}
 
 
 def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, str]) -> None:
@@ -46,7 +55,15 @@ def _paired(
     by_name = {_short(weight.path): weight for weight in stored if weight.path}
     if len(by_name) == len(stored) and set(by_name) == set(labels):
         return [(label, by_name[label]) for label in labels]
+    by_path = {label: [w for w in stored if _named(w, label)] for label in labels if "/" in label}
+    if len(by_path) == len(stored) and all(len(found) == 1 for found in by_path.values()):
+        return [(label, by_path[label][0]) for label in labels]
     return list(zip(labels, stored, strict=True))
+
+
+def _named(weight: StoredWeight, label: str) -> bool:
+    """True for ``dense/kernel`` and a path that ends in it."""
+    return f"/{re.sub(r':[0-9]+$', '', weight.path)}".endswith(f"/{label}")
 
 
 def _give(
@@ -202,7 +219,7 @@ def _assign_folder(
             inner = f"{scope}{config.name}/"
             _assign_folder(config.graph, layers, inner, place + "/", stored, used, paths)
         elif scope + config.name in layers:
-            below = _below(stored, place)
+            below = _below(stored, place, list(_folders(config.config, place)))
             used.update(below)
             weights = [weight for name in below for weight in stored[name].weights]
             layer = layers[scope + config.name]
@@ -215,14 +232,38 @@ def _holds(stored: Mapping[str, StoredLayer], folder: str) -> bool:
     return any(name.startswith(folder + "/") for name in stored)
 
 
-def _below(stored: Mapping[str, StoredLayer], place: str) -> list[str]:
+def _folders(config: Any, place: str) -> Iterator[str]:
+    """The folders of the layers in a wrapper, in the order of its configuration."""
+    if not isinstance(config, Mapping):
+        return
+    for key, folders in _WRAPPED.items():
+        if isinstance(config.get(key), Mapping):
+            for folder in folders:
+                yield f"{place}/{folder}"
+                yield from _folders(config[key].get("config"), f"{place}/{folder}")
+    for key in ("layers", "cells"):
+        counts: Counter[str] = Counter()
+        entries = config.get(key)
+        for entry in entries if isinstance(entries, list) else ():
+            if not isinstance(entry, Mapping) or str(entry.get("module")).startswith(OPERATIONS):
+                continue
+            kind = to_snake_case(str(entry.get("class_name")).rsplit(">", 1)[-1])
+            folder = f"{place}/{key}/{kind}" + (f"_{counts[kind]}" if counts[kind] else "")
+            counts[kind] += 1
+            yield folder
+            yield from _folders(entry.get("config"), folder)
+
+
+def _below(stored: Mapping[str, StoredLayer], place: str, folders: Sequence[str] = ()) -> list[str]:
     """The stored names of a layer and its parts, in the order of get_weights()."""
     names = [name for name in stored if name == place or name.startswith(place + "/")]
     names = [name for name in names if not _ignored(name)]
 
     def rank(name: str) -> list[int]:
+        inside = [n for n, folder in enumerate(folders) if f"{name}/".startswith(f"{folder}/")]
         parts = [part.removeprefix("_") for part in name.split("/")]
-        return [_PARTS.index(part) if part in _PARTS else len(_PARTS) for part in parts]
+        known = [_PARTS.index(part) if part in _PARTS else len(_PARTS) for part in parts]
+        return [inside[-1] if inside else len(folders), *known]
 
     return sorted(names, key=rank)
 
