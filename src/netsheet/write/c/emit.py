@@ -224,7 +224,8 @@ def _run(lib: Library, program: Program, traced: bool) -> str:
     """The functions of the header."""
     lines = Lines()
     upper = lib.upper
-    with lines.block(signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]")):
+    lines.add(signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]"))
+    with lines.block(""):
         if not arena_floats(lib, traced):
             lines.add("(void)arena;")
         used = set(re.findall(r"\w+", "\n".join(program.calls)))
@@ -238,7 +239,8 @@ def _run(lib: Library, program: Program, traced: bool) -> str:
                     _trace(lib, program, tensor, lines)
         lines.add("return 0;")
     lines.add("")
-    with lines.block(signature(lib, "run")):
+    lines.add(signature(lib, "run"))
+    with lines.block(""):
         lines.add(f"static float arena[{upper}_ARENA_SIZE];")
         arguments = ", ".join([*lib.inputs, *lib.outputs, "arena"])
         lines.add(f"return {lib.name}_run_arena({arguments});")
