@@ -23,7 +23,7 @@ from netsheet.layers.merge import Add
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Call, Model, Ref, Source
 from netsheet.verify.c_host import compiler, run_library, verify_c
-from netsheet.write.c import TARGETS, to_c
+from netsheet.write.c import TARGETS, emit, to_c
 from netsheet.write.c.emit import library
 from netsheet.write.c.names import comment, string
 from netsheet.write.c.report import CReport
@@ -152,6 +152,30 @@ def test_sanitizers_find_nothing(shared: Path, file: str) -> None:
     model = netsheet.load(path)
     verdict = verify_c(model, [probe(model)], sanitize=True)
     assert verdict.ok and "sanitized" in verdict.engine
+
+
+@pytest.mark.parametrize("at", ["arena[NET_ARENA_SIZE]", "arena[-1]"])
+def test_a_write_outside_the_arena_is_noticed(
+    digits: Model, five: Sample, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = emit.code(library(digits))
+    wrong = right.replace("    return 0;\n", f"    {at} = 1.0f;\n    return 0;\n")
+    assert wrong != right
+    monkeypatch.setattr(emit, "code", lambda lib: wrong)
+    with pytest.raises(NetsheetError, match="outside its arena"):
+        verify_c(digits, [five])
+
+
+def test_memory_that_was_never_written_is_noticed(
+    digits: Model, five: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer that is left out reads NaN, not what lay there by chance."""
+    right = emit.code(library(digits))
+    call = re.findall(r"^    net_layer_\w+\(.*\);\n", right, re.MULTILINE)[0]
+    monkeypatch.setattr(emit, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}"))
+    verdict = verify_c(digits, [five])
+    assert verdict.first_failure is not None
+    assert verdict.first_failure.note == "values that are no numbers"
 
 
 # --------------------------------------------------------------------------- what is written
@@ -440,6 +464,8 @@ def test_commands_of_the_readme_work(digits: Model, five: Sample, tmp_path: Path
         to_c(digits, tmp_path / target, target=target, sample=five)
         text = (tmp_path / target / "README.md").read_text()
         commands = re.findall(r"^    (cc .*)$", text, re.MULTILINE)
+        written = "".join(path.read_text() for path in (tmp_path / target).rglob("*.*"))
+        assert str(SAMPLE) not in written
         assert len(commands) == 2 and not re.search(r"@\w", text)
         assert "scaled by 1/255" in text
         assert "all agrees" in run(["sh", "-c", commands[1]], tmp_path / target)

@@ -77,6 +77,11 @@ def comment(text: str) -> str:
     return re.sub(r"(?<=\*)(?=/)|(?<=/)(?=\*)", " ", shown)
 
 
+def base(name: str) -> str:
+    """A file's name without its folders, which are nobody else's business."""
+    return re.split(r"[/\\]", name)[-1] or name
+
+
 def string(text: str) -> str:
     """A C string literal that holds ``text`` as UTF-8."""
     parts = []

@@ -9,7 +9,7 @@ import numpy as np
 from netsheet.data.inputs import Sample
 from netsheet.expr import Tensor
 from netsheet.write.c.emit import Library, numbers, size_macro
-from netsheet.write.c.names import comment, number, string
+from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill
 
 PICTURE_CHANNELS = (1, 3)
@@ -19,14 +19,14 @@ def sample_header(lib: Library, sample: Sample) -> str:
     """``net_sample.h``: the stored input, and where its pixels lie if it is a picture."""
     guard = f"{lib.upper}_SAMPLE_H"
     parts = [
-        f"/* The stored input: {comment(sample.note or sample.name)} */",
+        f"/* The stored input: {comment(sample.note or base(sample.name))} */",
         f"#ifndef {guard}",
         f"#define {guard}",
         "",
         f'#include "{lib.name}.h"',
         "#include <math.h>",
         "",
-        f"#define {lib.upper}_SAMPLE_NAME {string(sample.name)}",
+        f"#define {lib.upper}_SAMPLE_NAME {string(base(sample.name))}",
         "",
     ]
     picture = _picture(lib.model.inputs) if lib.model.inputs else None
@@ -88,7 +88,7 @@ def filled(text: str, lib: Library, sample: Sample) -> str:
         "first": lib.outputs[0],
         "size": size_macro(lib, lib.outputs[0]),
         "model": comment(lib.model.name),
-        "sample": comment(sample.name),
+        "sample": comment(base(sample.name)),
     }
     return fill(text, lib.name, marks)
 

@@ -11,7 +11,7 @@ from netsheet.data.inputs import Sample
 from netsheet.expr import FloatArray
 from netsheet.verify.verdict import BOUND
 from netsheet.write.c.emit import Library, classes, numbers, size_macro
-from netsheet.write.c.names import comment, number, string
+from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill
 
 # All layers' reference values together; of larger ones every n-th value is stored.
@@ -49,7 +49,7 @@ def test_program(lib: Library, sample: Sample, reference: Mapping[str, FloatArra
     model = lib.model
     layers = stored(lib, reference)
     outputs = [np.asarray(reference[t.name], np.float32).reshape(-1) for t in model.outputs]
-    head = {"model": comment(model.name), "sample": comment(sample.name)}
+    head = {"model": comment(model.name), "sample": comment(base(sample.name))}
     parts = [fill(_HEAD, lib.name, head)]
     for name, array in zip(lib.inputs, sample.arrays, strict=True):
         parts.append(_floats(f"given_{name}", size_macro(lib, name), array))
