@@ -45,7 +45,47 @@ def simplified(equations: Iterable[Equation], kept: AbstractSet[Tensor]) -> list
         before = len(result)
         for position in range(len(result) - 1, -1, -1):
             result = _without(result, position, kept) or result
-    return needed(result, kept)
+    return [narrowed(eq) for eq in needed(result, kept)]
+
+
+def narrowed(eq: Equation) -> Equation:
+    """The equation without taps that lie outside wherever the window is."""
+
+    class Narrower(Rewriter):
+        changed = False
+
+        def _copy(self, node: Expr) -> Expr:
+            if isinstance(node, Reduce):
+                less = _less(node)
+                self.changed |= less is not node
+                node = less
+            return super()._copy(node)
+
+    rewriter = Narrower()
+    value = rewriter(eq.value)
+    return replace(eq, value=value) if rewriter.changed else eq
+
+
+def _less(node: Reduce) -> Reduce:
+    mapping: dict[Index, Position] = {}
+    for index in node.over:
+        low, high = 0, index.size
+        for guard in node.where:
+            step = guard.value.coefficient(index)
+            rest = guard.value - index * step
+            if step < 1 or index in rest.indices():
+                continue
+            first, last = rest.bounds()
+            low = max(low, -((last - guard.low) // step))
+            high = min(high, (guard.high - 1 - first) // step + 1)
+        if low < high and high - low < index.size:
+            mapping[index] = Index(index.name, high - low) + low
+    if not mapping:
+        return node
+    fresh = {i: affine(mapping[i]).indices()[0] for i in mapping}
+    over = tuple(fresh.get(index, index) for index in node.over)
+    rewriter = Rewriter(position=lambda at: substituted(at, mapping))
+    return Reduce(node.op, over, rewriter(node.body), rewriter.guards(node.where))
 
 
 def needed(equations: Sequence[Equation], kept: AbstractSet[Tensor]) -> list[Equation]:

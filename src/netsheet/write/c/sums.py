@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from netsheet.expr import Affine, Call, Const, Expr, Guard, Index, Read, Tensor, reads
+from netsheet.expr import Affine, Call, Const, Expr, Guard, Index, Read, Tensor, affine, reads
 from netsheet.write.c.kernels import Kernel, Row
 from netsheet.write.c.loops import Body, nested, print_equation, tap_range
 from netsheet.write.c.names import number
@@ -222,7 +222,8 @@ class Sums(Step):
         x, count, w, bias, y, added = texts
         p, row, body = self.products, self.row, Body(scope, Const(0.0))
         channel = p.channel or Index("c", 1)
-        tap, n = Index(self.tap.name if self.tap else "u", self.rows), Index("n", self.run)
+        tap, inner = Index(self.tap.name if self.tap else "u", self.rows), Index("n", self.run)
+        n = affine(inner) if self.run > 1 else affine(0)
         in_x = n * (row.unit if p.deep else 1) + (channel if p.deep and p.channel else 0)
         in_y = Affine((), 0) + (channel if p.channel else 0)
         if self.along is not None:
@@ -235,7 +236,7 @@ class Sums(Step):
             more = f" + {_atom(added)}{to}" if added else ""
             lines.add(f"float {total} = {_atom(bias)}{at}{more};")
             taps = scope.loop(tap, "0", count) if self.rows > 1 else contextlib.nullcontext()
-            with taps, scope.loop(n):
+            with taps, scope.loop(inner):
                 if self.rows > 1:
                     in_x = in_x + tap * row.pitch
                 in_w = (tap * self.run + n) * p.channels if self.rows > 1 else n * p.channels
