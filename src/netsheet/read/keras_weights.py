@@ -19,7 +19,7 @@ from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
 # Inner parts of a layer in the order of get_weights(); HDF5 lists them by the alphabet.
 _PARTS = (
     "forward_layer", "backward_layer",
-    "query_dense", "key_dense", "value_dense", "output_dense",
+    "query_dense", "key_dense", "gate_dense", "value_dense", "output_dense",
 )  # fmt: skip
 
 
@@ -30,6 +30,9 @@ _WRAPPED = {
     "cell": ("cell",),
 }
 
+# Classes whose name in Keras's code, and so in folders, is not the public one.
+_OWN_FOLDERS = {"group_query_attention": "grouped_query_attention"}
+
 
 def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, str]) -> None:
     """Puts stored arrays into ``layer.weights``: by name where names say it, else in order."""
@@ -39,6 +42,9 @@ def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, 
             _give(layer, label, (), weight, paths)
         return
     settle(layer, stored)
+    if isinstance(layer, SpectralNormalization):
+        names = [_short(weight.path) for weight in stored]
+        layer.vector = next((n for n in names if n in ("vector_u", "sn_u")), layer.vector)
     wanted = layer.weight_axes()
     if len(stored) != len(wanted):
         raise FormatError(
@@ -212,6 +218,7 @@ def _assign_folder(
         if config.is_op:
             continue
         kind = to_snake_case(config.class_name.rsplit(">", 1)[-1])
+        kind = _OWN_FOLDERS.get(kind, kind)
         number = counts[kind]
         counts[kind] += 1
         place = f"{folder}{container}/{kind}" + (f"_{number}" if number else "")
@@ -224,7 +231,9 @@ def _assign_folder(
             weights = [weight for name in below for weight in stored[name].weights]
             layer = layers[scope + config.name]
             if isinstance(layer, SpectralNormalization):
-                weights = weights[len(weights) - len(layer.weight_axes()) :]  # its kernel twice
+                # its kernel is stored twice: in the wrapper, and in the layer that it wraps
+                inner = [w for name in below if name != place for w in stored[name].weights]
+                weights = [*(stored[place].weights[-1:] if place in stored else ()), *inner]
             give_weights(layer, weights, paths)
 
 
