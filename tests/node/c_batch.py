@@ -16,7 +16,7 @@ from netsheet.verify.c_host import SANITIZE, WARNINGS, compile_c, compiler
 from netsheet.write.c.emit import Library, files, library
 
 OPTIONS = (*WARNINGS, "-O0")
-TIME_LIMIT = 120  # seconds
+TIME_LIMIT = 20  # seconds
 
 Arrays = list[np.ndarray[Any, Any]]
 

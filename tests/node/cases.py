@@ -121,8 +121,15 @@ def _read(case: Any) -> tuple[OnnxModel, tuple[str, ...]]:
     """The model; inputs that decide a shape are fixed to the values of the case."""
     graph = case.model.graph
     values = _inputs(case, case.data_sets[0])
-    fixed: dict[str, Any] = {}
-    model = from_proto(case.model, batch=False)
+    # as in a network that somebody trained
+    kernels = {
+        name
+        for node in graph.node
+        if node.op_type in ("Conv", "ConvTranspose")
+        for name in node.input[1:]
+    }
+    fixed: dict[str, Any] = {name: values[name] for name in values if name in kernels}
+    model = from_proto(case.model, batch=False, constants=fixed)
     for _ in range(len(values)):
         wanted = [name for name in _sources(graph, model.deciding) if name not in fixed]
         if not wanted:

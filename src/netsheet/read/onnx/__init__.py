@@ -24,8 +24,9 @@ from netsheet.layers.onnx_ops.base import axes_of
 from netsheet.layers.onnx_ops.elementwise import type_name
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Call, Entry, Model, Ref, Source
-from netsheet.read.onnx.assembly import Assembly, Computed, Known, Uncomputed
+from netsheet.read.onnx.assembly import FREE_KNOWN, KNOWN_PER_BYTE, Assembly
 from netsheet.read.onnx.file import opsets, read_proto
+from netsheet.read.onnx.values import Computed, Known, Uncomputed
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -74,6 +75,7 @@ def from_proto(
     """The model in a message; ``constants`` fixes inputs to values, ``shapes`` their open sizes."""
     graph, constants, shapes = proto.graph, constants or {}, shapes or {}
     assembly = Assembly(opsets(proto), batch)
+    assembly.known_left = max(FREE_KNOWN, KNOWN_PER_BYTE * proto.ByteSize())
     assembly.values.update({name: Known(array, name) for name, array in constants.items()})
     stored = {tensor.name for tensor in graph.initializer} | set(constants)
     sources, unbound = [], []

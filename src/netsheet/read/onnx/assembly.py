@@ -18,52 +18,17 @@ from netsheet.layers.onnx_ops.numbers import check
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Call, Ref
 from netsheet.read.onnx.file import array_of
-from netsheet.read.onnx.layers import LAYERS
+from netsheet.read.onnx.layers import LAYERS, is_layer
+from netsheet.read.onnx.sequences import SEQUENCES
 from netsheet.read.onnx.table import RULES
+from netsheet.read.onnx.values import Computed, Known, Several, Uncomputed, Value
 from netsheet.reference import evaluate
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
-MAX_KNOWN = 1 << 28  # elements of a value worked out while reading
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """A value that is stored, or follows from stored values and shapes alone."""
-
-    array: FloatArray
-    name: str
-
-    @property
-    def dtype(self) -> str:
-        """The element type."""
-        return str(self.array.dtype.name)
-
-
-@dataclass(frozen=True, eq=False)
-class Computed:
-    """A value that depends on an input; ``stripped`` of the batch axis in front or not."""
-
-    ref: Ref
-    tensor: Tensor
-    dtype: str
-    stripped: bool
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape that ONNX sees, with one sample in the batch."""
-        return (1, *self.tensor.shape) if self.stripped else self.tensor.shape
-
-
-@dataclass(frozen=True, eq=False)
-class Uncomputed:
-    """A value that no netsheet layer computes."""
-
-    ref: Ref
-
-
-Value = Known | Computed | Uncomputed
+FREE_KNOWN = 1 << 24  # elements of the values worked out while reading, in any file
+KNOWN_PER_BYTE = 8  # and for each byte of the file
 
 
 @dataclass(eq=False)
@@ -79,6 +44,7 @@ class Assembly:
     calls: list[Call] = field(default_factory=list)
     stored: dict[str, str] = field(default_factory=dict)
     deciding: list[str] = field(default_factory=list)  # computed values that decide a shape
+    known_left: int = FREE_KNOWN
     _keys: set[str] = field(default_factory=set)
     _used: set[str] = field(default_factory=set)
 
@@ -87,6 +53,9 @@ class Assembly:
         for tensor in graph.initializer:
             self.values.setdefault(tensor.name, Known(array_of(tensor), tensor.name))
         self._used |= _names_read(graph)
+        if not self.calls:
+            computed = (value for value in self.values.values() if isinstance(value, Computed))
+            self._keys.update(value.ref.key for value in computed)
         for node in graph.node:
             self._add(node)
 
@@ -96,13 +65,49 @@ class Assembly:
         if isinstance(value, Known):
             self._constant(name, value)
             value = self.values[name]
+        if isinstance(value, Several):
+            key = f"{name}/sequence"
+            reason = "a sequence is no output that netsheet computes"
+            self.calls.append(Call(key, Opaque(name=key, type_name="Sequence", reason=reason), ()))
+            return Ref(key)
         return None if value is None or isinstance(value, Known) else value.ref
 
     # ------------------------------------------------------------------ nodes
 
+    def add_node(
+        self, op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> list[Value]:
+        """A node that the graph does not have itself; its outputs' values."""
+        from onnx import helper
+
+        self._used.update(outputs)
+        self._add(helper.make_node(op, inputs, outputs, name=outputs[0], **attributes))
+        return [self.values[name] for name in outputs]
+
+    def with_axes(
+        self,
+        op: str,
+        source: str,
+        outputs: Sequence[str],
+        name: str,
+        numbers: Sequence[int],
+        **attributes: Any,
+    ) -> list[Value]:
+        """A node with integers that are an attribute before version 13, an input since."""
+        if self.opsets.get("", 1) < 13:
+            return self.add_node(op, [source], outputs, **{name: list(numbers)}, **attributes)
+        place = f"{outputs[0]}/{name}"
+        self.values[place] = Known(np.array(numbers, np.int64), place)
+        return self.add_node(op, [source, place], outputs, **attributes)
+
     def _add(self, proto: NodeProto) -> None:
         inputs = [self._value(name, proto) if name else None for name in proto.input]
         attributes = {entry.name: _attribute(entry) for entry in proto.attribute}
+        if proto.op_type in SEQUENCES:
+            found = SEQUENCES[proto.op_type](self, proto, attributes, inputs)
+            if found is not None:
+                self.values[proto.output[0]] = found
+                return
         if proto.op_type == "If" and isinstance(inputs[0], Known):
             chosen = "then_branch" if inputs[0].array.any() else "else_branch"
             self._inline(proto, attributes[chosen])
@@ -135,9 +140,7 @@ class Assembly:
     def _key(self, proto: NodeProto) -> str:
         wanted = proto.name or next(iter(proto.output), proto.op_type) or proto.op_type
         key, number = wanted, 1
-        while key in self._keys or any(
-            isinstance(value, Computed) and value.ref.key == key for value in self.values.values()
-        ):
+        while key in self._keys:
             number += 1
             key = f"{wanted}_{number}"
         self._keys.add(key)
@@ -148,7 +151,8 @@ class Assembly:
         read = [n for n, name in enumerate(proto.output) if name in self._used]
         return max(read, default=0) + 1
 
-    def _version(self, proto: NodeProto) -> int:
+    def version(self, proto: NodeProto) -> int:
+        """The version of the operator set that a node is of."""
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         return self.opsets.get(domain, 1)
 
@@ -165,6 +169,9 @@ class Assembly:
                 return [np.array(math.prod(shape), np.int64)]
             start, end = attributes.get("start", 0), attributes.get("end")
             return [np.array(shape[start:end], np.int64)]
+        if proto.op_type == "CastLike" and isinstance(inputs[1], Computed):
+            # of the second input only the type matters
+            inputs = [inputs[0], Known(np.zeros((), inputs[1].dtype), proto.input[1])]
         given = [value for value in inputs if value is not None]
         if not all(isinstance(value, Known) for value in given):
             return None
@@ -172,6 +179,7 @@ class Assembly:
             return [_constant(attributes)]
         arrays = [value.array if isinstance(value, Known) else None for value in inputs]
         if proto.op_type == "ConstantOfShape" and arrays[0] is not None:
+            self._take(proto, tuple(int(size) for size in arrays[0]))
             return [_constant_of_shape(attributes, arrays[0])]
         if proto.op_type == "NonZero" and arrays[0] is not None:
             return [np.array(np.nonzero(arrays[0]), np.int64)]
@@ -196,14 +204,11 @@ class Assembly:
         for dtype in dtypes:
             check(dtype or "bool", proto.op_type)
         node = OnnxNode(
-            proto.op_type, self._version(proto), attributes, weights, dtypes, self._count(proto)
+            proto.op_type, self.version(proto), attributes, weights, dtypes, self._count(proto)
         )
         formula = RULES[proto.op_type](node)
-        if any(math.prod(shape) > MAX_KNOWN for shape in formula.shapes):
-            raise FormatError(
-                f"node {proto.name or proto.op_type!r} makes a constant of the shape "
-                f"{formula.shapes[0]}, which is too large"
-            )
+        for shape in formula.shapes:
+            self._take(proto, shape)
         tensors = [Tensor(str(n), axes_of(shape), shape) for n, shape in enumerate(formula.shapes)]
         empty = {tensor: np.zeros(tensor.shape) for tensor in tensors if not tensor.size}
         # what has no elements has nothing to evaluate
@@ -213,6 +218,15 @@ class Assembly:
             _as_dtype(values[tensor], dtype)
             for tensor, dtype in zip(tensors, formula.dtypes, strict=True)
         ]
+
+    def _take(self, proto: NodeProto, shape: Sequence[int]) -> None:
+        """Counts the elements of a value that is worked out."""
+        self.known_left -= math.prod(shape)
+        if self.known_left < 0:
+            raise FormatError(
+                f"node {proto.name or proto.op_type!r} makes a constant of the shape "
+                f"{tuple(shape)}, which is too large for this file"
+            )
 
     # ------------------------------------------------------------------ layers
 
@@ -245,11 +259,13 @@ class Assembly:
     def _check(self, proto: NodeProto, inputs: Sequence[Value | None]) -> None:
         """Refuses what is not computed, before anything is made of it."""
         for value in inputs:
+            if isinstance(value, Several):
+                raise UnsupportedError(f"{proto.op_type} of a sequence is not computed")
             if isinstance(value, Uncomputed):
                 raise UnsupportedError(f"it needs {value.ref.key!r}, which is not computed")
             if value is not None:
                 check(value.dtype, proto.op_type)
-        if proto.op_type not in RULES and proto.op_type not in LAYERS:
+        if proto.op_type not in RULES:
             where = f" of {proto.domain!r}" if proto.domain not in ("", "ai.onnx") else ""
             raise UnsupportedError(f"the ONNX operator {proto.op_type}{where} is not computed")
 
@@ -264,7 +280,7 @@ class Assembly:
         dtypes = tuple(
             value.dtype if isinstance(value, (Known, Computed)) else None for value in inputs
         )
-        names = _input_names(proto, self._version(proto))
+        names = _input_names(proto, self.version(proto))
         operands: list[int | str | None] = []
         weights: dict[str, Weight] = {}
         seen: list[Tensor | None] = []
@@ -283,9 +299,9 @@ class Assembly:
             else:
                 operands.append(None)
                 seen.append(None)
-        version = self._version(proto)
+        version = self.version(proto)
         node = OnnxNode(proto.op_type, version, attributes, seen, dtypes, self._count(proto))
-        if proto.op_type in LAYERS and count == 1 and isinstance(inputs[0], Computed):
+        if is_layer(node) and count == 1 and isinstance(inputs[0], Computed):
             layer = LAYERS[proto.op_type](node, key)
             layer.name, layer.type_name = key, proto.op_type
             for label, n in (("kernel", 1), ("bias", 2)):
@@ -294,10 +310,6 @@ class Assembly:
             whole = not inputs[0].stripped
             chosen = Batched(inner=layer, weights=layer.weights) if whole else layer
             return chosen, [inputs[0].dtype]
-        if proto.op_type not in RULES:
-            for n in range(1, len(inputs)):
-                node.constant(n)
-            raise UnsupportedError(f"{proto.op_type} of a stored input is not computed")
         stripped = tuple(value.stripped for value in inputs if isinstance(value, Computed))
         operator = Operator(
             name=key,
@@ -345,7 +357,7 @@ class Assembly:
         inputs: Sequence[Value | None],
         error: NetsheetError,
     ) -> None:
-        names = _input_names(proto, self._version(proto))
+        names = _input_names(proto, self.version(proto))
         layer = Opaque(name=key, type_name=proto.op_type, reason=str(error))
         for n, value in enumerate(inputs):
             if isinstance(value, Known) and value.array.dtype.kind not in "OSU":
@@ -408,8 +420,6 @@ def _constant_of_shape(attributes: Mapping[str, Any], shape: FloatArray) -> Floa
     value = attributes.get("value")
     filling = np.zeros(1, np.float32) if value is None else array_of(value)
     sizes = tuple(int(size) for size in shape)
-    if math.prod(sizes) > MAX_KNOWN:
-        raise FormatError(f"a ConstantOfShape of {sizes} is too large")
     return np.full(sizes, filling.reshape(-1)[0], filling.dtype)
 
 

@@ -16,6 +16,7 @@ from netsheet.layers.conv import (
     Conv3DTranspose,
 )
 from netsheet.layers.onnx_ops.base import OnnxNode
+from netsheet.layers.onnx_ops.convolution import transposed_pads
 from netsheet.layers.onnx_ops.windows import padding, steps
 from netsheet.layers.window import KERNEL
 
@@ -64,26 +65,12 @@ def convolution(node: OnnxNode, name: str) -> Layer:
 
 def transposed_convolution(node: OnnxNode, name: str) -> Layer:
     """ConvTranspose: kernel (in, out, spatial)."""
-    if int(node.attr("group", 1)) != 1:
-        raise UnsupportedError("ConvTranspose in groups is not computed")
     rank, lengths = _rank(node), node.input(0).shape[2:]
     kernel = node.constant(1)
     size = tuple(kernel.shape[2:])
     extra = tuple(int(n) for n in node.attr("output_padding") or [0] * rank)
     strides, dilations = steps(node, "strides", rank), steps(node, "dilations", rank)
-    full = [
-        (n - 1) * s + (k - 1) * d + 1 + e
-        for n, s, k, d, e in zip(lengths, strides, size, dilations, extra, strict=True)
-    ]
-    auto, wanted = node.attr("auto_pad", "NOTSET"), node.attr("output_shape")
-    if auto.startswith("SAME") and not wanted:
-        wanted = [n * s for n, s in zip(lengths, strides, strict=True)]
-    if wanted:
-        gaps = [all_ - int(n) for all_, n in zip(full, list(wanted)[-rank:], strict=True)]
-        halves = [(gap // 2, gap - gap // 2) for gap in gaps]
-        pads = tuple(pair if auto == "SAME_UPPER" else pair[::-1] for pair in halves)
-    else:
-        pads = padding(node, lengths, size)
+    pads = tuple((before, after) for before, after, _ in transposed_pads(node, lengths, size))
     return TRANSPOSED[rank](
         filters=kernel.shape[1],
         kernel_size=size,
@@ -95,6 +82,11 @@ def transposed_convolution(node: OnnxNode, name: str) -> Layer:
         use_bias=node.has(2),
         weights=_weights(node, name, ("in", "out", *KERNEL[rank])),
     )
+
+
+def is_layer(node: OnnxNode) -> bool:
+    """True if a layer class computes the node; otherwise its rule does."""
+    return node.op in LAYERS and (node.op == "Conv" or int(node.attr("group", 1)) == 1)
 
 
 # A layer for one sample; it takes the first input only, the others have to be stored.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netsheet.layers.onnx_ops import (
     attention,
+    convolution,
     elementwise,
     lookup,
     loss,
@@ -27,6 +28,7 @@ RULES: dict[str, Rule] = {
     **reduction.ROWS,
     **lookup.ROWS,
     **windows.ROWS,
+    **convolution.ROWS,
     **normalization.ROWS,
     **resize.ROWS,
     **quantization.ROWS,
