@@ -172,7 +172,9 @@ def test_memory_that_was_never_written_is_noticed(
     """A layer that is left out reads NaN, not what lay there by chance."""
     right = emit.code(library(digits))
     call = re.findall(r"^    net_layer_\w+\(.*\);\n", right, re.MULTILINE)[0]
-    monkeypatch.setattr(emit, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}"))
+    monkeypatch.setattr(
+        emit, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}")
+    )
     verdict = verify_c(digits, [five])
     assert verdict.first_failure is not None
     assert verdict.first_failure.note == "values that are no numbers"
@@ -254,6 +256,8 @@ def test_no_memory_but_one_arena_and_no_functions_but_mathematics(
     symbols = [line.split() for line in run(["nm", "net.o"], tmp_path).splitlines()]
     writable = [row[-1] for row in symbols if row[-2] in "bBdDC"]
     assert [name.split(".")[0] for name in writable] == ["arena"]
+    both = run(["nm", "-g", "--defined-only", "net.o", "net_weights.o"], tmp_path).splitlines()
+    assert all(row.split()[-1].startswith("net_") for row in both if row and not row.endswith(":"))
     wanted = {row[-1] for row in symbols if row[-2] == "U"}
     outside = {name for name in wanted if not name.startswith("net_")}
     assert outside <= {"expf", "sqrtf", "tanhf", "memcpy", "memset", "_GLOBAL_OFFSET_TABLE_",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -312,16 +312,10 @@ def numbers(values: FloatArray) -> str:
     return "    " + ",\n    ".join(rows)
 
 
-def files(lib: Library, show: Callable[[int, int], None] | None = None) -> dict[str, str]:
+def files(lib: Library) -> dict[str, str]:
     """The C files by name."""
-    texts: dict[str, Callable[[], str]] = {
-        f"{lib.name}.h": lambda: header(lib),
-        f"{lib.name}.c": lambda: code(lib),
-        f"{lib.name}_weights.c": lambda: weights(lib),
+    return {
+        f"{lib.name}.h": header(lib),
+        f"{lib.name}.c": code(lib),
+        f"{lib.name}_weights.c": weights(lib),
     }
-    result = {}
-    for done, (name, make) in enumerate(texts.items(), 1):
-        result[name] = make()
-        if show is not None:
-            show(done, len(texts))
-    return result

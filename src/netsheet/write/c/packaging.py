@@ -12,7 +12,7 @@ from netsheet.write.c.names import comment
 from netsheet.write.c.readme import readme
 from netsheet.write.c.report import CReport
 from netsheet.write.c.sketches import CLASSIFY, IDF_MAIN, M5STACK, TEST, filled, sample_header
-from netsheet.write.c.test_program import test_program
+from netsheet.write.c.test_program import program_text
 
 VERSION = "1.0.0"  # of the library that is written
 
@@ -26,7 +26,7 @@ def package(
 ) -> dict[str, str]:
     """The texts of all files by their paths; ``reference`` has every layer and output by name."""
     code = files(lib)
-    test = test_program(lib, sample, reference)
+    test = program_text(lib, sample, reference)
     made = {"README.md": readme(lib, target, sample, report)}
     if target == "plain":
         return {**code, f"{lib.name}_test.c": test, **made}

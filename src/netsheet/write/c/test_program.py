@@ -44,7 +44,7 @@ def stored(
     return result
 
 
-def test_program(lib: Library, sample: Sample, reference: Mapping[str, FloatArray]) -> str:
+def program_text(lib: Library, sample: Sample, reference: Mapping[str, FloatArray]) -> str:
     """The text of ``net_test.c``; ``reference`` has every layer by name, without batch axis."""
     model = lib.model
     layers = stored(lib, reference)
@@ -69,9 +69,6 @@ def test_program(lib: Library, sample: Sample, reference: Mapping[str, FloatArra
     parts += [f"#endif /* {lib.upper}_TRACE */", ""]
     parts += [fill(_TOOLS, lib.name, {"bound": number(BOUND)}), fill(_TRACE, lib.name), _main(lib)]
     return "\n".join(parts)
-
-
-test_program.__test__ = False  # type: ignore[attr-defined]  # its name is not pytest's
 
 
 def _ordinal(step: int) -> str:
