@@ -12,6 +12,7 @@ import pytest
 
 import netsheet
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.errors import UnsupportedError
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -70,3 +71,14 @@ def test_layer_in_every_target(case: str, suffix: str, tmp_path: Path) -> None:
     for target in ("excel", "c", "onnx"):
         verdict = model.verify(target, [sample])
         assert verdict.ok, (target, verdict.first_failure)
+
+
+def test_softmax_refuses_a_mask_that_keras_spreads_wrongly(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    inputs = keras.Input((5, 3))
+    masked = keras.layers.Masking(name="masked")(inputs)
+    keras.Model(inputs, keras.layers.Softmax(name="share")(masked)).save(tmp_path / "m.keras")
+    model = netsheet.load(tmp_path / "m.keras")
+    assert list(model.activations(np.ones((1, 5, 3), np.float32))) == ["masked"]
+    with pytest.raises(UnsupportedError, match="carries a mask"):
+        model.predict(np.ones((1, 5, 3), np.float32))

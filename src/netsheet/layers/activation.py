@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from netsheet.errors import UnsupportedError
 from netsheet.expr import Equation, Expr, Tensor, call, equation, indices_of, reduce
 from netsheet.layers.base import Along, Elementwise, Graph, Layer, Signature, broadcast
 
@@ -263,13 +265,19 @@ class SparsePlus(Elementwise):
 class Softmax(Layer):
     """``exp(x - max) / sum(exp(x - max))`` along ``axis`` (counted without the batch).
 
-    With a mask, masked positions along the last axis get 0.
+    Where the input carries a mask for each of its values, 1e9 is taken from what is masked.
     """
+
+    op: ClassVar[str] = "Softmax"  # as an ONNX operator
 
     axis: int | tuple[int, ...] = -1
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
-        return [Signature(inputs[0].axes, inputs[0].shape)]
+        x = inputs[0]
+        if x.mask is not None and x.mask.shape != x.shape:
+            # Keras itself fails here, or spreads the mask over the wrong axis.
+            raise UnsupportedError(f"its input {x.shape} carries a mask over {x.mask.shape}")
+        return [Signature(x.axes, x.shape)]
 
     def _along(self, x: Tensor) -> Along:
         return Along(x, self.axis, self.name)
@@ -279,7 +287,13 @@ class Softmax(Layer):
         along = self._along(x)
         most, exp, total = along.step(y, "max"), y.like("exp"), along.step(y, "sum")
         at, rest = along.at, along.rest
+        before: list[Equation] = []
+        if x.mask is not None:
+            masked = y.like("masked")
+            before = [equation(masked[at], x[at] - (1 - x.mask[at]) * 1e9)]
+            x = masked
         return [
+            *before,
             equation(most[rest], reduce("max", along.over, x[at])),
             equation(exp[at], call("exp", x[at] - most[rest])),
             equation(total[rest], reduce("sum", along.over, exp[at])),
@@ -294,13 +308,15 @@ class Softmax(Layer):
         outputs: Sequence[Tensor],
     ) -> list[str]:
         axes = self._along(inputs[0]).axes
-        if len(axes) == 1:
-            return [graph.node("Softmax", names, axis=axes[0] + 1)]
+        if len(axes) == 1 and inputs[0].mask is None:
+            return [graph.node(self.op, names, axis=axes[0] + 1)]
         return super().onnx(graph, names, inputs, outputs)
 
 
 class LogSoftmax(Softmax):
     """``x - max - log(sum(exp(x - max)))`` along ``axis``."""
+
+    op = "LogSoftmax"
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]
@@ -312,18 +328,6 @@ class LogSoftmax(Softmax):
             equation(total[rest], reduce("sum", along.over, call("exp", x[at] - most[rest]))),
             equation(y[at], x[at] - most[rest] - call("log", total[rest])),
         ]
-
-    def onnx(
-        self,
-        graph: Graph,
-        names: Sequence[str],
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Tensor],
-    ) -> list[str]:
-        axes = self._along(inputs[0]).axes
-        if len(axes) == 1:
-            return [graph.node("LogSoftmax", names, axis=axes[0] + 1)]
-        return Layer.onnx(self, graph, names, inputs, outputs)
 
 
 @dataclass(eq=False, kw_only=True)
