@@ -82,3 +82,18 @@ def test_softmax_refuses_a_mask_that_keras_spreads_wrongly(tmp_path: Path) -> No
     assert list(model.activations(np.ones((1, 5, 3), np.float32))) == ["masked"]
     with pytest.raises(UnsupportedError, match="carries a mask"):
         model.predict(np.ones((1, 5, 3), np.float32))
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_both_directions_carry_the_mask(package: str, tmp_path: Path) -> None:
+    keras = pytest.importorskip(package)
+    layers = keras.layers
+    inputs = keras.Input((6,))
+    x = layers.Embedding(9, 4, mask_zero=True)(inputs)
+    both = layers.Bidirectional(layers.LSTM(3, return_sequences=True), merge_mode=None)(x)
+    made = keras.Model(inputs, [layers.GRU(2)(part) for part in both])
+    made.save(tmp_path / "m.h5")
+    given = np.array([[1, 2, 0, 3, 0, 0], [4, 0, 0, 8, 1, 2]], np.float32)
+    found = netsheet.load(tmp_path / "m.h5").predict(given)
+    for ours, theirs in zip(found, made(given), strict=True):
+        assert np.abs(ours - np.asarray(theirs)).max() < 1e-5

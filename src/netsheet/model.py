@@ -413,7 +413,7 @@ def _outputs(
     result = []
     for i, (axes, shape) in enumerate(signatures):
         name = call.key if len(signatures) == 1 else f"{call.key}[{i}]"
-        mask = call.layer.output_mask(inputs, name) if i == 0 else None
+        mask = call.layer.output_mask(inputs, name) if i < call.layer.masked_outputs() else None
         result.append(Tensor(name, tuple(axes), shape, mask))  # type: ignore[arg-type]
     return tuple(result)
 

@@ -81,6 +81,10 @@ class Layer:
             return None
         return next((tensor.mask for tensor in inputs if tensor.mask is not None), None)
 
+    def masked_outputs(self) -> int:
+        """How many outputs carry it, counted from the first."""
+        return 1
+
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         """The equations that fill the outputs (and intermediates) from the inputs."""
         raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) has no equations")

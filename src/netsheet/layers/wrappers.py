@@ -72,6 +72,9 @@ class Bidirectional(Layer):
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
         return self.forward_layer.output_mask(inputs, name)
 
+    def masked_outputs(self) -> int:
+        return 2 if self.merge_mode is None else 1
+
     def _inputs(self, inputs: Sequence[Tensor]) -> list[list[Tensor]]:
         """What each direction reads: the sequence and its half of the initial states."""
         half = (len(inputs) - 1) // 2
