@@ -94,7 +94,11 @@ def _native(node: OnnxNode) -> Any:
 
     # dilated pooling, and a last window beyond the padding, came after version 17
     dilated = any(n != 1 for n in node.attr("dilations") or [])
-    return None if dilated or node.attr("ceil_mode", 0) or node.outputs > 1 else append
+    # ONNX Runtime refuses windows that lie in the padding alone
+    kernel = [int(n) for n in node.attr("kernel_shape")]
+    far = any(pad >= size for pad, size in zip(node.attr("pads") or [], kernel * 2, strict=False))
+    beyond = dilated or far or node.attr("ceil_mode", 0) or node.outputs > 1
+    return None if beyond else append
 
 
 def max_pool(node: OnnxNode) -> Formula:
