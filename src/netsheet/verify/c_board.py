@@ -15,6 +15,8 @@ from netsheet.data.inputs import Sample
 from netsheet.errors import NetsheetError, UnsupportedError
 from netsheet.expr import FloatArray
 from netsheet.verify.c_harness import (
+    OUTSIDE,
+    OUTSIDE_TEXT,
     WARNINGS,
     Tensors,
     compile_c,
@@ -150,6 +152,13 @@ def _tools() -> None:
     needed = {GCC: "gcc-arm-none-eabi libnewlib-arm-none-eabi", SIZE: "binutils-arm-none-eabi",
               QEMU: "qemu-system-arm"}  # fmt: skip
     missing = [program for program in needed if shutil.which(program) is None]
+    if not missing:
+        done = subprocess.run(
+            [GCC, "-print-file-name=libm.a"], capture_output=True, text=True, check=False
+        )
+        if not Path(done.stdout.strip()).is_absolute():  # a compiler without a C library
+            needed["newlib"] = "libnewlib-arm-none-eabi"
+            missing = ["newlib"]
     if missing:
         raise NetsheetError(
             f"the board needs {', '.join(missing)}: install them (Debian and Ubuntu: "
@@ -237,6 +246,7 @@ def run_firmware(folder: Path, given: bytes) -> bytes:
     result = folder / "out.bin"
     if done.returncode or not result.is_file():
         what = {70: "a fault of the processor", 71: "a file", 72: "a full disk"}
+        what[OUTSIDE] = OUTSIDE_TEXT
         said = what.get(done.returncode, done.stderr.strip()[:500] or str(done.returncode))
         raise NetsheetError(f"the emulated board stopped: {said}")
     return result.read_bytes()

@@ -17,6 +17,9 @@ WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werro
 
 Tensors = list[tuple[str, FloatArray]]
 
+OUTSIDE = 73  # exit status of a network that writes beside its arena
+OUTSIDE_TEXT = "it wrote outside its arena"
+
 # What a main() stands on: fetch() is 0 at the end of the input.
 HOST = """#include <stdio.h>
 
@@ -57,10 +60,15 @@ void {lib.name}_trace(const char *layer, int axes, const int *shape, const float
     show(layer, count, values);
 }}
 """
+    names = ", ".join([*inputs, *outputs, "arena"])
+    clear = "\n        ".join(f"memset({name}, 0xFF, sizeof {name});" for name in outputs)
     return f"""#include <string.h>
 #include "{lib.name}.h"
 {system}
 {chr(10).join(sizes)}
+
+enum {{ GUARD = 16, ARENA = {lib.upper}_ARENA_SIZE }};
+static float space[GUARD + ARENA + GUARD];
 
 static void show(const char *name, int count, const float *values)
 {{
@@ -71,12 +79,27 @@ static void show(const char *name, int count, const float *values)
     put(values, (unsigned)count * (unsigned)sizeof(float));
 }}
 {trace if traced else ""}
+static int touched(const float *guard)
+{{
+    const unsigned char *bytes = (const unsigned char *)guard;
+    for (unsigned i = 0; i < GUARD * sizeof *guard; i++)
+        if (bytes[i] != 0xFF)
+            return 1;
+    return 0;
+}}
+
 int main(void)
 {{
+    float *const arena = space + GUARD;
     int runs = 0;
     while ({reading}) {{
-        if ({lib.name}_run({", ".join(inputs + outputs)}) != 0)
+        /* Nothing that was there before may count: all of it is NaN. */
+        memset(space, 0xFF, sizeof space);
+        {clear}
+        if ({lib.name}_run_arena({names}) != 0)
             return 1;
+        if (touched(space) || touched(arena + ARENA))
+            return {OUTSIDE};
         {showing}
         runs++;
     }}

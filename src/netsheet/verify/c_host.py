@@ -16,6 +16,8 @@ from netsheet.errors import NetsheetError, UsageError
 from netsheet.expr import FloatArray
 from netsheet.model import Model
 from netsheet.verify.c_harness import (
+    OUTSIDE,
+    OUTSIDE_TEXT,
     WARNINGS,
     Tensors,
     compile_c,
@@ -159,6 +161,7 @@ def run_library(
         )
     if done.returncode:
         said = done.stderr.decode(errors="replace")[:2000]
+        said = OUTSIDE_TEXT if done.returncode == OUTSIDE else said
         raise NetsheetError(f"the compiled network failed ({done.returncode}): {said}")
     return tensors_of(done.stdout, len(samples))
 
