@@ -121,6 +121,20 @@ def _lstm(net: Network) -> str:
     return net.node("LSTM", [steps, *names], ["", "h"], hidden_size=4) or "h"
 
 
+def _activated(op: str, names: list[str], **attributes: Any) -> Any:
+    """A recurrent operator with other activations, forwards and backwards."""
+
+    def build(net: Network) -> str:
+        gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[op]
+        weights = [net.weight("w", 2, gates * 4, 3), net.weight("r", 2, gates * 4, 4)]
+        steps = net.node("Transpose", ["x"], "steps", perm=[1, 0, 2])
+        net.node(op, [steps, *weights], ["", "h"], hidden_size=4, direction="bidirectional",
+                 activations=names * 2, **attributes)  # fmt: skip
+        return "h"
+
+    return build
+
+
 def _constants(net: Network) -> str:
     a = net.node("Constant", [], "a", value_floats=[1.0, 2.0, 3.0])
     b = net.node("Constant", [], "b", value_float=0.5)
@@ -221,6 +235,17 @@ CASES: dict[str, tuple[Shape, list[int], Any]] = {
     ),
     "LRN": (MAP, [7, 13], _node("LRN", size=3, alpha=0.01)),
     "LSTM": (SEQUENCE, [7, 14], _lstm),
+    "LSTM, other activations": (
+        SEQUENCE, [14],
+        _activated("LSTM", ["HardSigmoid", "ScaledTanh", "Tanh"],
+                   activation_alpha=[0.3, 0.9, 0.25, 1.1], activation_beta=[0.4, 0.8, 0.5, 0.7]),
+    ),
+    "GRU, other activations": (
+        SEQUENCE, [14],
+        _activated("GRU", ["HardSigmoid", "LeakyRelu"], activation_alpha=[0.3, 0.1, 0.2, 0.05],
+                   activation_beta=[0.5, 0.6]),
+    ),
+    "RNN, other activations": (SEQUENCE, [7], _activated("RNN", ["Softsign"])),
     "Constant, numbers": ((3,), [12, 13], _constants),
     "Scatter": (ROW, [9], _node("Scatter", {"i": _where(2, 0)[None], "u": _numbers(1, 1, 2)},
                                 axis=1)),

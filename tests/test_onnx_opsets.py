@@ -48,7 +48,7 @@ def agrees(proto: onnx.ModelProto, label: str) -> None:
         assert judge(label, values[tensor], whole).ok, (label, "equations")
 
 
-@pytest.mark.parametrize(("name", "opset", "proto"), models())
+@pytest.mark.parametrize(("name", "opset", "proto"), list(models()))
 def test_every_way_of_writing_it(name: str, opset: int, proto: onnx.ModelProto) -> None:
     agrees(proto, f"{name}, opset {opset}")
 

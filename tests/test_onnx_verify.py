@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import netsheet
+from excel_models import corpus, random_samples, with_reference_input
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.errors import UsageError
 from netsheet.expr import Tensor
@@ -15,6 +18,8 @@ from netsheet.layers.base import Graph
 from netsheet.model import Call, Model, Ref, Source
 from netsheet.read.onnx import from_proto
 from netsheet.verify.onnx import verify_onnx
+from netsheet.verify.verdict import judge
+from netsheet.write.onnx import to_onnx
 from onnx_models import NETWORKS
 
 
@@ -69,3 +74,46 @@ def test_a_wrong_node_is_noticed() -> None:
 def test_nothing_is_verified_without_an_input() -> None:
     with pytest.raises(UsageError, match="at least one input"):
         verify_onnx(from_proto(NETWORKS["u-net"]), [])
+
+
+def written_and_read(model: Model, sample: Sample, folder: Path) -> None:
+    """The export is clean and agrees in every layer; read again, it gives the same outputs."""
+    import onnx
+
+    if not model.bound:
+        model = model.bind([array.shape for array in sample.arrays])
+    verdict = verify_onnx(model, [sample])
+    assert verdict.ok, (model.path.name, verdict.first_failure)
+    path = to_onnx(model, folder / f"{model.path.name}.onnx")
+    onnx.checker.check_model(path, full_check=True)
+    again = netsheet.load(path)
+    assert not [node.refusal for node in again.nodes if node.refusal], model.path.name
+    batch = [array[None] for array in sample.arrays]
+    first, second = model.predict(batch), again.predict(batch)
+    for ours, theirs in zip(
+        first if isinstance(first, list) else [first],
+        second if isinstance(second, list) else [second],
+        strict=True,
+    ):
+        assert judge(model.path.name, theirs, ours).ok, model.path.name
+
+
+@pytest.mark.parametrize(
+    "name", ["k3_attention_block.keras", "k2_lstm_stack.h5", "k3_nested_shared.keras"]
+)
+def test_a_keras_file_becomes_onnx_and_comes_back(name: str, shared: Path, tmp_path: Path) -> None:
+    (pair,) = [pair for pair in corpus(shared) if pair[0].name == name]
+    written_and_read(*with_reference_input(*pair), tmp_path)
+
+
+@pytest.mark.slow
+def test_every_keras_file_becomes_onnx_and_comes_back(shared: Path, tmp_path: Path) -> None:
+    for pair in corpus(shared):
+        written_and_read(*with_reference_input(*pair), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ad01.h5", "pretrainedResnet.h5", "str_ww_ref_model.h5"])
+def test_published_models_become_onnx(name: str, shared: Path, tmp_path: Path) -> None:
+    model = netsheet.load(shared / "models" / name)
+    written_and_read(model, random_samples(model)[0], tmp_path)

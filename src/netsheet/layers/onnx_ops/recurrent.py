@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,14 +33,45 @@ from netsheet.layers.onnx_ops.base import Formula, OnnxNode, Shape
 
 Function = Callable[[Expr], Expr]
 
-FUNCTIONS: dict[str, Function] = {
-    "sigmoid": lambda x: call("sigmoid", x),
-    "tanh": lambda x: call("tanh", x),
-    "relu": lambda x: call("max", x, 0),
-    "softsign": lambda x: x / (1 + call("abs", x)),
-    "hardsigmoid": lambda x: call("max", 0, call("min", 1, x * 0.2 + 0.5)),
-    "affine": lambda x: x,
+
+class Parametric(NamedTuple):
+    """An activation with ONNX's defaults for its parameters; None where it has none."""
+
+    alpha: float | None
+    beta: float | None
+    make: Callable[[Expr, float, float], Expr]
+
+
+FUNCTIONS: dict[str, Parametric] = {
+    "sigmoid": Parametric(None, None, lambda x, a, b: call("sigmoid", x)),
+    "tanh": Parametric(None, None, lambda x, a, b: call("tanh", x)),
+    "relu": Parametric(None, None, lambda x, a, b: call("max", x, 0)),
+    "softsign": Parametric(None, None, lambda x, a, b: x / (1 + call("abs", x))),
+    "softplus": Parametric(None, None, lambda x, a, b: call("log", 1 + call("exp", x))),
+    "hardsigmoid": Parametric(0.2, 0.5, lambda x, a, b: call("max", 0, call("min", 1, x * a + b))),
+    "affine": Parametric(1.0, 0.0, lambda x, a, b: x * a + b),
+    "leakyrelu": Parametric(0.01, None, lambda x, a, b: call("if", call("less", x, 0), x * a, x)),
+    "thresholdedrelu": Parametric(1.0, None, lambda x, a, b: call("if", call("less", a, x), x, 0)),
+    "elu": Parametric(
+        1.0, None, lambda x, a, b: call("if", call("less", x, 0), (call("exp", x) - 1) * a, x)
+    ),
+    "scaledtanh": Parametric(1.0, 1.0, lambda x, a, b: call("tanh", x * b) * a),
 }
+
+
+def activations(
+    names: Sequence[str], alphas: Sequence[float], betas: Sequence[float]
+) -> list[Function]:
+    """The functions of these names; parameters are taken by those that have them, in order."""
+    alpha_left, beta_left = list(alphas), list(betas)
+
+    def function(name: str) -> Function:
+        kind = FUNCTIONS[name]
+        a = kind.alpha if kind.alpha is None or not alpha_left else alpha_left.pop(0)
+        b = kind.beta if kind.beta is None or not beta_left else beta_left.pop(0)
+        return lambda x: kind.make(x, float(a or 0.0), float(b or 0.0))
+
+    return [function(name) for name in names]
 
 
 @dataclass(frozen=True)
@@ -179,15 +210,16 @@ def _directions(node: OnnxNode, defaults: Sequence[str]) -> list[Direction]:
         raise UnsupportedError(f"{node.op} with the activations {names} is not computed")
     if node.attr("clip") or node.attr("input_forget", 0):
         raise UnsupportedError(f"{node.op} with clip or input_forget is not computed")
-    if node.attr("activation_alpha") or node.attr("activation_beta"):
-        raise UnsupportedError(f"{node.op} with parameters of activations is not computed")
     size = len(defaults)
+    functions = activations(
+        names, node.attr("activation_alpha") or (), node.attr("activation_beta") or ()
+    )
     return [
         Direction(
             node,
             n,
             kind == "reverse" or n == 1,
-            tuple(FUNCTIONS[name] for name in names[n * size : (n + 1) * size]),
+            tuple(functions[n * size : (n + 1) * size]),
         )
         for n in range(count)
     ]
