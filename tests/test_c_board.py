@@ -70,6 +70,7 @@ def test_every_layer_of_the_sample() -> None:
     verdict = verify_c(model, digits, board=BOARD)
     assert verdict.ok, verdict.first_failure
     assert "Cortex-M4F" in verdict.engine
+    assert "instructions an inference" in verdict.notes[0]
     assert [row.layer for row in verdict.layers][: len(model.tensors())] == list(model.tensors())
 
 

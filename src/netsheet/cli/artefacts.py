@@ -223,6 +223,8 @@ def verify(
         title = f"{verdict.target} by {verdict.engine}, against {verdict.reference}"
         good = sum(layer.ok for layer in verdict.layers)
         show.table(title, columns, rows, f"{good} of {len(verdict.layers)} layers agree.")
+        for text in verdict.notes:
+            show.say(text)
     if not verdict.ok:
         raise typer.Exit(1)
 

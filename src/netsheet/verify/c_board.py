@@ -24,7 +24,7 @@ from netsheet.verify.c_harness import (
     main_text,
     tensors_of,
 )
-from netsheet.write.c.emit import Library, arena_floats, files, numbers
+from netsheet.write.c.emit import Library, arena_floats, files
 
 GCC, SIZE, QEMU = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
 MACHINE = "mps2-an386"
@@ -52,6 +52,13 @@ class BoardFigures:
     bss: int
     stack: int
     arena: int
+
+    def __str__(self) -> str:
+        """In one line."""
+        return (
+            f"{self.instructions:,} instructions an inference, {self.text:,} bytes of text, "
+            f"{self.data + self.bss:,} of RAM, {self.stack:,} of stack"
+        )
 
 
 def emulator() -> str:
@@ -95,8 +102,8 @@ def measure_board(
     arrays = (sample or probe(lib.model)).arrays
     with tempfile.TemporaryDirectory(prefix="netsheet-board-") as name:
         folder = Path(name)
-        _build(lib, folder, _counting(lib, arrays, trace), trace, [opt])
-        written = run_firmware(folder, b"")
+        _build(lib, folder, _counting(lib, trace), trace, [opt])
+        written = run_firmware(folder, input_bytes([arrays]))
         objects = [f"{lib.name}.o", f"{lib.name}_weights.o"]
         done = subprocess.run(
             [SIZE, *objects], cwd=folder, capture_output=True, text=True, check=True
@@ -108,18 +115,17 @@ def measure_board(
     return BoardFigures(ticks * INSTRUCTIONS_PER_TICK, text, data, bss, stack, arena)
 
 
-def _counting(lib: Library, arrays: Sequence[FloatArray], trace: bool) -> str:
+def _counting(lib: Library, trace: bool) -> str:
     """A main() that runs the network twice and writes the ticks and the stack of the second."""
     model = lib.model
-    given = "\n".join(
-        f"static const float in{n}[{array.size}] = {{\n{numbers(array)}\n}};"
-        for n, array in enumerate(arrays)
-    )
-    outputs = "\n".join(
-        f"static float out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)
-    )
-    names = [f"in{n}" for n in range(len(arrays))]
-    names += [f"out{n}" for n in range(len(model.outputs))]
+    inputs = [f"in{n}" for n in range(len(model.inputs))]
+    outputs = [f"out{n}" for n in range(len(model.outputs))]
+    buffers = [
+        f"static float {name}[{max(tensor.size, 1)}];"
+        for name, tensor in zip([*inputs, *outputs], [*model.inputs, *model.outputs], strict=True)
+    ]
+    fetching = [f"    if (!fetch({name}, sizeof {name}))\n        return 1;" for name in inputs]
+    call = f"{lib.name}_run({', '.join([*inputs, *outputs])});"
     shown = f"""
 void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values)
 {{
@@ -128,18 +134,17 @@ void {lib.name}_trace(const char *layer, int axes, const int *shape, const float
 """
     return f"""#include "{lib.name}.h"
 #include "board.h"
-#include <math.h>
 
-{given}
-{outputs}
+{chr(10).join(buffers)}
 {shown if trace else ""}
 int main(void)
 {{
     unsigned figures[2];
-    {lib.name}_run({", ".join(names)});
+{chr(10).join(fetching)}
+    {call}
     board_paint();
     board_count();
-    {lib.name}_run({", ".join(names)});
+    {call}
     figures[0] = board_counted();
     figures[1] = board_used();
     put(figures, sizeof figures);

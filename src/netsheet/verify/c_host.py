@@ -71,6 +71,7 @@ def verify_c(
     arrays = [sample.arrays for sample in samples]
     plain = f"{lib.name}_run"
     runs: dict[str, list[Tensors]] = {}  # what each program gave, for each sample
+    notes: tuple[str, ...] = ()
     if board is None:
         options = [*WARNINGS, "-O1", *(SANITIZE if sanitize else ())]
         engine = version(compiler()) + (", sanitized" if sanitize else "")
@@ -82,12 +83,13 @@ def verify_c(
             options.append(f"-D{portable}")
             runs[f"{plain}, portable"] = run_library(lib, arrays, traced=False, options=options)
     else:
-        from netsheet.verify.c_board import emulator, run_on_board
+        from netsheet.verify.c_board import emulator, measure_board, run_on_board
 
         engine = emulator()
         runs[f"{plain}, traced"] = run_on_board(lib, arrays, traced=True)
         show(2, 4)
         runs[plain] = run_on_board(lib, arrays, traced=False)
+        notes += (f"{plain} at -O2: {measure_board(lib, sample=samples[0])}",)
     show(3, 4)
     rounds = [
         _judged(lib, sample, {run: results[n] for run, results in runs.items()})
@@ -95,7 +97,7 @@ def verify_c(
     ]
     show(4, 4)
     layers = [worst(rows[0].layer, list(rows)) for rows in zip(*rounds, strict=True)]
-    return Verdict("c", engine, REFERENCE, layers)
+    return Verdict("c", engine, REFERENCE, layers, notes)
 
 
 def _judged(lib: Library, sample: Sample, runs: Mapping[str, Tensors]) -> list[LayerVerdict]:

@@ -50,6 +50,7 @@ class Verdict:
     engine: str
     reference: str
     layers: list[LayerVerdict]
+    notes: tuple[str, ...] = ()  # what else was measured on the way
 
     @property
     def ok(self) -> bool:
@@ -68,6 +69,7 @@ class Verdict:
             "engine": self.engine,
             "reference": self.reference,
             "layers": [layer.to_json() for layer in self.layers],
+            "notes": list(self.notes),
             "ok": self.ok,
         }
 
