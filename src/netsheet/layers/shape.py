@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import ClassVar
 
 import numpy as np
@@ -28,6 +29,7 @@ from netsheet.expr import (
     select,
 )
 from netsheet.layers.base import Graph, Layer, Shape, Signature, default_axes, named
+from netsheet.layers.resample import INTERPOLATIONS, resampled
 from netsheet.layers.window import arranged, placed, sizes, tensor_axes
 
 
@@ -389,10 +391,10 @@ class _Resize(_Spatial):
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         if self.interpolation == "nearest":
             return super().equations(inputs, outputs)
-        if self.interpolation != "bilinear":
+        if self.interpolation not in ("bilinear", *INTERPOLATIONS):
             raise UnsupportedError(
                 f"layer {self.name!r}: interpolation {self.interpolation!r} is not supported; "
-                "nearest and bilinear are"
+                f"nearest, bilinear, {', '.join(INTERPOLATIONS)} are"
             )
         x, y, result = inputs[0], outputs[0], []
         spatial = [axis for axis in x.axes if axis != "channel"]
@@ -401,7 +403,11 @@ class _Resize(_Spatial):
             out = y.shape[number]
             shape = (*x.shape[:number], out, *x.shape[number + 1 :])
             target = y if axis == spatial[-1] else y.step(axis, x.axes, shape)
-            result.append(_interpolated(x, target, axis, *linear(x.shape[number], out)))
+            if self.interpolation == "bilinear":
+                result.append(_interpolated(x, target, axis, *linear(x.shape[number], out)))
+            else:
+                _check_table(out * x.shape[number])
+                result.append(resampled(x, target, axis, self.interpolation))
             x = target
         return result
 
@@ -433,10 +439,30 @@ class UpSampling3D(UpSampling2D):
 
 @dataclass(eq=False, kw_only=True)
 class Resizing(_Resize):
-    """An image resized to ``height`` x ``width``, nearest or bilinear, half-pixel centres."""
+    """An image resized to ``height`` x ``width``, half-pixel centres.
+
+    ``crop_to_aspect_ratio``: the largest part in the middle that has the new proportions.
+    """
 
     height: int
     width: int
+    crop_to_aspect_ratio: bool = False
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        x = inputs[0]
+        if not self.crop_to_aspect_ratio:
+            return super().equations(inputs, outputs)
+        places = {axis: n for n, axis in enumerate(x.axes)}
+        height, width = x.shape[places["height"]], x.shape[places["width"]]
+        kept = {
+            "height": max(min(height, width * self.height // self.width), 1),
+            "width": max(min(width, height * self.width // self.height), 1),
+        }
+        shape = tuple(kept.get(axis, n) for axis, n in zip(x.axes, x.shape, strict=True))
+        cropped = outputs[0].step("cropped", x.axes, shape)
+        at = indices_of(cropped)
+        source = tuple(i + (n - i.size) // 2 for i, n in zip(at, x.shape, strict=True))
+        return [equation(cropped[at], x[source]), *super().equations([cropped], outputs)]
 
     def length(self, axis: int, n: int) -> int:
         return (self.height, self.width)[axis]
@@ -445,33 +471,59 @@ class Resizing(_Resize):
         return affine(Lookup(tuple(nearest(n, out.size)), affine(out))), None
 
 
+Part = tuple[int | None, int | None, int | None] | int | None
+
+
 @dataclass(eq=False, kw_only=True)
 class Slice(Layer):
-    """Parts of axes: ``(start, stop, step)`` for each, or one position, which drops the axis."""
+    """Parts of axes: ``(start, stop, step)`` for each, or one position, which drops the axis.
 
-    parts: tuple[tuple[int | None, int | None, int | None] | int, ...]
+    None is a new axis of size 1; an ellipsis stands for all axes that no other part means.
+    """
+
+    parts: tuple[Part | EllipsisType, ...]
+
+    def _parts(self, x: Tensor) -> list[Part]:
+        """One part for each axis, and those that make new ones."""
+        before = [part for part in self.parts if part is not Ellipsis]
+        missing = len(x.shape) - sum(part is not None for part in before)
+        if missing < 0:
+            raise ValueError(f"layer {self.name!r} slices too many axes of {x.shape}")
+        place = self.parts.index(...) if ... in self.parts else len(self.parts)
+        whole: list[Part] = [(None, None, None)] * missing
+        kept: list[Part] = [part for part in before if not isinstance(part, EllipsisType)]
+        return [*kept[:place], *whole, *kept[place:]]
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         x = inputs[0]
-        if len(self.parts) > len(x.shape):
-            raise ValueError(f"layer {self.name!r} slices {len(self.parts)} axes of {x.shape}")
-        axes, shape = [], []
-        for axis, (name, size) in enumerate(zip(x.axes, x.shape, strict=True)):
-            part = self.parts[axis] if axis < len(self.parts) else (None, None, None)
+        sizes = iter(zip(x.axes, x.shape, strict=True))
+        axes: list[str] = []
+        shape: list[int | None] = []
+        parts = self._parts(x)
+        for part in parts:
+            if part is None:
+                axes.append(f"new{len(axes)}")
+                shape.append(1)
+                continue
+            name, size = next(sizes)
             if isinstance(part, int):
                 if size is not None and not -size <= part < size:
                     raise ValueError(f"layer {self.name!r} reads {part} of an axis of {size}")
                 continue
             axes.append(name)
             shape.append(None if size is None else len(range(*slice(*part).indices(size))))
-        return [Signature(tuple(axes), tuple(shape))]
+        named = default_axes(len(shape)) if None in parts else tuple(axes)
+        return [Signature(named, tuple(shape))]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, at = inputs[0], indices_of(outputs[0])
-        remaining = iter(at)
+        remaining, sizes = iter(at), iter(x.shape)
         place: list[Position] = []
-        for axis, size in enumerate(x.shape):
-            part = self.parts[axis] if axis < len(self.parts) else (None, None, None)
+        for part in self._parts(x):
+            if part is None:
+                next(remaining)
+                continue
+            size = next(sizes)
             if isinstance(part, int):
                 place.append(part % size)
             else:

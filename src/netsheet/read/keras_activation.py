@@ -7,6 +7,7 @@ from typing import Any
 
 from netsheet.errors import UnsupportedError
 from netsheet.layers import activation as a
+from netsheet.layers import sparse
 from netsheet.layers.base import Layer
 
 # name -> what makes the layer from Keras's major version
@@ -40,6 +41,8 @@ ACTIVATIONS: dict[str, Callable[[int], Layer]] = {
     "threshold": lambda major: a.Threshold(),
     "squareplus": lambda major: a.Squareplus(),
     "sparse_plus": lambda major: a.SparsePlus(),
+    "sparse_sigmoid": lambda major: sparse.SparseSigmoid(),
+    "sparsemax": lambda major: sparse.Sparsemax(),
 }
 
 

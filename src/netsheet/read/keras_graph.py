@@ -7,7 +7,7 @@ Sequential lists (Keras 1), Sequential and Functional dictionaries (2), nodes wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from netsheet.errors import FormatError
@@ -19,13 +19,23 @@ FUNCTIONAL = frozenset({"Functional", "Model"})
 _KERAS = frozenset({"keras", "keras_core", "tf_keras", "tensorflow"})  # packages of its modules
 
 
+# Operations of Keras 3 that have a type among their arguments, as layers do.
+_TYPED = frozenset(
+    {"Cast", "Cumprod", "Cumsum", "FullLike", "MultiHot", "OneHot", "OnesLike", "Prod", "ZerosLike"}
+)
+
+
 @dataclass(frozen=True)
 class TensorRef:
-    """Output ``tensor`` of call ``node`` of ``layer``, as counted in the configuration."""
+    """Output ``tensor`` of call ``node`` of ``layer``, as counted in the configuration.
+
+    ``shape``, with batch, is what Keras 3 says of it beside.
+    """
 
     layer: str
     node: int
     tensor: int
+    shape: tuple[int | None, ...] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -158,7 +168,8 @@ class _Parser:
             graph = self.graph(config, class_name, entry.get("build_config"))
         calls = tuple(self._counted(node) for node in entry.get("inbound_nodes") or ())
         module = str(entry.get("module") or "")
-        if not module and self.major >= 3 and not {"trainable", "dtype", "layers"} & set(config):
+        bare = not {"trainable", "dtype", "layers"} & set(config) or class_name in _TYPED
+        if not module and self.major >= 3 and bare:
             module = OPERATIONS  # Keras 3 leaves the module out in HDF5
         return LayerConfig(name, class_name, module, config, calls, graph)
 
@@ -249,7 +260,8 @@ def _keras3(arg: Any) -> Any:
         history = config.get("keras_history") if isinstance(config, Mapping) else None
         if not (isinstance(history, list) and len(history) == 3):
             _broken("a tensor without keras_history")
-        return _ref(*history)
+        shape = config.get("shape") if isinstance(config, Mapping) else None
+        return replace(_ref(*history), shape=tuple(shape) if isinstance(shape, list) else None)
     if kind in ("__numpy__", "__tensor__"):
         return _entry(config, "value", object)
     if kind == "__slice__":

@@ -13,6 +13,7 @@ from netsheet.layers import activation, merge, ops, shape
 from netsheet.layers.base import Elementwise, Layer, constant
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras_graph import CallConfig, LayerConfig, TensorRef
+from netsheet.read.keras_ops_array import ARRAY, matrix_product
 from netsheet.read.keras_weights import to_snake_case
 
 Made = tuple[Layer, list[TensorRef]]
@@ -47,11 +48,25 @@ _SYNONYMS = {
     "sub": "subtract", "mul": "multiply", "div": "divide", "truediv": "divide",
     "true_divide": "divide", "realdiv": "divide", "negative": "neg", "absolute": "abs",
     "pow": "power", "concat": "concatenate", "getitem": "get_item", "clip_by_value": "clip",
-    "amax": "max", "amin": "min", "identity": "copy", "cast": "copy", "stop_gradient": "copy",
+    "amax": "max", "amin": "min", "identity": "copy", "stop_gradient": "copy",
     "convert_to_tensor": "copy", "swish": "silu", "transpose_v2": "transpose",
-    "floordiv": "floor_divide", "batch_matmul": "matmul", "dot_general": "dot",
+    "floordiv": "floor_divide", "floor_div": "floor_divide", "floormod": "mod",
+    "batch_matmul": "matmul", "gather_v2": "gather", "pad_v2": "pad", "softmax_v2": "softmax",
+    "arctan": "atan", "arcsin": "asin", "arccos": "acos", "arcsinh": "asinh", "arccosh": "acosh",
+    "arctanh": "atanh", "atan2": "arctan2", "resize_images_v2": "resize",
     "greater_than": "greater", "less_than": "less", "prelu": "p_relu",
 }  # fmt: skip
+
+_MOST = 3.4028234663852886e38  # the largest float32
+
+
+def _angle(y: Expr, x: Expr) -> Expr:
+    """The angle of the point (x, y)."""
+    half = call("if", call("less", y, 0), -np.pi, np.pi)
+    turned = call("if", call("less", x, 0), call("atan", y / x) + half, call("atan", y / x))
+    upright = call("if", call("equal", y, 0), 0, half * 0.5)
+    return call("if", call("equal", x, 0), upright, turned)
+
 
 # name -> (parameters in order, function of their values)
 _ELEMENTWISE: dict[str, tuple[tuple[str, ...], Callable[..., Expr]]] = {
@@ -79,12 +94,35 @@ _ELEMENTWISE: dict[str, tuple[tuple[str, ...], Callable[..., Expr]]] = {
     "log1p": (("x",), lambda x: call("log", x + 1)),
     "expm1": (("x",), lambda x: call("exp", x) - 1),
     "log2": (("x",), lambda x: call("log", x) / float(np.log(2))),
+    "trunc": (("x",), lambda x: call("sign", x) * call("floor", call("abs", x))),
+    "exp2": (("x",), lambda x: call("exp", x * float(np.log(2)))),
+    "cbrt": (("x",), lambda x: call("sign", x) * call("pow", call("abs", x), 1 / 3)),
+    "rad2deg": (("x",), lambda x: x * (180 / np.pi)),
+    "deg2rad": (("x",), lambda x: x * (np.pi / 180)),
+    "isfinite": (("x",), lambda x: call("not", call("or", call("isnan", x), call("isinf", x)))),
+    "nan_to_num": (
+        ("x",),
+        lambda x: call("if", call("isnan", x), 0, call("max", call("min", x, _MOST), -_MOST)),
+    ),
+    "logical_not": (("x",), lambda x: call("not", x)),
+    "logical_and": (("x", "y"), lambda x, y: call("and", x, y)),
+    "logical_or": (("x", "y"), lambda x, y: call("or", x, y)),
+    "logical_xor": (("x", "y"), lambda x, y: call("xor", x, y)),
+    "hypot": (("x", "y"), lambda x, y: call("sqrt", x * x + y * y)),
+    "logaddexp": (
+        ("x", "y"),
+        lambda x, y: call("max", x, y) + call("log", 1 + call("exp", -call("abs", x - y))),
+    ),
+    "multiply_no_nan": (("x", "y"), lambda x, y: call("if", call("equal", y, 0), 0, x * y)),
+    "divide_no_nan": (("x", "y"), lambda x, y: call("if", call("equal", y, 0), 0, x / y)),
+    "arctan2": (("y", "x"), lambda y, x: _angle(y, x)),
     "log10": (("x",), lambda x: call("log", x) / float(np.log(10))),
     **{
         name: (("x",), lambda x, name=name: call(name, x))
         for name in (
             "neg", "exp", "log", "sqrt", "abs", "sign", "floor", "ceil", "round", "sin", "cos",
-            "tan", "tanh", "sinh", "cosh", "erf", "sigmoid",
+            "tan", "tanh", "sinh", "cosh", "erf", "sigmoid", "asin", "acos", "atan", "asinh",
+            "acosh", "atanh", "isnan", "isinf",
         )
     },
 }  # fmt: skip
@@ -107,11 +145,12 @@ _SECOND = ("y", "x2", "b", "name2")
 _LOW, _HIGH = ("x_min", "clip_value_min", "a_min"), ("x_max", "clip_value_max", "a_max")
 
 
-class _Call:
+class Call:
     """Arguments by position or by any of their names; the node's config fills in the rest."""
 
     def __init__(self, layer: LayerConfig, called: CallConfig) -> None:
         self.args = list(called.args)
+        self.keras = layer.is_op  # an operation of Keras 3, not a function of TensorFlow
         fixed = layer.config if layer.is_op else {}
         self.kwargs = {**fixed, **called.kwargs}
 
@@ -150,7 +189,7 @@ def _listed(given: Any) -> bool:
 
 
 def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
-    c = _Call(layer, called)
+    c = Call(layer, called)
     if op in _ELEMENTWISE:
         return _elementwise(name, op, c)
     if op in _ACTIVATIONS:
@@ -163,10 +202,12 @@ def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
         return ops.ReduceAxes(op=op, axes=axes, keepdims=keep), [c.tensor()]
     if op in _TABLE:
         return _TABLE[op](c)
+    if op in ARRAY:
+        return ARRAY[op](c)
     raise UnsupportedError(f"the operation {op!r} is not known")
 
 
-def _elementwise(name: str, op: str, c: _Call) -> Made:
+def _elementwise(name: str, op: str, c: Call) -> Made:
     parameters, function = _ELEMENTWISE[op]
     groups = {"x": _FIRST, "y": _SECOND, "x_min": _LOW, "x_max": _HIGH}
     given = [c.get(i, groups.get(p, (p,))) for i, p in enumerate(parameters)]
@@ -195,25 +236,25 @@ def _elementwise(name: str, op: str, c: _Call) -> Made:
     return ops.Operation(function=function, operands=tuple(operands)), refs
 
 
-def _leaky_relu(c: _Call) -> Made:
+def _leaky_relu(c: Call) -> Made:
     slope = c.get(1, ("negative_slope", "alpha"), 0.2)
     return activation.LeakyReLU(negative_slope=float(slope)), [c.tensor()]
 
 
-def _elu(c: _Call) -> Made:
+def _elu(c: Call) -> Made:
     return activation.ELU(alpha=float(c.get(1, ("alpha",), 1.0))), [c.tensor()]
 
 
-def _gelu(c: _Call) -> Made:
+def _gelu(c: Call) -> Made:
     return activation.GELU(approximate=bool(c.get(1, ("approximate",), False))), [c.tensor()]
 
 
-def _softmax(c: _Call) -> Made:
+def _softmax(c: Call) -> Made:
     axes = c.axes(1, -1)
     return activation.Softmax(axis=axes if axes is not None else -1), [c.tensor()]
 
 
-def _reshape(c: _Call) -> Made:
+def _reshape(c: Call) -> Made:
     target = c.get(1, ("shape", "newshape", "target_shape"))
     if not _listed(target) or not all(n is None or isinstance(n, int) for n in target):
         raise UnsupportedError("its shape is computed")
@@ -222,25 +263,25 @@ def _reshape(c: _Call) -> Made:
     ]
 
 
-def _transpose(c: _Call) -> Made:
+def _transpose(c: Call) -> Made:
     order = c.get(1, ("perm", "axes"))
     if not _listed(order) or order[0] != 0:
         raise UnsupportedError("it moves the batch axis")
     return shape.Permute(dims=tuple(order[1:])), [c.tensor()]
 
 
-def _expand_dims(c: _Call) -> Made:
+def _expand_dims(c: Call) -> Made:
     axes = c.axes(1)
     if axes is None or len(axes) != 1:
         raise UnsupportedError("it adds several axes")
     return ops.ExpandDims(axis=axes[0]), [c.tensor()]
 
 
-def _squeeze(c: _Call) -> Made:
+def _squeeze(c: Call) -> Made:
     return ops.Squeeze(axes=c.axes(1)), [c.tensor()]
 
 
-def _several(c: _Call) -> list[TensorRef]:
+def _several(c: Call) -> list[TensorRef]:
     values = c.get(0, _FIRST)
     refs = values if _listed(values) else [arg for arg in c.args if isinstance(arg, TensorRef)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
@@ -248,49 +289,58 @@ def _several(c: _Call) -> list[TensorRef]:
     return list(refs)
 
 
-def _concatenate(c: _Call) -> Made:
+def _concatenate(c: Call) -> Made:
     return merge.Concatenate(axis=without_batch(c.get(1, ("axis",), -1))), _several(c)
 
 
-def _stack(c: _Call) -> Made:
+def _stack(c: Call) -> Made:
     return ops.Stack(axis=without_batch(c.get(1, ("axis",), 0))), _several(c)
 
 
-def _add_n(c: _Call) -> Made:
+def _add_n(c: Call) -> Made:
     return merge.Add(), _several(c)
 
 
-def _matmul(c: _Call) -> Made:
+def _matmul(c: Call) -> Made:
     refs = [c.get(0, _FIRST), c.get(1, _SECOND)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
-        raise UnsupportedError("it multiplies by a constant matrix")
+        return matrix_product(c)
     layer = ops.MatMul(transpose_a=c.flag("transpose_a"), transpose_b=c.flag("transpose_b"))
     return layer, refs
 
 
-def _get_item(c: _Call) -> Made:
+def _get_item(c: Call) -> Made:
     parts = c.get(1, ("slice_spec", "key"))
     parts = list(parts) if _listed(parts) else [parts]
-    if not parts or parts[0] is Ellipsis:
-        raise UnsupportedError("a slice that starts with an ellipsis is not supported")
+    if parts and parts[0] is Ellipsis:
+        parts = [slice(None), *parts]  # the ellipsis stands for the batch, too
+    if not parts or not isinstance(parts[0], slice):
+        raise UnsupportedError("it slices the batch axis")
     batch, rest = parts[0], parts[1:]
-    if not isinstance(batch, slice) or (batch.start, batch.stop, batch.step) not in (
+    if (batch.start, batch.stop, batch.step) not in (
         (None, None, None),
         (0, None, None),
         (None, None, 1),
     ):
         raise UnsupportedError("it slices the batch axis")
-    if any(part is None or part is Ellipsis for part in rest):
-        raise UnsupportedError("a slice with a new axis or an ellipsis is not supported")
-    steps = tuple((p.start, p.stop, p.step) if isinstance(p, slice) else int(p) for p in rest)
+    if any(isinstance(part, (list, tuple, TensorRef)) for part in rest):
+        raise UnsupportedError("it reads at positions from a list or a tensor")
+    steps = tuple(
+        (p.start, p.stop, p.step)
+        if isinstance(p, slice)
+        else p
+        if p is None or p is Ellipsis
+        else int(p)
+        for p in rest
+    )
     return shape.Slice(parts=steps), [c.tensor()]
 
 
-def _flatten(c: _Call) -> Made:
+def _flatten(c: Call) -> Made:
     return shape.Flatten(), [c.tensor()]
 
 
-_TABLE: dict[str, Callable[[_Call], Made]] = {
+_TABLE: dict[str, Callable[[Call], Made]] = {
     "leaky_relu": _leaky_relu, "elu": _elu, "gelu": _gelu, "softmax": _softmax,
     "reshape": _reshape, "transpose": _transpose, "expand_dims": _expand_dims,
     "squeeze": _squeeze, "concatenate": _concatenate, "stack": _stack, "add_n": _add_n,

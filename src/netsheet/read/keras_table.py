@@ -301,13 +301,14 @@ def _upsampling(kind: type[shape.UpSampling2D], rank: int) -> Row:
 
 
 def _resizing(a: Arguments, c: Context) -> Layer:
-    for option in ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"):
+    for option in ("pad_to_aspect_ratio", "antialias"):
         if a.flag(option, False):
             raise UnsupportedError(f"Resizing with {option} is not supported")
     return shape.Resizing(
         height=a.positive("height"),
         width=a.positive("width"),
         interpolation=a.text("interpolation", "bilinear").lower(),
+        crop_to_aspect_ratio=a.flag("crop_to_aspect_ratio", False),
         data_format=_data_format(a),
     )
 

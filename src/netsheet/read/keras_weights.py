@@ -226,14 +226,14 @@ def _assign_folder(
             inner = f"{scope}{config.name}/"
             _assign_folder(config.graph, layers, inner, place + "/", stored, used, paths)
         elif scope + config.name in layers:
-            below = _below(stored, place, list(_folders(config.config, place)))
+            below = _below(stored, place, list(_folders(config.config, place, stored)))
             used.update(below)
             weights = [weight for name in below for weight in stored[name].weights]
             layer = layers[scope + config.name]
             if isinstance(layer, SpectralNormalization):
                 # its kernel is stored twice: in the wrapper, and in the layer that it wraps
-                inner = [w for name in below if name != place for w in stored[name].weights]
-                weights = [*(stored[place].weights[-1:] if place in stored else ()), *inner]
+                own = [w for name in below if name != place for w in stored[name].weights]
+                weights = [*(stored[place].weights[-1:] if place in stored else ()), *own]
             give_weights(layer, weights, paths)
 
 
@@ -241,15 +241,15 @@ def _holds(stored: Mapping[str, StoredLayer], folder: str) -> bool:
     return any(name.startswith(folder + "/") for name in stored)
 
 
-def _folders(config: Any, place: str) -> Iterator[str]:
-    """The folders of the layers in a wrapper, in the order of its configuration."""
-    if not isinstance(config, Mapping):
+def _folders(config: Any, place: str, stored: Iterable[str]) -> Iterator[str]:
+    """The folders of the layers in a wrapper that hold something, in its configuration's order."""
+    stored = [name for name in stored if f"{name}/".startswith(f"{place}/")]
+    if not isinstance(config, Mapping) or not stored:
         return
+    inside: list[tuple[str, Any]] = []
     for key, folders in _WRAPPED.items():
         if isinstance(config.get(key), Mapping):
-            for folder in folders:
-                yield f"{place}/{folder}"
-                yield from _folders(config[key].get("config"), f"{place}/{folder}")
+            inside += [(folder, config[key]) for folder in folders]
     for key in ("layers", "cells"):
         counts: Counter[str] = Counter()
         entries = config.get(key)
@@ -257,10 +257,11 @@ def _folders(config: Any, place: str) -> Iterator[str]:
             if not isinstance(entry, Mapping) or str(entry.get("module")).startswith(OPERATIONS):
                 continue
             kind = to_snake_case(str(entry.get("class_name")).rsplit(">", 1)[-1])
-            folder = f"{place}/{key}/{kind}" + (f"_{counts[kind]}" if counts[kind] else "")
+            inside.append((f"{key}/{kind}" + (f"_{counts[kind]}" if counts[kind] else ""), entry))
             counts[kind] += 1
-            yield folder
-            yield from _folders(entry.get("config"), folder)
+    for folder, entry in inside:
+        yield f"{place}/{folder}"
+        yield from _folders(entry.get("config"), f"{place}/{folder}", stored)
 
 
 def _below(stored: Mapping[str, StoredLayer], place: str, folders: Sequence[str] = ()) -> list[str]:

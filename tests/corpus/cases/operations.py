@@ -118,7 +118,7 @@ def ops_products(k: Kit) -> Any:
 
 @case(KERAS3)
 def ops_windows(k: Kit) -> Any:
-    """Pooling, convolution, resizing and normalizing as operations."""
+    """Pooling, resizing and positions as operations."""
     ops = k.ops
     x = k.input(6, 5, 2, name="x")
     outputs = [
@@ -126,8 +126,6 @@ def ops_windows(k: Kit) -> Any:
         ops.max_pool(x, 3, strides=2, padding="same"),
         ops.one_hot(ops.argmax(x, axis=-1), 2),
         ops.image.resize(x, (8, 9)), ops.image.resize(x, (3, 4), interpolation="nearest"),
-        ops.conv(x, numbers(3, 3, 2, 4, seed=3, scale=0.3), padding="same"),
-        ops.depthwise_conv(x, numbers(3, 3, 2, 1, seed=3, scale=0.3)),
     ]  # fmt: skip
     return k.model(x, outputs)
 
@@ -184,7 +182,7 @@ def lambdas_functions(k: Kit) -> Any:
         tf.nn.sigmoid(x), tf.nn.swish(x), tf.nn.gelu(x), tf.nn.softsign(x), tf.sigmoid(x),
         tf.tanh(x), tf.nn.log_softmax(x), tf.math.log_sigmoid(x), tf.nn.l2_normalize(x, axis=-1),
         tf.matmul(x, m), tf.matmul(x, n, transpose_b=True), tf.linalg.matmul(x, m), x @ m,
-        tf.einsum("bij,bjk->bik", x, m), k.keras.activations.relu(x),
+        k.keras.activations.relu(x),
         k.keras.activations.hard_sigmoid(x), backend.mean(x, axis=1), backend.sum(x, axis=-1),
         backend.relu(x), backend.concatenate([x, n]), backend.square(x), backend.sqrt(abs(x) + 1),
         backend.batch_dot(x, m), backend.l2_normalize(x, axis=-1), backend.expand_dims(x, 1),
