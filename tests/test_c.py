@@ -352,6 +352,15 @@ def test_any_names(tmp_path: Path) -> None:
     )
 
 
+def test_functions_say_what_they_compute(seed: Path) -> None:
+    text = emit.code(library(netsheet.load(seed / "my_model.h5")))
+    equation = (
+        "conv1[c, y, x] = sum(u, v, i) input_1[i, y + u, x + v] * kernel[u, v, i, c] + bias[c]"
+    )
+    assert text.count(f"/* {equation}") == 2  # fast, and traced
+    assert max(map(len, re.findall(r"^(?:/\*| \*).*$", text, re.MULTILINE))) <= 100
+
+
 def test_texts_in_c() -> None:
     assert comment("*/ a /* b \\ ??/ \n") == "* / a / * b / ? ?/  "
     assert string('a"\\?é\n') == '"a\\042\\134\\077\\303\\251\\012"'

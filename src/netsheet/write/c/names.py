@@ -70,9 +70,9 @@ def identifier(name: str) -> str:
     return text if text and not text[0].isdigit() else f"layer{'_' * bool(text)}{text}"
 
 
-def comment(text: str) -> str:
-    """``text`` on one line, so that it can stand inside ``/* */``."""
-    shown = "".join(ch if ch.isprintable() else " " for ch in text)[:200]
+def comment(text: str, most: int = 200) -> str:
+    """``text`` on one line of at most so many letters, so that it can stand inside ``/* */``."""
+    shown = "".join(ch if ch.isprintable() else " " for ch in text)[:most]
     shown = shown.replace("\\", "/").replace("??", "? ?")
     return re.sub(r"(?<=\*)(?=/)|(?<=/)(?=\*)", " ", shown)
 

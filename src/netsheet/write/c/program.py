@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from netsheet.expr import Equation, Tensor, Weight, equation, indices_of
 from netsheet.write.c.arena import Buffer, merged, plan
 from netsheet.write.c.kernels import rows_text
+from netsheet.write.c.notes import note
 from netsheet.write.c.places import channels_last, natural, same_layout
 from netsheet.write.c.schedule import scheduled
 from netsheet.write.c.simplify import read_by, simplified
@@ -155,7 +156,7 @@ def _print(program: Program) -> None:
             f"{'' if t in written else 'const '}float *{pointers[t]}" for t in tensors
         )
         head = f"static void {name}({parameters})"
-        program.functions.append(f"{head}\n{{\n{scope.lines}\n}}\n")
+        program.functions.append(f"{note(step)}{head}\n{{\n{scope.lines}\n}}\n")
         arguments = ", ".join(program.pointer(tensor) for tensor in tensors)
         program.calls.append(f"{name}({arguments});")
 
