@@ -13,7 +13,7 @@ from typing import ClassVar
 from netsheet.expr import Affine, Equation, Guard, Index, Lookup, Tensor, affine, equation, reduce
 from netsheet.layers.base import Layer, Signature, named
 from netsheet.layers.pool import OUT_NAMES, TAP_NAMES
-from netsheet.layers.window import arranged, placed, sizes, tensor_axes
+from netsheet.layers.window import arranged, check_table, placed, sizes, tensor_axes
 
 
 @dataclass(eq=False, kw_only=True)
@@ -39,6 +39,7 @@ class AdaptiveAveragePooling(Layer):
         axes = tensor_axes(rank, self.data_format)
         outs, taps, places, guards = [], [], [], []
         for axis, (length, count) in enumerate(zip(lengths, self.output_size, strict=True)):
+            check_table(count)
             first = [o * (length or 0) // count for o in range(count)]
             extent = [-(-(o + 1) * (length or 0) // count) - first[o] for o in range(count)]
             out = Index(OUT_NAMES[rank][axis], count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netsheet.errors import UnsupportedError
 from netsheet.expr import Affine, Guard, Index, Position, Tensor
 from netsheet.layers.base import Graph, Shape
 
@@ -12,6 +13,15 @@ Padding = str | tuple[tuple[int, int], ...]
 
 SPATIAL = {1: ("time",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 KERNEL = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+LONGEST_TABLE = 1 << 20
+
+
+def check_table(length: int) -> None:
+    """Refuses what would be written out number by number, where there are very many."""
+    if length > LONGEST_TABLE:
+        raise UnsupportedError(f"a table of {length:,} numbers is not written out")
 
 
 def tensor_axes(rank: int, data_format: str) -> tuple[str, ...]:

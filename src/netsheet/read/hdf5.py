@@ -18,6 +18,7 @@ import numpy as np
 
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.expr import FloatArray
+from netsheet.read.hdf5_raw import Raw
 from netsheet.read.limits import MAX_DEPTH, MAX_JSON, Budget
 
 _SHUFFLE, _DEFLATE, _FLETCHER = 2, 1, 3
@@ -32,8 +33,13 @@ def opened(file: Path | IO[bytes]) -> Iterator[Any]:
     import h5py
 
     try:
-        with h5py.File(file, "r") as root:
-            yield root
+        with _raw(file) as raw, h5py.File(file, "r") as root:
+            number = h5py.h5o.get_info(root.id).fileno
+            _RAW[number] = raw
+            try:
+                yield root
+            finally:
+                del _RAW[number]
     except NetsheetError:
         raise
     except MemoryError:
@@ -43,6 +49,19 @@ def opened(file: Path | IO[bytes]) -> Iterator[Any]:
         raise FormatError(
             f"the file is damaged or cut off ({reason}). Copy or download it again."
         ) from None
+
+
+# The bytes of the open files, by the number that the HDF5 library gives to each.
+_RAW: dict[int, Raw] = {}
+
+
+@contextmanager
+def _raw(file: Path | IO[bytes]) -> Iterator[Raw]:
+    if isinstance(file, Path):
+        with file.open("rb") as stream:
+            yield Raw(stream)
+    else:
+        yield Raw(file)
 
 
 def child(group: Any, path: str) -> Any:
@@ -116,7 +135,14 @@ def _attribute(group: Any, key: str) -> Any:
     if key not in group.attrs:
         return None
     stored = group.attrs.get_id(key)
-    if stored.get_space().get_simple_extent_npoints() * stored.get_type().get_size() > MAX_JSON:
+    kind, count = stored.get_type(), stored.get_space().get_simple_extent_npoints()
+    length = count * kind.get_size()
+    if isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str():
+        info = h5py.h5o.get_info(group.id)
+        length += sum(_RAW[info.fileno].text_lengths(info.addr, key, count))
+    elif kind.get_class() not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM):
+        raise FormatError(f"the attribute {key!r} of {group.name} holds neither text nor numbers")
+    if length > MAX_JSON:
         raise FormatError(f"the attribute {key!r} is longer than {MAX_JSON:,} bytes")
     value = group.attrs[key]
     return None if isinstance(value, h5py.Empty) else value

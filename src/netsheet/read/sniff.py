@@ -6,8 +6,8 @@ from pathlib import Path
 
 from netsheet.errors import FormatError, NetsheetError, UsageError
 from netsheet.read import keras_zip
+from netsheet.read.hdf5_raw import signature_at
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _WANTED = "netsheet reads Keras .h5 and .keras files and ONNX files."
 _PROGRAM = "which is a program and never opened"
 _SAVED_MODEL = (
@@ -48,7 +48,9 @@ def sniff(path: Path) -> str:
         return "hdf5"
     if other := _other_kind(path, head):
         raise FormatError(f"{path} is {other}")
-    if head[0] == 8 and 0 < head[1] < 64:  # a protobuf message whose field 1, ir_version, is small
+    if (
+        head[:1] == b"\x08" and b"\0" < head[1:2] < b"\x40"
+    ):  # a protobuf message whose field 1, ir_version, is small
         return "onnx"
     raise FormatError(f"{path} is no HDF5, .keras or ONNX file, or its start is lost. {_WANTED}")
 
@@ -70,16 +72,8 @@ def _head(path: Path) -> bytes:
 
 
 def _is_hdf5(path: Path) -> bool:
-    """The signature lies at 0, or behind a user's own block of 512, 1024, 2048, ... bytes."""
-    size = path.stat().st_size
     with path.open("rb") as file:
-        offset = 0
-        while offset < min(size, 1 << 20):
-            file.seek(offset)
-            if file.read(len(_HDF5)) == _HDF5:
-                return True
-            offset = max(2 * offset, 512)
-    return False
+        return signature_at(file) is not None
 
 
 def _zip_kind(path: Path) -> str:

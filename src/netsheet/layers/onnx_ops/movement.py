@@ -27,6 +27,7 @@ from netsheet.expr import (
 from netsheet.layers.base import broadcast
 from netsheet.layers.onnx_ops.base import Formula, OnnxNode, Shape, indices, pointwise
 from netsheet.layers.shape import reshaped
+from netsheet.layers.window import check_table
 
 
 def _reshape_to(node: OnnxNode, shape: Sequence[int]) -> Formula:
@@ -227,6 +228,7 @@ def pad(node: OnnxNode) -> Formula:
 
 def _bordered(mode: str, index: Index, before: int, size: int) -> Affine:
     """Which element of an axis of ``size`` the border shows at ``index``."""
+    check_table(index.size)
     places = np.arange(index.size) - before
     if mode == "reflect":
         turn = max(2 * size - 2, 1)
@@ -323,6 +325,7 @@ def reverse_sequence(node: OnnxNode) -> Formula:
     """The first elements of each sequence backwards; their number is an input."""
     x, lengths = node.input(0), node.integers(1)
     batch, time = int(node.attr("batch_axis", 1)), int(node.attr("time_axis", 0))
+    check_table(len(lengths) * x.shape[time])
     table = [
         length - 1 - step if step < length else step
         for length in lengths

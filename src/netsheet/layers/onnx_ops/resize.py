@@ -13,6 +13,7 @@ from netsheet.errors import UnsupportedError
 from netsheet.expr import Expr, FloatArray, Index, Lookup, Position, affine, call, reduce
 from netsheet.layers.base import constant
 from netsheet.layers.onnx_ops.base import Formula, OnnxNode, pointwise
+from netsheet.layers.window import check_table
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def _nearest(node: OnnxNode, x: FloatArray, size: int) -> FloatArray:
 
 def taps_of(node: OnnxNode, axis: Axis) -> Taps:
     """The taps of one axis."""
+    check_table(axis.out)
     mode = node.attr("mode", "nearest")
     coordinates = node.attr("coordinate_transformation_mode")
     if coordinates is None:
@@ -104,6 +106,7 @@ def taps_of(node: OnnxNode, axis: Axis) -> Taps:
     shrink = min(axis.scale, 1.0) if node.attr("antialias", 0) else 1.0
     reach = (2 if mode == "cubic" else 1) / shrink
     before = math.ceil(reach) - 1
+    check_table(math.ceil(axis.out * reach))
     whole = np.floor(x)
     places = whole[:, np.newaxis] + np.arange(-before - (shrink < 1), math.ceil(reach) + 1)
     distance = (places - x[:, np.newaxis]) * shrink

@@ -12,6 +12,7 @@ from netsheet.expr import Expr, Guard, Index, Number, Value, affine, call, reduc
 from netsheet.layers.base import constant
 from netsheet.layers.onnx_ops.base import Formula, OnnxNode, pointwise
 from netsheet.layers.onnx_ops.elementwise import type_name
+from netsheet.layers.window import check_table
 
 
 def dft(node: OnnxNode) -> Formula:
@@ -28,6 +29,7 @@ def dft(node: OnnxNode) -> Formula:
     length = node.integers(1)[0] if node.has(1) else shape[axis]
     out = length // 2 + 1 if half else length
     used = min(length, shape[axis])
+    check_table(out * used)
     angles = np.arange(out)[:, None] * np.arange(used) % length * (2 * math.pi / length)
     scale = 1 / length if inverse else 1.0
     cos = constant("cosines", np.cos(angles) * scale)

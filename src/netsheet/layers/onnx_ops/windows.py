@@ -27,7 +27,7 @@ from netsheet.expr import (
 )
 from netsheet.layers.base import Graph, constant
 from netsheet.layers.onnx_ops.base import Formula, OnnxNode, indices, pointwise
-from netsheet.layers.window import Window, window
+from netsheet.layers.window import Window, check_table, window
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -166,8 +166,9 @@ def _counts(span: Window) -> list[int]:
     """How many taps of each window lie in the input or its padding."""
     assert span.length is not None and span.out is not None
     end = span.length + span.after
-    starts = [o * span.stride - span.before for o in range(span.out)]
-    return [sum(s + u * span.dilation < end for u in range(span.size)) for s in starts]
+    check_table(span.out)
+    rooms = [end - (o * span.stride - span.before) for o in range(span.out)]
+    return [min(max(-(-room // span.dilation), 0), span.size) for room in rooms]
 
 
 def lp_pool(node: OnnxNode) -> Formula:
