@@ -22,6 +22,7 @@ from netsheet.model import Model
 from netsheet.verify.engines import Area, recalculate
 from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
 from netsheet.write.excel import to_excel
+from netsheet.write.excel.functions import LARGEST
 from netsheet.write.excel.mapping import COLUMNS, Located, place_from, shape_from
 from netsheet.write.xlsx.cells import cell_name, escaped
 
@@ -127,8 +128,18 @@ def _judged(
         for tensor in model.inputs
         if tensor in read
     ]
-    rows += [judge(key, values.get(key), reference[key][0], notes.get(key, "")) for key in keys]
+    rows += [
+        judge(key, _infinite(values.get(key)), reference[key][0], notes.get(key, ""))
+        for key in keys
+    ]
     return rows
+
+
+def _infinite(values: FloatArray | None) -> FloatArray | None:
+    """The values with infinities where a cell holds the number that stands for them."""
+    if values is None:
+        return None
+    return np.where(np.abs(values) >= float(LARGEST), np.copysign(np.inf, values), values)
 
 
 # ---------------------------------------------------------------------- the Map

@@ -125,7 +125,8 @@ def _row(
 ) -> None:
     reference = as_stored(references.of(tensor)[0].astype(np.float32))
     size = float(np.abs(reference).max(initial=0))
-    deviation = float(np.abs(values - reference).max(initial=0))
+    differing = values != reference  # an infinity does not differ from itself
+    deviation = float(np.abs(values[differing] - reference[differing]).max(initial=0))
     result.link(row, 0, tensor.name, owner)
     result.put(row, 1, tensor.size, canvas.WHOLE)
     whole = f"{quoted(other.sheet)}!{other.area}"
