@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from netsheet.expr import Weight
 from netsheet.layers.dense import Dense
 from netsheet.model import Call, Model, Ref, Source
 from netsheet.verify.c_board import (
+    GCC,
     INSTRUCTIONS_PER_TICK,
     firmware,
     measure_board,
     run_firmware,
     run_on_board,
 )
+from netsheet.verify.c_harness import WARNINGS, compile_c
 from netsheet.verify.c_host import verify_c
 from netsheet.write.c import to_c
 from netsheet.write.c.emit import library
@@ -114,6 +117,33 @@ def test_a_network_that_is_too_large_is_refused() -> None:
     model = one_dense(2100, 2100)
     with pytest.raises(UnsupportedError, match=r"weights of 17,6\d\d,\d00 bytes"):
         run_on_board(library(model), [probe(model).arrays])
+
+
+@pytest.mark.parametrize(
+    "processor",
+    [
+        ["-mcpu=cortex-m0", "-mthumb"],
+        ["-mcpu=cortex-m3", "-mthumb"],
+        ["-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"],
+        ["-mcpu=cortex-m33", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"],
+    ],
+    ids=lambda options: options[0],
+)
+def test_other_processors_compile(processor: list[str], tmp_path: Path) -> None:
+    """With and without floating point; no double is computed anywhere."""
+    to_c(netsheet.load(SAMPLE / "digits.h5"), tmp_path)
+    warnings = [*WARNINGS, "-Wdouble-promotion", "-Wshadow"]
+    command = [GCC, *processor, *warnings, "-O2", "-c", "net.c", "net_weights.c", "net_test.c"]
+    for trace in ([], ["-DNET_TRACE"]):
+        compile_c([*command, *trace, "-DNET_SAY=say"], tmp_path)
+    names = subprocess.run(
+        ["arm-none-eabi-nm", "-u", "net.o"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "__aeabi_d" not in names and "malloc" not in names
 
 
 COUNTED = """#include "board.h"
