@@ -139,7 +139,8 @@ def _attribute(group: Any, key: str) -> Any:
     length = count * kind.get_size()
     if isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str():
         info = h5py.h5o.get_info(group.id)
-        length += sum(_RAW[info.fileno].text_lengths(info.addr, key, count))
+        if raw := _RAW.get(info.fileno):  # none while a copy of a file that was read is changed
+            length += sum(raw.text_lengths(info.addr, key, count))
     elif kind.get_class() not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM):
         raise FormatError(f"the attribute {key!r} of {group.name} holds neither text nor numbers")
     if length > MAX_JSON:
