@@ -15,6 +15,7 @@ import numpy as np
 from netsheet.expr import (
     Affine,
     Call,
+    Const,
     Equation,
     Expr,
     FloatArray,
@@ -22,6 +23,7 @@ from netsheet.expr import (
     Index,
     Read,
     Reduce,
+    Select,
     Tensor,
     Weight,
     affine,
@@ -31,8 +33,8 @@ from netsheet.expr import (
     reads,
     walk,
 )
-from netsheet.write.c.places import Layout, Memory, lowered
-from netsheet.write.c.simplify import constant_values
+from netsheet.write.c.places import Layout, Memory, Rewriter, lowered, replaced
+from netsheet.write.c.simplify import constant_values, finite, zero
 
 
 @dataclass(eq=False)
@@ -58,6 +60,7 @@ class Products:
     added: Tensor | None  # of which the same element is added
     epilogue: Expr | None  # over the finished sum, as a read of the target
     deep: bool = False
+    when: Sequence[Guard] = ()  # where one fails the sum is nothing
 
     @property
     def channels(self) -> int:
@@ -67,6 +70,7 @@ class Products:
 
 def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Products | None:
     """The parts of an equation that is a sum of products, or None."""
+    eq = _selected(eq)
     sums = [node for node in walk(eq.value) if isinstance(node, Reduce)]
     if len({id(node) for node in sums}) != 1 or sums[0].op != "sum":
         return None
@@ -85,28 +89,85 @@ def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pro
     if not _linear(low_read.at[0]) or not _linear(low.at[0]):
         return None
     roles = _roles(eq, low_read.at[0], low.at[0], constants, total, fixed)
-    guards = _taps(low_total, eq.indices)
-    if roles is None or guards is None:
+    tests = _taps(low_total)
+    if roles is None or tests is None:
         return None
-    pixels, channel, groups, deep = roles
-    split = _split(low_read.at[0], total, guards, pixels, channel if deep else None)
+    guards, when = tests
+    pixels, channels, groups, deep = roles
+    split = _split(low_read.at[0], total, guards, pixels, channels[0] if deep else None)
     if split is None:
         return None
     run, rows = split
-    outer = [*groups, *([channel] if channel else [])]
+    outer = [*groups, *channels]
     ending = _ending(eq, total, outer, layout)
     if ending is None:
         return None
     scale, bias, added, epilogue = ending
     product = _without_units(_product(constants))
     weights = constant_values(product, [*outer, *rows, *run])
-    shape = (_size(groups), channel.size if channel else 1)
+    shape = (_size(groups), _size(channels))
     scale, bias = scale.reshape(shape), bias.reshape(shape)
     weights = weights.reshape(*shape, _size(rows), _size(run)) * scale[..., None, None]
+    channel, y_at = channels[0] if channels else None, low.at[0]
+    if len(channels) > 1:
+        channel = Index(channels[-1].name, shape[1])
+        left = tuple((c, a) for c, a in y_at.terms if a not in channels)
+        y_at = Affine(left, y_at.const) + channel
     return Products(
-        eq, read.tensor, low_read.at[0], low.at[0], pixels, channel, groups, run, rows, guards,
-        weights, bias, added, epilogue, deep,
+        eq, read.tensor, low_read.at[0], y_at, pixels, channel, groups, run, rows, guards,
+        weights, bias, added, epilogue, deep, when,
     )  # fmt: skip
+
+
+def _selected(eq: Equation) -> Equation:
+    """Sums that count somewhere only, and factors that are zero elsewhere, as guards of sums."""
+
+    class Guarded(Rewriter):
+        def _copy(self, node: Expr) -> Expr:
+            if isinstance(node, Select) and zero(node.otherwise):
+                inner = node.then
+                if isinstance(inner, Reduce) and inner.op == "sum":
+                    where = (*inner.where, *node.where)
+                    return self(Reduce("sum", inner.over, inner.body, where))
+            if isinstance(node, Reduce) and node.op == "sum":
+                parts = factors(node.body)
+                chosen = [p for p in parts if isinstance(p, Select) and zero(p.otherwise)]
+                rest = [p for p in parts if p not in chosen]
+                if len(chosen) == 1 and rest and all(finite(part) for part in rest):
+                    where = (*node.where, *chosen[0].where)
+                    body = _product([chosen[0].then, *rest])
+                    return self(Reduce("sum", node.over, body, where))
+            return super()._copy(node)
+
+    if not any(isinstance(node, Select) for node in walk(eq.value)):
+        return eq
+    return replace(eq, value=Guarded()(eq.value))
+
+
+def two_sums(eq: Equation) -> list[Equation]:
+    """``y = f(a + b)`` with a sum in each as ``y = a`` and ``y = f(y + b)``, if it is that."""
+    eq = _selected(eq)
+    totals = {id(node): node for node in walk(eq.value) if isinstance(node, Reduce)}
+    if len(totals) != 2:
+        return []
+    first, second = totals.values()
+    own = Read(eq.target, eq.at)
+    if any(read.tensor is eq.target and read.at == eq.at for read in reads(eq.value)):
+        return []
+    for node in walk(eq.value):
+        if not isinstance(node, Call) or node.function != "add":
+            continue
+        left, right = node.args
+        if _contains(left, second):
+            left, right = right, left
+        if not _contains(left, first) or not _contains(right, second):
+            continue
+        if _contains(left, second) or _contains(right, first):
+            continue
+        rest = replaced(eq.value, node, own + right)
+        if sum(isinstance(part, Reduce) for part in walk(rest)) == 1:
+            return [replace(eq, value=left), replace(eq, value=rest)]
+    return []
 
 
 def _source(node: Read) -> Tensor | None:
@@ -149,8 +210,8 @@ def _roles(
     constants: Sequence[Expr],
     total: Reduce,
     fixed: Sequence[Index],
-) -> tuple[list[Index], Index | None, list[Index], bool] | None:
-    """Pixels, channel, groups; True if the channels of x and y are the same."""
+) -> tuple[list[Index], list[Index], list[Index], bool] | None:
+    """Pixels, channels, groups; True if the channels of x and y are the same."""
     weighted = {index for part in constants for index in free_indices(part)}
     if weighted & set(fixed):
         return None
@@ -174,24 +235,32 @@ def _roles(
     )
     if deep:
         channels = [groups.pop()]
-    if len(channels) > 1 or any(y_at.coefficient(channel) != 1 for channel in channels):
-        return None
-    return pixels, channels[0] if channels else None, groups, deep
+    channels.sort(key=lambda index: -y_at.coefficient(index))
+    step = 1
+    for channel in reversed(channels):
+        if y_at.coefficient(channel) != step:
+            return None
+        step *= channel.size
+    return pixels, channels, groups, deep
 
 
-def _taps(total: Reduce, outer: Sequence[Index]) -> dict[Index, Guard] | None:
-    """The guard of each summed index; None if a guard is of another form."""
+def _taps(total: Reduce) -> tuple[dict[Index, Guard], list[Guard]] | None:
+    """The guard of each summed index, and those of none; None if one is of another form."""
     found: dict[Index, Guard] = {}
+    others: list[Guard] = []
     for guard in total.where:
         if not _linear(guard.value):
             return None
         taps = [index for index in guard.value.indices() if index in total.over]
+        if not taps:
+            others.append(guard)
+            continue
         if len(taps) != 1 or taps[0] in found or len(guard.value.terms) > 2:
             return None
         if guard.value.coefficient(taps[0]) <= 0:
             return None
         found[taps[0]] = guard
-    return found
+    return found, others
 
 
 def _split(
@@ -250,7 +319,6 @@ def _ending(
     """What happens to the sum: factors and terms by channel, an addend, and the rest."""
     shape = [index.size for index in outer]
     own = Read(eq.target, eq.at)
-    found: list[_Sum] = []
 
     def linear(node: Expr) -> _Sum | None:
         if node is total:
@@ -267,33 +335,18 @@ def _ending(
             return _Sum(-part.scale, -part.bias) if part.added is None else None
         return _with(part, node.function, at, node.args[1 - at], outer, eq, layout)
 
-    def copy(node: Expr) -> Expr:
-        if not _contains(node, total):
-            return node
+    # the largest part that is all there is of the sum: an activation may read it several times
+    parts = {id(node): node for node in walk(eq.value) if _contains(node, total)}
+    for node in parts.values():
         part = linear(node)
-        if part is not None:
-            found.append(part)
-            return own
-        if isinstance(node, Call):
-            done = {id(arg): copy(arg) for arg in {id(a): a for a in node.args}.values()}
-            return Call(node.function, tuple(done[id(arg)] for arg in node.args))
-        raise _OtherFormError
-
-    try:
-        epilogue = copy(eq.value)
-    except _OtherFormError:
-        return None
-    first = found[0]
-    for other in found[1:]:
-        same = np.array_equal(first.scale, other.scale) and np.array_equal(first.bias, other.bias)
-        if not same or (first.added is None) != (other.added is None):
-            return None
-    added = first.added.tensor if first.added is not None else None
-    return first.scale, first.bias, added, None if epilogue is own else epilogue
-
-
-class _OtherFormError(Exception):
-    pass
+        if part is None:
+            continue
+        epilogue = replaced(eq.value, node, own)
+        if any(not isinstance(n, (Call, Read, Const)) for n in walk(epilogue)):
+            continue  # there is more of the sum, or what may not stand behind it
+        added = part.added.tensor if part.added is not None else None
+        return part.scale, part.bias, added, None if epilogue is own else epilogue
+    return None
 
 
 def _contains(expr: Expr, part: Expr) -> bool:

@@ -143,6 +143,16 @@ def substitute(expr: Expr, mapping: Mapping[Index, Position]) -> Expr:
     return Rewriter(position=lambda at: substituted(at, mapping))(expr)
 
 
+def replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
+    """The expression with one node, wherever it occurs, replaced by another."""
+
+    class Replacer(Rewriter):
+        def _copy(self, node: Expr) -> Expr:
+            return new if node is old else super()._copy(node)
+
+    return Replacer()(expr)
+
+
 Layout = Callable[[Tensor], Sequence[int]]
 
 

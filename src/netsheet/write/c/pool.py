@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from netsheet.expr import Affine, Const, Equation, Expr, Index, Read, Reduce, Tensor, reads, walk
+from netsheet.expr import Affine, Const, Equation, Index, Read, Reduce, Tensor, reads, walk
 from netsheet.write.c.loops import Body, nested
-from netsheet.write.c.places import Layout, Rewriter, lowered, substituted
+from netsheet.write.c.places import Layout, lowered, replaced, substituted
 from netsheet.write.c.steps import Step, ordered_reads
 from netsheet.write.c.sums import Sums
 from netsheet.write.c.text import Scope
@@ -115,7 +115,7 @@ class Pool(Step):
         late = [axis for axis in self.axes if axis.tap not in offsets]
         total = next(node for node in walk(self.equation.value) if isinstance(node, Reduce))
         own = Read(self.equation.target, self.equation.at)
-        finish = _replaced(self.equation.value, total, own)
+        finish = replaced(self.equation.value, total, own)
         low = lowered(replace(self.equation, value=finish), layout)
         pointers: list[tuple[str, str]] = []
         body = Body(scope, low.value)
@@ -205,14 +205,6 @@ def _edges(at: Affine, tap: Index, size: int, low: int, high: int) -> bool:
     first, last = rest.bounds()
     whole = low == 0 and high == size and at.coefficient(tap) == 1
     return whole and first + tap.size - 1 >= 0 and last < size
-
-
-def _replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
-    class Replacer(Rewriter):
-        def _copy(self, node: Expr) -> Expr:
-            return new if node is old else super()._copy(node)
-
-    return Replacer()(expr)
 
 
 # --------------------------------------------------------------------------- row by row

@@ -10,7 +10,7 @@ import numpy as np
 
 from netsheet.expr import Equation, Index, Tensor
 from netsheet.write.c.kernels import WORTH, Kernel, Row
-from netsheet.write.c.pattern import recognised
+from netsheet.write.c.pattern import recognised, two_sums
 from netsheet.write.c.places import Layout
 from netsheet.write.c.pool import Pool, Pooled, pooled, pooling
 from netsheet.write.c.simplify import read_by
@@ -35,7 +35,7 @@ def scheduled(
     result: list[Step] = []
     for time, members in groups(equations):
         fixed = () if time is None else (time,)
-        steps: list[Step] = [_step(eq, layout, fixed, fast) for eq in members]
+        steps = [step for eq in members for step in _steps(eq, layout, fixed, fast)]
         result += steps if time is None else [Recurrence(time, steps)]
     if fast:
         result = _row_by_row(result, equations, layout, held)
@@ -43,16 +43,23 @@ def scheduled(
     return result
 
 
-def _step(eq: Equation, layout: Layout, fixed: Sequence[Index], fast: bool) -> Step:
-    if fast:
-        products = recognised(eq, layout, fixed)
-        step = prepared(products, fixed) if products is not None else None
-        if step is not None:
-            return step
-        pool = pooling(eq, layout, fixed)
-        if pool is not None:
-            return pool
-    return Loops(eq, fixed)
+def _steps(eq: Equation, layout: Layout, fixed: Sequence[Index], fast: bool) -> list[Step]:
+    if not fast:
+        return [Loops(eq, fixed)]
+    step = _sum(eq, layout, fixed)
+    if step is not None:
+        return [step]
+    pool = pooling(eq, layout, fixed)
+    if pool is not None:
+        return [pool]
+    both = [_sum(part, layout, fixed) for part in two_sums(eq)]
+    found = [step for step in both if step is not None]
+    return [*found] if len(found) == 2 else [Loops(eq, fixed)]
+
+
+def _sum(eq: Equation, layout: Layout, fixed: Sequence[Index]) -> Sums | None:
+    products = recognised(eq, layout, fixed)
+    return prepared(products, fixed) if products is not None else None
 
 
 def _row_by_row(

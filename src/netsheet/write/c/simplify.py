@@ -16,6 +16,7 @@ import numpy as np
 
 from netsheet.expr import (
     Affine,
+    Const,
     Equation,
     Expr,
     Gather,
@@ -28,6 +29,7 @@ from netsheet.expr import (
     Tensor,
     Weight,
     affine,
+    factors,
     reads,
     walk,
 )
@@ -166,6 +168,14 @@ def _without(
         moved = _copy_read(equations, eq, users)
         if moved is not None:
             return moved[:position] + moved[position + 1 :]
+    if isinstance(eq.value, Select) and eq.time is None and _still(equations, position, users[-1]):
+        padded = [_unpadded(equations[n], eq) for n in users]
+        if all(user is not None for user in padded):
+            result = list(equations)
+            for n, user in zip(users, padded, strict=True):
+                assert user is not None
+                result[n] = user
+            return result[:position] + result[position + 1 :]
     if len(users) == 1:
         user = equations[users[0]]
         if user.time is not eq.time or not _still(equations, position, users[0]):
@@ -230,6 +240,52 @@ def _through(eq: Equation, copy: Equation) -> Equation | None:
 
     result = replace(eq, value=Rewriter(read)(eq.value))
     return None if failed else result
+
+
+def _unpadded(user: Equation, padding: Equation) -> Equation | None:
+    """``user`` with guards in its sums in place of zeros around what it reads, or None."""
+    select = padding.value
+    if not isinstance(select, Select) or not zero(select.otherwise):
+        return None
+    inside, where = select.then, select.where
+    if not isinstance(inside, Read):
+        return None
+
+    class Unpadder(Rewriter):
+        def _copy(self, node: Expr) -> Expr:
+            if not isinstance(node, Reduce) or node.op != "sum" or node.where:
+                return super()._copy(node)
+            parts = factors(node.body)
+            found = [p for p in parts if isinstance(p, Read) and p.tensor is padding.target]
+            rest = [p for p in parts if p not in found]
+            mapping = _matched(padding, found[0].at) if len(found) == 1 else None
+            if mapping is None or not rest or not all(finite(part) for part in rest):
+                return super()._copy(node)
+            moved = Rewriter(position=lambda at: substituted(at, mapping))
+            body = moved(inside)
+            for part in rest:
+                body = body * part
+            return Reduce("sum", node.over, body, moved.guards(where))
+
+    value = Unpadder()(user.value)
+    if any(read.tensor is padding.target for read in reads(value)):
+        return None
+    return replace(user, value=value)
+
+
+def zero(expr: Expr) -> bool:
+    """True for the number 0."""
+    return isinstance(expr, Const) and expr.value == 0
+
+
+def finite(expr: Expr) -> bool:
+    """True for finite weights: zero times one of them is nothing to add."""
+    return isinstance(expr, Read) and isinstance(expr.tensor, Weight) and _all_finite(expr.tensor)
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def _all_finite(weight: Weight) -> bool:
+    return bool(np.isfinite(weight.values).all())
 
 
 def _mixed_radix(at: Affine, size: int) -> bool:

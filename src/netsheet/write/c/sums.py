@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -191,7 +191,12 @@ class Sums(Step):
                 scope.lines.add(f"const int {name} = {low};")
                 low = name
             count = high if low == "0" else f"{high} - {low}"
-        x = _sum(scope.pointers[p.x], body.position(x_at), low, row.pitch)
+        start = body.position(x_at)
+        if p.when:
+            test = body.condition(p.when)
+            count = f"({test} ? {count} : 0)"
+            start = f"({test} ? {start} : 0)"
+        x = _sum(scope.pointers[p.x], start, low, row.pitch)
         if p.channel is not None:
             y_at = _without(y_at, [p.channel])
         place = body.position(_without(y_at, [self.along] if self.along else []))
@@ -235,7 +240,8 @@ class Sums(Step):
             total = scope.fresh("sum")
             more = f" + {_atom(added)}{to}" if added else ""
             lines.add(f"float {total} = {_atom(bias)}{at}{more};")
-            taps = scope.loop(tap, "0", count) if self.rows > 1 else contextlib.nullcontext()
+            looped = self.rows > 1 or count != "1"
+            taps = scope.loop(tap, "0", count) if looped else contextlib.nullcontext()
             with taps, scope.loop(inner):
                 if self.rows > 1:
                     in_x = in_x + tap * row.pitch
@@ -283,7 +289,7 @@ def prepared(products: Products, fixed: Sequence[Index], whole: bool = True) -> 
     guard = p.guards.get(p.run[0]) if p.run else None
     pixels = p.pixels
     if whole:
-        held = {i for g in p.guards.values() for i in g.value.indices()}
+        held = {i for g in (*p.guards.values(), *p.when) for i in g.value.indices()}
         pixels = _merged(p, held)
     p = replace(p, rows=rows, pixels=pixels)
     p.x_at, p.y_at = _places(products, pixels, rows)
@@ -301,6 +307,8 @@ def prepared(products: Products, fixed: Sequence[Index], whole: bool = True) -> 
             return None
         if not _never_empty(g, step.tap):
             return None
+    if any(i not in (*outer, *fixed) for guard in p.when for i in guard.value.indices()):
+        return None
     known = {*([along] if along else []), *outer, *p.run, *rows, *fixed}
     known |= {p.channel} if p.channel else set()
     if any(a not in known for _, a in (*p.x_at.terms, *p.y_at.terms)):
@@ -329,7 +337,7 @@ def _never_empty(guard: Guard, tap: Index) -> bool:
 
 
 def _joined(
-    indices: Sequence[Index], places: Sequence[Affine], guards: dict[Index, Guard]
+    indices: Sequence[Index], places: Sequence[Affine], guards: Container[Index]
 ) -> list[Index]:
     """Indices, outermost first, that walk evenly through memory, as one."""
     result = list(indices)
@@ -355,8 +363,7 @@ def _renamed(at: Affine, outer: Index, inner: Index, joined: Index) -> Affine:
 
 
 def _merged(p: Products, held: set[Index]) -> list[Index]:
-    guards = {index: guard for guard in p.guards.values() for index in held}
-    return _joined(p.pixels, [p.x_at, p.y_at], guards)
+    return _joined(p.pixels, [p.x_at, p.y_at], held)
 
 
 def _places(p: Products, pixels: Sequence[Index], rows: Sequence[Index]) -> tuple[Affine, Affine]:
