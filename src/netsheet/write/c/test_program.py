@@ -135,7 +135,7 @@ _TOOLS = """static char line[96];
 static unsigned filled;
 
 /* Adds a text to the line, and blanks up to a width. */
-static void text(const char *what, unsigned width)
+static void add_text(const char *what, unsigned width)
 {
     const unsigned end = filled + width;
     while (*what != '\\0' && filled < 94)
@@ -145,7 +145,7 @@ static void text(const char *what, unsigned width)
     line[filled] = '\\0';
 }
 
-static void say(void)
+static void end_line(void)
 {
     line[filled] = '\\0';
     @LIB_SAY(line);
@@ -153,16 +153,16 @@ static void say(void)
 }
 
 /* A layer's name in 40 columns, cut between letters of UTF-8. */
-static void named(const char *name)
+static void add_name(const char *name)
 {
-    text(name, 40);
+    add_text(name, 40);
     if (filled > 40)
         for (filled = 40; filled > 0 && ((unsigned char)line[filled] & 0xC0) == 0x80; filled--)
             ;
-    text(" ", 1);
+    add_text(" ", 1);
 }
 
-static void whole(int value, unsigned width)
+static void add_whole(int value, unsigned width)
 {
     char digits[12];
     int at = 11;
@@ -171,16 +171,16 @@ static void whole(int value, unsigned width)
         digits[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    text(digits + at, width);
+    add_text(digits + at, width);
 }
 
 /* A number that is not negative, as 1.2e-07: printf may lack floats on a small machine. */
-static void scientific(float value, unsigned width)
+static void add_number(float value, unsigned width)
 {
     char digits[9] = "0.0e+00";
     int power = 0, tenths;
     if (!(value <= 3.4e38f)) {
-        text("not a number", width);
+        add_text("not a number", width);
         return;
     }
     if (value > 0.0f) {
@@ -200,7 +200,7 @@ static void scientific(float value, unsigned width)
         digits[5] = (char)('0' + power / 10);
         digits[6] = (char)('0' + power % 10);
     }
-    text(digits, width);
+    add_text(digits, width);
 }
 
 /* Shows how far every step-th value is from the reference; 1 if that is within the bound. */
@@ -220,11 +220,11 @@ static int compared(const char *name, const float *values, int size, int step,
             largest = fabsf(is);
     }
     good = worst <= @bound * largest;
-    named(name);
-    whole(size, 10);
-    scientific(worst, 13);
-    text(good ? "ok" : "DEPARTS", 0);
-    say();
+    add_name(name);
+    add_whole(size, 10);
+    add_number(worst, 13);
+    add_text(good ? "ok" : "DEPARTS", 0);
+    end_line();
     return good;
 }
 """
@@ -257,21 +257,21 @@ _CLASS = """    {
             is = @out[i] > @out[is] ? i : is;
             should = expected_@out[i] > expected_@out[should] ? i : should;
         }
-        text("class ", 0);
-        whole(is, 0);
-        text(", reference ", 0);
-        whole(should, 0);
-        say();
+        add_text("class ", 0);
+        add_whole(is, 0);
+        add_text(", reference ", 0);
+        add_whole(should, 0);
+        end_line();
     }"""
 
 _MAIN = """int @lib_test(void)
 {
     int wrong = 0;
-    text("layer", 41);
-    text("values", 10);
-    text("deviation", 13);
-    text("verdict", 0);
-    say();
+    add_text("layer", 41);
+    add_text("values", 10);
+    add_text("deviation", 13);
+    add_text("verdict", 0);
+    end_line();
 #ifdef @LIB_TRACE
     departed = 0;
     first = -1;
@@ -284,24 +284,24 @@ _MAIN = """int @lib_test(void)
     wrong = departed;
     for (int n = 0; n < (int)(sizeof layers / sizeof *layers); n++)
         if (!layers[n].seen) {
-            text("never computed: ", 0);
-            text(layers[n].layer, 0);
-            say();
+            add_text("never computed: ", 0);
+            add_text(layers[n].layer, 0);
+            end_line();
             wrong++;
         }
-    text("outputs:", 0);
-    say();
+    add_text("outputs:", 0);
+    end_line();
 #endif
 @checks
 #ifdef @LIB_TRACE
     if (first >= 0) {
-        text("the first departure is at ", 0);
-        text(layers[first].layer, 0);
-        say();
+        add_text("the first departure is at ", 0);
+        add_text(layers[first].layer, 0);
+        end_line();
     }
 #endif
-    text(wrong ? "DEPARTS from the reference" : "all agrees with the reference", 0);
-    say();
+    add_text(wrong ? "DEPARTS from the reference" : "all agrees with the reference", 0);
+    end_line();
     return wrong != 0;
 }
 
