@@ -286,8 +286,8 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
         class_name, config = modern(class_name, config)
     short = class_name.rsplit(">", 1)[-1]
     row = REGISTERED.get(class_name) or REGISTERED.get(short)
-    if row is None and class_name == short:
-        row = TABLE.get(RENAMED.get(short, short))
+    if row is None and (class_name == short or class_name in RENAMED):
+        row = TABLE.get(RENAMED.get(class_name, short))
     reason = _OPAQUE.get(short) or (
         f"the class {class_name!r} is not known; netsheet.register() can add it"
     )

@@ -423,6 +423,7 @@ RENAMED = {
     "Convolution1DTranspose": "Conv1DTranspose",
     "Convolution2DTranspose": "Conv2DTranspose",
     "Convolution3DTranspose": "Conv3DTranspose",
+    "Custom>CustomScaleLayer": "CustomScaleLayer",  # so written by keras.applications
     "Deconvolution2D": "Conv2DTranspose",
     "Deconvolution3D": "Conv3DTranspose",
     "GlobalAvgPool1D": "GlobalAveragePooling1D",

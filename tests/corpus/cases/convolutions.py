@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit import ALL, BOTH, KERAS3, Kit, case
+from kit import ALL, BOTH, KERAS2, KERAS3, Kit, case
 
 
 @case(ALL)
@@ -270,4 +270,20 @@ def first_chain(k: Kit) -> Any:
         layers.Conv2D(4, 3, **first),
         layers.Flatten(**first),
         layers.Dense(5, activation="softmax"),
+    )
+
+
+@case(KERAS2)
+def local(k: Kit) -> Any:
+    """Locally connected layers, which Keras 3 dropped."""
+    layers = k.layers
+    x, y = k.input(8, 3, name="x"), k.input(5, 6, 2, name="y")
+    return k.model(
+        [x, y],
+        [
+            layers.LocallyConnected1D(4, 3, name="one")(x),
+            layers.LocallyConnected1D(4, 3, strides=2, activation="relu", name="strides")(x),
+            layers.LocallyConnected2D(3, 2, name="two")(y),
+            layers.LocallyConnected2D(3, (2, 3), strides=(1, 2), use_bias=False, name="uneven")(y),
+        ],
     )

@@ -173,3 +173,45 @@ def quantized(k: Kit) -> Any:
         layer.set_weights([0.5 * w for w in layer.get_weights()])
     model.quantize("int8")
     return model
+
+
+@case(BOTH)
+def wrapped_models(k: Kit) -> Any:
+    """A nested model that ends in a layer with several outputs, called inside another one."""
+    layers = k.layers
+    a = k.input(4, 3, name="a")
+    sequence, h, c = layers.LSTM(3, return_sequences=True, return_state=True, name="lstm")(a)
+    encoder = k.model(a, [sequence, h, c], name="encoder")
+    x = k.input(4, 3, name="x")
+    s, h, c = encoder(x)
+    y = layers.LSTM(3, name="decoder")(s, initial_state=[h, c])
+    return k.model(x, [y, encoder(s)[1]])
+
+
+@case(ALL)
+def shared_embedding(k: Kit) -> Any:
+    """One Embedding and one Bidirectional for two sentences of different lengths."""
+    from kit import Made, tokens
+
+    layers = k.layers
+    x, y = k.input(4, name="x"), k.input(6, name="y")
+    words = layers.Embedding(8, 3, name="words")
+    both = layers.Bidirectional(layers.GRU(3), name="both")
+    joined = layers.Concatenate(name="joined")([both(words(x)), both(words(y))])
+    model = k.model([x, y], layers.Dense(2, activation="softmax", name="out")(joined))
+    return Made(model, {"x": tokens(2, 4, below=8), "y": tokens(2, 6, below=8)})
+
+
+@case(ALL)
+def deep(k: Kit) -> Any:
+    """Models four levels deep, each with weights of its own before and behind."""
+    layers = k.layers
+
+    def level(n: int) -> Any:
+        t = k.input(3, name=f"t{n}")
+        y = layers.Dense(3, activation="tanh", name=f"before{n}")(t)
+        y = level(n - 1)(y) if n else y
+        return k.model(t, layers.Dense(3, name=f"behind{n}")(y), name=f"level{n}")
+
+    x = k.input(3, name="x")
+    return k.model(x, layers.Dense(2, name="end")(level(3)(x)))

@@ -344,3 +344,64 @@ def convnext(k: Kit) -> Any:
     z = layers.Dense(4)(layers.Activation("gelu")(layers.Dense(8)(z)))
     y = layers.Add()([y, z])
     return k.model(x, layers.Dense(3)(layers.GlobalAveragePooling2D()(y)))
+
+
+@case(BOTH)
+def borrowed(k: Kit) -> Any:
+    """Layers that only keras.applications has: LayerScale and CustomScaleLayer."""
+    layers = k.layers
+    if k.major == 2:
+        from keras.src.applications.convnext import LayerScale
+        from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+    else:
+        from keras.src.applications.convnext import LayerScale
+        from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+    x = k.input(4, 4, 3, name="x")
+    y = layers.Conv2D(3, 3, padding="same", name="conv")(x)
+    z = LayerScale(1e-6, 3, name="scale")(y)
+    return k.model(x, CustomScaleLayer(0.17, name="custom")([z, x]))
+
+
+@case(BOTH)
+def speech(k: Kit) -> Any:
+    """A wake word network: spectrogram, depthwise separable blocks, dropout, softmax."""
+    layers = k.layers
+    x = y = k.input(13, 8, name="x")
+    y = layers.Reshape((13, 8, 1))(y)
+    y = layers.Conv2D(6, (5, 3), strides=(2, 2), padding="same")(y)
+    y = layers.Activation("relu")(layers.BatchNormalization()(y))
+    for _ in range(2):
+        y = layers.DepthwiseConv2D(3, padding="same")(y)
+        y = layers.Activation("relu")(layers.BatchNormalization()(y))
+        y = layers.Activation("relu")(layers.BatchNormalization()(layers.Conv2D(6, 1)(y)))
+    y = layers.AveragePooling2D((7, 4))(layers.Dropout(0.4)(y))
+    return k.model(x, layers.Dense(4, activation="softmax")(layers.Flatten()(y)))
+
+
+@case(BOTH)
+def attention_unet(k: Kit) -> Any:
+    """Gated skips: added, passed through a sigmoid, multiplied."""
+    layers = k.layers
+    x = k.input(8, 8, 2, name="x")
+    a = layers.Conv2D(4, 3, padding="same", activation="elu")(x)
+    b = layers.Conv2D(4, 3, strides=2, padding="same", activation="elu")(a)
+    u = layers.UpSampling2D()(b)
+    gate = layers.Add()([layers.Conv2D(2, 1)(a), layers.Conv2D(2, 1)(u)])
+    gate = layers.Conv2D(1, 1, activation="sigmoid")(layers.LeakyReLU()(gate))
+    y = layers.Concatenate()([layers.Multiply()([a, gate]), u])
+    return k.model(x, layers.Conv2D(2, 1, activation="softmax")(y))
+
+
+@case(BOTH)
+def pointer(k: Kit) -> Any:
+    """Words scored one by one with AdditiveAttention, GRU and a shared TimeDistributed."""
+    layers = k.layers
+    x = k.input(6, 3, name="x")
+    steps, last = layers.GRU(4, return_sequences=True, return_state=True, name="gru")(x)
+    query = layers.RepeatVector(1, name="query")(last)
+    context = layers.AdditiveAttention(name="attention")([query, steps])
+    score = layers.TimeDistributed(layers.Dense(1), name="score")
+    flat = layers.Flatten(name="flat")(score(steps))
+    probability = layers.Softmax(name="probability")(flat)
+    out = layers.Concatenate(name="out")([layers.Flatten(name="c")(context), probability])
+    return k.model(x, [out, score(context)])

@@ -76,14 +76,13 @@ def first_pool3d(k: Kit) -> Any:
 
 @case(KERAS3)
 def adaptive_pools(k: Kit) -> Any:
-    """Adaptive pooling, where Keras has it."""
+    """Pools that adapt their windows to the size asked for."""
     layers = k.layers
-    if not hasattr(layers, "AdaptiveAveragePooling2D"):
-        return k.fan((4,), {"nothing": layers.Identity()})
-    return k.fan(
-        (5, 7, 2),
-        {
-            "mean": layers.AdaptiveAveragePooling2D(2),
-            "max": layers.AdaptiveMaxPooling2D((2, 3)),
-        },
-    )
+    x, y, z = k.input(7, 2, name="x"), k.input(5, 7, 2, name="y"), k.input(3, 4, 5, 2, name="z")
+    outputs = []
+    for kind in ("Average", "Max"):
+        for t, rank, size in ((x, 1, 3), (y, 2, 2), (z, 3, 2)):
+            layer = getattr(layers, f"Adaptive{kind}Pooling{rank}D")
+            outputs.append(layer(size, name=f"{kind.lower()}{rank}")(t))
+    outputs.append(layers.AdaptiveMaxPooling2D((2, 3), name="uneven")(y))
+    return k.model([x, y, z], outputs)

@@ -236,4 +236,13 @@ def old_no_ops(k: Kit) -> Any:
     layers = k.layers
     x, y = k.input(5, 3, name="x"), k.input(2, 3, 2, 2, name="y")
     z = layers.SpatialDropout1D(0.2, name="one")(x)
-    return k.model([x, y], [z, layers.SpatialDropout3D(0.2, name="three")(y)])
+    w = k.input(4, 4, 3, name="w")
+    return k.model(
+        [x, y, w],
+        [
+            z,
+            layers.SpatialDropout3D(0.2, name="three")(y),
+            layers.RandomHeight(0.2, name="height")(w),
+            layers.RandomWidth(0.2, name="width")(w),
+        ],
+    )
