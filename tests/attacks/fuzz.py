@@ -9,6 +9,7 @@ process, which is started again if it dies or hangs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import select
 import subprocess
@@ -100,9 +101,12 @@ def answer(path: Path) -> str:
     before = time.process_time()
     size = _status("VmRSS")
     try:
-        model = netsheet.load(path)
-        for row in model.summary():
-            str(row).encode()
+        if path.suffix in (".h5", ".keras", ".onnx"):
+            model = netsheet.load(path)
+            for row in model.summary():
+                str(row).encode()
+        else:
+            _read(path)
     except NetsheetError as error:
         str(error).encode()
     except BaseException:
@@ -111,6 +115,23 @@ def answer(path: Path) -> str:
     if took > SECONDS:
         return f"took {took:.1f} s"
     return f"took {grown:,} bytes" if grown > MEMORY else ""
+
+
+def _read(path: Path) -> None:
+    """A layout, or an input in every way that it can be used."""
+    from netsheet.data.datasets import read_dataset
+    from netsheet.data.inputs import read_input
+    from netsheet.errors import NetsheetError
+    from netsheet.expr import Tensor
+    from netsheet.write.layout import load_layout
+
+    if path.suffix == ".toml":
+        load_layout(path)
+        return
+    tensor = Tensor("x", ("height", "width", "channel"), (8, 8, 1))
+    for read in (read_input, read_dataset):
+        with contextlib.suppress(NetsheetError):
+            read(path, [tensor])  # type: ignore[operator]
 
 
 def _status(key: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import io
 import json
 import random
@@ -42,7 +43,9 @@ class Seeds:
 
     def __init__(self) -> None:
         self.files = dict(sorted(_seeds()))
-        self.names = list(self.files)
+        models = [n for n in self.files if n.endswith((".h5", ".keras", ".onnx"))]
+        inputs = [n for n in self.files if n not in models]
+        self.names = models + inputs * (len(models) // (4 * len(inputs)) + 1)
         self._classes = sorted(set(_class_names(self.files)))
 
     def case(self, number: int) -> tuple[str, bytes]:
@@ -55,8 +58,9 @@ class Seeds:
             "h5": [_h5_config, _h5_config, _h5_objects, _bytes],
             "keras": [_zip_config, _zip_config, _zip_weights, _zip_weights, _bytes],
             "onnx": [_onnx_fields, _onnx_fields, _bytes],
+            "npz": [_bytes, _zip_bytes],
         }
-        change = rng.choice(ways[kind])
+        change = rng.choice(ways.get(kind, [_bytes]))
         return f"{number}-{name}", change(rng, data, self._classes)
 
 
@@ -75,11 +79,41 @@ def _seeds() -> Iterator[tuple[str, bytes]]:
                 yield f"{name}.{suffix}", path.read_bytes()
             finally:
                 path.unlink(missing_ok=True)
+    yield from _inputs()
     folders = [HERE.parent / "corpus", SHARED / "corpus", SHARED / "models"]
     for folder in folders:
         for path in sorted(folder.rglob("*.*")):
             if path.suffix in (".h5", ".keras", ".onnx") and path.stat().st_size <= LARGEST:
                 yield path.name, path.read_bytes()
+
+
+def _inputs() -> Iterator[tuple[str, bytes]]:
+    """What is fed to networks: pictures, arrays, tables, layouts."""
+    from PIL import Image
+
+    pixels = np.random.default_rng(1).integers(0, 255, (8, 8, 3), dtype="u1")
+    for mode in ("L", "RGB", "P", "1"):
+        for suffix in ("png", "bmp", "gif") + (("jpg",) if mode in ("L", "RGB") else ()):
+            held = io.BytesIO()
+            Image.fromarray(pixels).convert(mode).save(held, {"jpg": "jpeg"}.get(suffix, suffix))
+            yield f"{mode}.{suffix}", held.getvalue()
+    array = pixels[..., :1]
+    for dtype in ("u1", ">f4", "f8", "?"):
+        held = io.BytesIO()
+        np.save(held, array.astype(dtype))
+        yield f"{dtype.strip('>?')}.npy", held.getvalue()
+    held = io.BytesIO()
+    np.savez(held, x=array, y=array)
+    yield "plain.npz", held.getvalue()
+    held = io.BytesIO()
+    np.savez_compressed(held, x=array)
+    yield "packed.npz", held.getvalue()
+    idx = b"\0\0\x08\x03" + b"\0\0\0\x02" + b"\0\0\0\x08" * 2 + bytes(range(128))
+    yield "plain-idx3-ubyte", idx
+    yield "packed-idx3-ubyte.gz", gzip.compress(idx)
+    yield "numbers.csv", b"label,a,b\r\n" + b"\r\n".join(b"1,0.5,-3e-5" for _ in range(9))
+    for path in sorted((HERE.parent.parent / "src/netsheet/write/layouts").glob("*.toml")):
+        yield path.name, path.read_bytes()
 
 
 def _configs(seeds: Any) -> dict[str, Any]:
@@ -248,6 +282,10 @@ def _zip_weights(rng: random.Random, data: bytes, classes: list[str]) -> bytes:
         return change_weights(rng, member, classes) if name.endswith(".h5") else member
 
     return _rezipped(data, change)
+
+
+def _zip_bytes(rng: random.Random, data: bytes, classes: list[str]) -> bytes:
+    return _rezipped(data, lambda name, member: _bytes(rng, member, classes))
 
 
 def _rezipped(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:

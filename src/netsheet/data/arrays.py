@@ -6,8 +6,10 @@ import csv
 import gzip
 import math
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -22,6 +24,12 @@ LARGEST = 4 * 2**30
 
 # What a compressed file may become: images become some 5 times as large, zeros 1,000 times.
 FREE, EXPANSION = 2**27, 50
+
+# What damaged archives and headers raise.
+_DAMAGED = (
+    OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+_BAD_HEADER = (*_DAMAGED, TypeError, SyntaxError, MemoryError, TokenError)
 
 # The third byte of an IDX file; the format is described at https://yann.lecun.com/exdb/mnist/
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -44,7 +52,7 @@ def is_idx(path: Path) -> bool:
     try:
         with _opened(path) as file:
             head = file.read(4)
-    except (OSError, EOFError):
+    except _DAMAGED:
         return False
     return len(head) == 4 and head[:2] == b"\0\0" and head[2] in IDX_TYPES and head[3] > 0
 
@@ -68,7 +76,7 @@ def read_idx(path: Path) -> Array:
             length = _bytes(path, shape, dtype)
             _check_expansion(path, length, path.stat().st_size)
             data = file.read(length + 1)
-    except (OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise FormatError(f"{path}: cannot be read: {error}.") from error
     if len(sizes) < 4 * head[3] or len(data) != length:
         found = "more" if len(data) > length else f"{len(data):,}"
@@ -101,7 +109,7 @@ def read_npz(path: Path, wanted: Sequence[str] | None = None) -> dict[str, Array
                 with archive.open(item) as file:
                     member = cast("BinaryIO", file)
                     arrays[name] = _npy(Path(f"{path}/{name}"), member, item.file_size)
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
     return arrays
 
@@ -111,7 +119,7 @@ def npz_names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(readable(path)) as archive:
             return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
-    except (OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
 
 
@@ -201,7 +209,7 @@ def _npy(path: Path, file: BinaryIO, size: int) -> Array:
             raise FormatError(f"{path}: damaged: says {shape}, but has only {size:,} bytes.")
         data = file.read(length)
         array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    except (ValueError, TypeError, zipfile.BadZipFile, RecursionError, MemoryError) as error:
+    except _BAD_HEADER as error:
         reason = str(error).partition("\n")[0]
         raise FormatError(f"{path}: not a .npy file, or damaged: {reason}.") from error
     if array.dtype.kind not in "biuf":

@@ -64,12 +64,13 @@ class Raw:
         at, kept = 0, b""
         self._stream.seek(0)
         while block := self._stream.read(_BLOCK):
-            found = (kept + block).find(_HEAP)
+            seen = kept + block
+            found = seen.find(_HEAP)
             while found >= 0:
                 self._check_heap(at - len(kept) + found - self._base)
-                found = (kept + block).find(_HEAP, found + 1)
+                found = seen.find(_HEAP, found + 1)
             at += len(block)
-            kept = (kept + block)[-len(_HEAP) + 1 :]
+            kept = seen[-len(_HEAP) + 1 :]
             self._stream.seek(at)
 
     def _check_heap(self, address: int) -> None:
