@@ -555,3 +555,35 @@ def encrypted(path: Path) -> None:
             whole[at + offset] |= 1
             at = whole.find(mark, at + 1)
     path.write_bytes(whole)
+
+
+@attack("long_text.h5", "longer than 8,388,608 bytes")
+def long_text(path: Path) -> None:
+    """A text that says it has 2 GB: HDF5 allocates them before it looks for the text."""
+    whole_h5(path)
+    whole = bytearray(path.read_bytes())
+    heap = whole.index(b"GCOL").to_bytes(8, "little")
+    at = whole.index(heap, whole.index(b"model_config\0"))
+    whole[at - 4 : at] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(whole)
+
+
+@attack("endless_heap.h5", "damaged or cut off")
+def endless_heap(path: Path) -> None:
+    """A heap whose free space has no size: HDF5 goes round in it for ever."""
+    whole_h5(path)
+    whole = bytearray(path.read_bytes())
+    at = whole.index(b"GCOL") + 16
+    while whole[at : at + 2] != b"\0\0":
+        at += 16 + (int.from_bytes(whole[at + 8 : at + 16], "little") + 7) // 8 * 8
+    whole[at + 8 : at + 16] = bytes(8)
+    path.write_bytes(whole)
+
+
+@attack("dense_attributes.h5", "stored in a way that is not read.*h5repack")
+def dense_attributes(path: Path) -> None:
+    """Attributes in a heap of their own, where nobody sees how long their texts are."""
+    with h5py.File(path, "w", libver="latest") as file:
+        for number in range(20):
+            file.attrs[f"a{number}"] = "x"
+        file.attrs["model_config"] = json.dumps(sequential(dense()))

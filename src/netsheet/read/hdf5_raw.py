@@ -83,9 +83,7 @@ class Raw:
             number, length = struct.unpack_from("<H6xQ", data, at)
             step = length if number == 0 else 16 + (length + 7) // 8 * 8
             if step < 16 or at + step > size:
-                raise FormatError(
-                    "the file is damaged or cut off: one of its heaps is. Copy it again."
-                )
+                raise FormatError("the file is damaged or cut off. Copy or download it again.")
             at += step
 
     # ------------------------------------------------------------------ attributes
