@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -18,13 +17,15 @@ from netsheet.verify.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,
     WARNINGS,
+    Sources,
     Tensors,
     compile_c,
     input_bytes,
     main_text,
     tensors_of,
+    written,
 )
-from netsheet.write.c.emit import Library, arena_floats, files
+from netsheet.write.c.emit import Library, arena_floats
 
 GCC, SIZE, QEMU = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
 MACHINE = "mps2-an386"
@@ -82,12 +83,21 @@ def run_on_board(
         NetsheetError: a program is missing, refuses, or the board stopped.
         UnsupportedError: the network does not fit the board's memory.
     """
-    main = main_text(lib, traced, '#include "board.h"\n')
-    with tempfile.TemporaryDirectory(prefix="netsheet-board-") as name:
-        folder = Path(name)
-        _build(lib, folder, main, traced, options)
-        written = run_firmware(folder, input_bytes(samples))
-    return tensors_of(written, len(samples))
+    _memory(lib, traced)
+    with written(lib) as sources:
+        return run_sources(sources, samples, traced, options)
+
+
+def run_sources(
+    sources: Sources,
+    samples: Sequence[Sequence[FloatArray]],
+    traced: bool,
+    options: Sequence[str],
+) -> list[Tensors]:
+    """The same for files that are written already."""
+    main = main_text(sources.lib, traced, '#include "board.h"\n')
+    _build(sources, main, traced, options)
+    return tensors_of(run_firmware(sources.folder, input_bytes(samples)), len(samples))
 
 
 def measure_board(
@@ -99,19 +109,24 @@ def measure_board(
     """
     from netsheet.data.probe import probe
 
-    arrays = (sample or probe(lib.model)).arrays
-    with tempfile.TemporaryDirectory(prefix="netsheet-board-") as name:
-        folder = Path(name)
-        _build(lib, folder, _counting(lib, trace), trace, [opt])
-        written = run_firmware(folder, input_bytes([arrays]))
-        objects = [f"{lib.name}.o", f"{lib.name}_weights.o"]
-        done = subprocess.run(
-            [SIZE, *objects], cwd=folder, capture_output=True, text=True, check=True
-        )
-    ticks, stack = struct.unpack("<II", written)
+    with written(lib) as sources:
+        return measure_sources(sources, (sample or probe(lib.model)).arrays, trace, opt)
+
+
+def measure_sources(
+    sources: Sources, arrays: Sequence[FloatArray], traced: bool, opt: str
+) -> BoardFigures:
+    """The same for files that are written already."""
+    lib = sources.lib
+    weights = _build(sources, _counting(lib, traced), traced, [opt])
+    ticks, stack = struct.unpack("<II", run_firmware(sources.folder, input_bytes([arrays])))
+    done = subprocess.run(
+        [SIZE, f"{lib.name}.o", weights],
+        cwd=sources.folder, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     rows = [line.split()[:3] for line in done.stdout.splitlines()[1:]]
     text, data, bss = (sum(int(row[n]) for row in rows) for n in range(3))
-    arena = 4 * arena_floats(lib, trace)
+    arena = 4 * arena_floats(lib, traced)
     return BoardFigures(ticks * INSTRUCTIONS_PER_TICK, text, data, bss, stack, arena)
 
 
@@ -171,16 +186,15 @@ def _tools() -> None:
         )
 
 
-def _build(lib: Library, folder: Path, main: str, traced: bool, options: Sequence[str]) -> None:
-    """Firmware in ``folder``: board.elf, with the object files beside it."""
+def _build(sources: Sources, main: str, traced: bool, options: Sequence[str]) -> str:
+    """Firmware in the folder: board.elf, the object files beside it; returns that of weights."""
     _tools()
-    memory = _memory(lib, traced)
-    for file, text in files(lib).items():
-        (folder / file).write_text(text, "utf-8")
-    (folder / "main.c").write_text(main, "utf-8")
-    define = [f"-D{lib.upper}_TRACE"] if traced else []
-    sources = [f"{lib.name}.c", f"{lib.name}_weights.c", "main.c"]
-    firmware(folder, sources, [*WARNINGS, *options, *define], memory)
+    memory = _memory(sources.lib, traced)
+    sources.write("main.c", main)
+    weights = sources.weights([GCC, *CPU, *SECTIONS, *WARNINGS], traced)
+    options = [*WARNINGS, *options, *sources.define(traced)]
+    firmware(sources.folder, [f"{sources.lib.name}.c", "main.c"], options, memory, [weights])
+    return weights
 
 
 def firmware(
@@ -188,18 +202,19 @@ def firmware(
     sources: Sequence[str],
     options: Sequence[str],
     memory: str = 'REGION_ALIAS("WEIGHTS", CODE)\nREGION_ALIAS("VARIABLES", SRAM)\n',
+    objects: Sequence[str] = (),
 ) -> None:
-    """Compile sources in ``folder`` with the board's start-up code into board.elf."""
+    """Compile sources in ``folder`` and link them with the board's start-up code: board.elf."""
     (folder / "memory.ld").write_text(memory, "utf-8")
     for own in (resources.files("netsheet.verify") / "board").iterdir():
         if own.name.endswith((".c", ".h", ".ld")):
             (folder / own.name).write_bytes(own.read_bytes())
     compile_c([GCC, *CPU, *SECTIONS, *options, "-c", *sources], folder)
     compile_c([GCC, *CPU, *SECTIONS, "-Wall", "-O2", "-c", "board.c"], folder)
-    objects = [f"{Path(source).stem}.o" for source in (*sources, "board.c")]
+    parts = [f"{Path(source).stem}.o" for source in (*sources, "board.c")]
     compile_c(
         [GCC, *CPU, "-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections", "-T", "board.ld",
-         "-o", "board.elf", *objects, "-lm"],
+         "-o", "board.elf", *parts, *objects, "-lm"],
         folder,
     )  # fmt: skip
 
@@ -234,6 +249,8 @@ def _memory(lib: Library, traced: bool) -> str:
 def run_firmware(folder: Path, given: bytes) -> bytes:
     """What board.elf in ``folder`` writes for an input."""
     (folder / "in.bin").write_bytes(given)
+    result = folder / "out.bin"
+    result.unlink(missing_ok=True)
     command = [
         QEMU, "-M", MACHINE, "-nographic", "-monitor", "none", "-serial", "none",
         "-icount", "shift=0", "-semihosting-config", "enable=on,target=native",
@@ -248,7 +265,6 @@ def run_firmware(folder: Path, given: bytes) -> bytes:
         raise NetsheetError(
             f"the emulated board took more than {TIME_LIMIT} s and was stopped"
         ) from None
-    result = folder / "out.bin"
     if done.returncode or not result.is_file():
         what = {70: "a fault of the processor", 71: "a file", 72: "a full disk"}
         what[OUTSIDE] = OUTSIDE_TEXT

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from netsheet.errors import NetsheetError
 from netsheet.expr import FloatArray
-from netsheet.write.c.emit import Library
+from netsheet.write.c.emit import Library, files
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")
 
@@ -106,6 +108,41 @@ int main(void)
     return runs == 0;
 }}
 """
+
+
+class Sources:
+    """A library's files in a folder; its constants are compiled once for each program."""
+
+    def __init__(self, lib: Library, folder: Path) -> None:
+        self.lib = lib
+        self.folder = folder
+        self._weights: dict[tuple[str, ...], str] = {}
+        for file, text in files(lib).items():
+            (folder / file).write_text(text, encoding="utf-8")
+
+    def write(self, name: str, text: str) -> None:
+        """One more file."""
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def define(self, traced: bool) -> list[str]:
+        """The compiler's option for one of the two programs."""
+        return [f"-D{self.lib.upper}_TRACE"] if traced else []
+
+    def weights(self, command: Sequence[str], traced: bool) -> str:
+        """The object file of the constants, which take long to compile where they are many."""
+        key = (*command, *self.define(traced))
+        if key not in self._weights:
+            name = f"{'traced' if traced else 'plain'}{len(self._weights)}_weights.o"
+            compile_c([*key, "-c", f"{self.lib.name}_weights.c", "-o", name], self.folder)
+            self._weights[key] = name
+        return self._weights[key]
+
+
+@contextlib.contextmanager
+def written(lib: Library) -> Iterator[Sources]:
+    """The library's files in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="netsheet-c-") as folder:
+        yield Sources(lib, Path(folder))
 
 
 def input_bytes(samples: Sequence[Sequence[FloatArray]]) -> bytes:

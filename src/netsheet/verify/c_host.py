@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -19,14 +17,16 @@ from netsheet.verify.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,
     WARNINGS,
+    Sources,
     Tensors,
     compile_c,
     input_bytes,
     main_text,
     tensors_of,
+    written,
 )
 from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
-from netsheet.write.c.emit import Library, code, files, library
+from netsheet.write.c.emit import Library, code, library
 from netsheet.write.c.scope import writable
 
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
@@ -72,24 +72,26 @@ def verify_c(
     plain = f"{lib.name}_run"
     runs: dict[str, list[Tensors]] = {}  # what each program gave, for each sample
     notes: tuple[str, ...] = ()
-    if board is None:
-        options = [*WARNINGS, "-O1", *(SANITIZE if sanitize else ())]
-        engine = version(compiler()) + (", sanitized" if sanitize else "")
-        runs[f"{plain}, traced"] = run_library(lib, arrays, traced=True, options=options)
-        show(2, 4)
-        runs[plain] = run_library(lib, arrays, traced=False, options=options)
-        portable = f"{lib.upper}_PORTABLE"
-        if portable in code(lib):  # as a microcontroller without vectors has it
-            options.append(f"-D{portable}")
-            runs[f"{plain}, portable"] = run_library(lib, arrays, traced=False, options=options)
-    else:
-        from netsheet.verify.c_board import emulator, measure_board, run_on_board
+    with written(lib) as sources:
+        if board is None:
+            options = [*WARNINGS, "-O1", *(SANITIZE if sanitize else ())]
+            engine = version(compiler()) + (", sanitized" if sanitize else "")
+            runs[f"{plain}, traced"] = run_sources(sources, arrays, True, options)
+            show(2, 4)
+            runs[plain] = run_sources(sources, arrays, False, options)
+            portable = f"{lib.upper}_PORTABLE"
+            if portable in code(lib):  # as a microcontroller without vectors has it
+                options = [*options, f"-D{portable}"]
+                runs[f"{plain}, portable"] = run_sources(sources, arrays, False, options)
+        else:
+            from netsheet.verify import c_board
 
-        engine = emulator()
-        runs[f"{plain}, traced"] = run_on_board(lib, arrays, traced=True)
-        show(2, 4)
-        runs[plain] = run_on_board(lib, arrays, traced=False)
-        notes += (f"{plain} at -O2: {measure_board(lib, sample=samples[0])}",)
+            engine = c_board.emulator()
+            runs[f"{plain}, traced"] = c_board.run_sources(sources, arrays, True, ["-O2"])
+            show(2, 4)
+            runs[plain] = c_board.run_sources(sources, arrays, False, ["-O2"])
+            figures = c_board.measure_sources(sources, samples[0].arrays, False, "-O2")
+            notes = (f"{plain} at -O2: {figures}",)
     show(3, 4)
     rounds = [
         _judged(lib, sample, {run: results[n] for run, results in runs.items()})
@@ -139,6 +141,34 @@ def version(command: str) -> str:
     return (done.stdout.splitlines() or [command])[0].strip()
 
 
+def run_sources(
+    sources: Sources,
+    samples: Sequence[Sequence[FloatArray]],
+    traced: bool,
+    options: Sequence[str],
+) -> list[Tensors]:
+    """Compile and run one program on this computer; its tensors for each sample."""
+    lib = sources.lib
+    sources.write("main.c", main_text(lib, traced))
+    weights = sources.weights([compiler(), *WARNINGS], traced)
+    compile_c(
+        [compiler(), *options, *sources.define(traced), "-o", "run", "main.c", f"{lib.name}.c",
+         weights, "-lm"],
+        sources.folder,
+    )  # fmt: skip
+    done = subprocess.run(
+        [str(sources.folder / "run")],
+        input=input_bytes(samples),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")[:2000]
+        said = OUTSIDE_TEXT if done.returncode == OUTSIDE else said
+        raise NetsheetError(f"the compiled network failed ({done.returncode}): {said}")
+    return tensors_of(done.stdout, len(samples))
+
+
 def run_library(
     lib: Library,
     samples: Sequence[Sequence[FloatArray]],
@@ -146,26 +176,9 @@ def run_library(
     traced: bool = True,
     options: Sequence[str] = ("-O1",),
 ) -> list[Tensors]:
-    """Compile and run one program of a library on this computer; its tensors for each sample."""
-    with tempfile.TemporaryDirectory(prefix="netsheet-c-") as name:
-        folder = Path(name)
-        for file, text in files(lib).items():
-            (folder / file).write_text(text, encoding="utf-8")
-        (folder / "main.c").write_text(main_text(lib, traced), encoding="utf-8")
-        define = [f"-D{lib.upper}_TRACE"] if traced else []
-        compile_c(
-            [compiler(), *options, *define, "-o", "run", "main.c", f"{lib.name}.c",
-             f"{lib.name}_weights.c", "-lm"],
-            folder,
-        )  # fmt: skip
-        done = subprocess.run(
-            [str(folder / "run")], input=input_bytes(samples), capture_output=True, check=False
-        )
-    if done.returncode:
-        said = done.stderr.decode(errors="replace")[:2000]
-        said = OUTSIDE_TEXT if done.returncode == OUTSIDE else said
-        raise NetsheetError(f"the compiled network failed ({done.returncode}): {said}")
-    return tensors_of(done.stdout, len(samples))
+    """Write, compile and run one program of a library; its tensors for each sample."""
+    with written(lib) as sources:
+        return run_sources(sources, samples, traced, options)
 
 
 def run_host(model: Model, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
