@@ -37,10 +37,11 @@ def write_folder(folder: str | Path, files: Mapping[str, str]) -> list[Path]:
             else:
                 new.rename(folder)
     except OSError as error:
-        where = error.filename2 or error.filename or folder
+        named = [Path(name) for name in (error.filename, error.filename2) if name]
+        inside = [path.name for path in named if folder.name in path.parts and path != folder]
+        where = f"{inside[-1]}: " if inside and not inside[-1].startswith(".netsheet-") else ""
         raise NetsheetError(
-            f"{folder}: cannot be written: {Path(where).name}: {error.strerror or error}; "
-            "nothing was changed."
+            f"{folder}: cannot be written: {where}{error.strerror or error}; nothing was changed."
         ) from error
     return [folder / file for file in files]
 
