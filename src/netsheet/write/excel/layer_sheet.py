@@ -168,11 +168,11 @@ def _labels(result: Canvas, block: Block) -> None:
     if len(right) == 1 and right[0].size <= MAX_INDEX:
         for position, step in enumerate(right[0].cols.tolist()):
             result.put(place.row - 1, place.col + step, position, canvas.INDEX)
+    elif place.arrangement == arrange.INTERLEAVED and arrange.spatial(tensor):
+        _column_labels(result, place, tensor)
     if len(down) == 1 and down[0].size <= MAX_INDEX:
         for position, step in enumerate(down[0].rows.tolist()):
             result.put(place.row + step, place.col - 1, position, canvas.INDEX)
-    if place.arrangement == arrange.INTERLEAVED and arrange.spatial(tensor):
-        _column_labels(result, place, tensor)
 
 
 def _column_labels(result: Canvas, place: Placement, tensor: Tensor) -> None:

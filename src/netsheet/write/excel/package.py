@@ -188,17 +188,15 @@ class _Rows:
             while waiting and waiting[0][0].top <= row:
                 active.append(waiting.pop(0))
             active = [pair for pair in active if pair[0].top + len(pair[0].used) > row]
-            parts: list[tuple[int, str]] = []
-            count = 0
-            for cell in self.cells.get(row, ()):
-                parts.append((cell.col, self._cell(cell)))
-                count += 1
+            parts = [(cell.col, self._cell(cell), 1) for cell in self.cells.get(row, ())]
             for grid, look in active:
-                for col, text, cells in self._grid_row(grid, row - grid.top, look):
-                    parts.append((col, text))
-                    count += cells
+                parts += self._grid_row(grid, row - grid.top, look)
             parts.sort()
-            yield row, "".join([text for _, text in parts]), count
+            following = 0
+            for col, text, cells in parts:
+                assert col >= following, f"two contents for {cell_name(row, col)}: {text[:200]}"
+                following = col + cells
+            yield row, "".join([text for _, text, _ in parts]), sum(cells for _, _, cells in parts)
 
     def _cell(self, cell: Cell) -> str:
         style = self.book.style(style_of(cell.look))
