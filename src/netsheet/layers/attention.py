@@ -39,12 +39,13 @@ class _Attention(Layer):
 
     ``arguments`` names the inputs: query, value, key (by default the value), attention_mask
     (of the scores' shape without heads), query_mask, value_mask, key_mask. A mask that is not
-    given is the one that its tensor carries.
+    given is the one that its tensor carries, unless ``ignored_masks`` has the argument.
     """
 
     arguments: tuple[str, ...] = ("query", "value", "key", "attention_mask")
     use_causal_mask: bool = False
     return_attention_scores: bool = False
+    ignored_masks: tuple[str, ...] = ()
 
     masked_arguments: ClassVar[tuple[str, ...]] = ("value",)
 
@@ -55,13 +56,15 @@ class _Attention(Layer):
         return given
 
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
-        return self._mask(self._given(inputs), "query")
+        given = self._given(inputs)
+        return given.get("query_mask", given["query"].mask)
 
-    @staticmethod
-    def _mask(given: dict[str, Tensor], argument: str) -> Tensor | None:
+    def _mask(self, given: dict[str, Tensor], argument: str) -> Tensor | None:
         explicit = given.get(f"{argument}_mask")
         if explicit is not None:
             return explicit
+        if argument in self.ignored_masks:
+            return None
         return given[argument].mask if argument in given else None
 
     def _excluded(

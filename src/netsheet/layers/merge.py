@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import reduce as fold
 from typing import ClassVar
 
+from netsheet.errors import UnsupportedError
 from netsheet.expr import (
     Equation,
     Expr,
@@ -116,19 +117,79 @@ class Subtract(_Merge):
     function = "sub"
 
 
-class Multiply(_Merge):
-    """The product of the inputs, element by element."""
+@dataclass(eq=False, kw_only=True)
+class _Masked(_Merge):
+    """A merge that in Keras 3 leaves out steps that an input's mask does not keep.
+
+    ``ignored_masks`` counts the inputs whose masks are not seen.
+    """
+
+    ignored_masks: tuple[int, ...] = ()
+
+    def _kept(self, inputs: Sequence[Tensor], at: Sequence[Index]) -> list[Expr | None]:
+        """Each input's mask at this element, None without one."""
+        kept: list[Expr | None] = []
+        for number, x in enumerate(inputs):
+            mask = x.mask if self.any_mask and number not in self.ignored_masks else None
+            if mask is not None and len(x.shape) != len(mask.shape) + 1:
+                raise UnsupportedError(
+                    f"layer {self.name!r} has an input {x.shape} with a mask over {mask.shape}"
+                )
+            kept.append(None if mask is None else broadcast(mask, at[:-1]))
+        return kept
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        at = indices_of(outputs[0])
+        kept = self._kept(inputs, at)
+        if not any(kept):
+            return super().equations(inputs, outputs)
+        value = self._merged([broadcast(x, at) for x in inputs], kept)
+        result = equation(outputs[0][at], value)
+        return [result, *_mask_equations(inputs, outputs[0], self.any_mask)]
+
+    def _merged(self, terms: Sequence[Expr], kept: Sequence[Expr | None]) -> Expr:
+        """The first two inputs, then that and the third; what is masked takes the other's value."""
+        result, held = terms[0], kept[0]
+        for term, mask in zip(terms[1:], kept[1:], strict=True):
+            right = term if mask is None else call("if", mask, term, result)
+            left = result if held is None else call("if", held, result, right)
+            held = None if held is None or mask is None else call("or", held, mask)
+            result = call(self.function, left, right)
+        return result
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        if any(x.mask is not None for x in inputs) and self.any_mask:
+            return Layer.onnx(self, graph, names, inputs, outputs)
+        return super().onnx(graph, names, inputs, outputs)
+
+
+class Multiply(_Masked):
+    """The product of the inputs, element by element; masked factors are 1 in Keras 3."""
 
     function = "mul"
 
+    def _merged(self, terms: Sequence[Expr], kept: Sequence[Expr | None]) -> Expr:
+        pairs = zip(terms, kept, strict=True)
+        product = self._combine([t if m is None else call("if", m, t, 1) for t, m in pairs])
+        masks = [mask for mask in kept if mask is not None]
+        if len(masks) < len(kept):
+            return product
+        return call("if", fold(lambda left, right: call("or", left, right), masks), product, 0)
 
-class Maximum(_Merge):
+
+class Maximum(_Masked):
     """The largest of the inputs, element by element."""
 
     function = "max"
 
 
-class Minimum(_Merge):
+class Minimum(_Masked):
     """The smallest of the inputs, element by element."""
 
     function = "min"

@@ -27,6 +27,7 @@ from netsheet.read.keras_graph import (
     class_of,
     parse_graph,
 )
+from netsheet.read.keras_masks import LostMasks, loses_masks
 from netsheet.read.keras_old import modern
 from netsheet.read.keras_ops import operation
 from netsheet.read.keras_order import ends, ordered_calls
@@ -64,7 +65,7 @@ def load_keras(path: str | Path) -> Model:
         )  # fmt: skip
     major = _major(file.keras_version)
     graph = parse_graph(config, class_name, major, file.config.get("build_config"))
-    assembly = _Assembly(major)
+    assembly = _Assembly(major, masks=LostMasks(loses_masks(file.keras_version)))
     assembly.make_layers(graph, "")
     paths: dict[str, str] = {}
     if any(layer.weights for layer in file.layers) or _sources(graph) is not None:
@@ -124,6 +125,7 @@ class _Assembly:
     first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
     called: int = 0
     given: int = 0
+    masks: LostMasks = field(default_factory=LostMasks)
 
     # ------------------------------------------------------------------ layers
 
@@ -213,9 +215,12 @@ class _Assembly:
                 made, refs = Opaque(reason=str(error)), call.refs()
                 made.weights = self.layers[name].weights
             made.name, made.type_name = name, layer.class_name
-        self.calls.append(Call(key, made, tuple(values[ref] for ref in refs)))
+        inputs = tuple(values[ref] for ref in refs)
+        outputs = [Ref(key, i) for i in range(MAX_OUTPUTS)]
+        made = self.masks.seen(made, inputs, outputs, call.masked)
+        self.calls.append(Call(key, made, inputs))
         self.first_calls.setdefault(name, key)
-        return [Ref(key, i) for i in range(MAX_OUTPUTS)]
+        return outputs
 
     # ------------------------------------------------------------------ result
 

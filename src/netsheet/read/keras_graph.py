@@ -44,6 +44,7 @@ class CallConfig:
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    masked: bool = False  # masks that tensors carry were among the arguments
 
     def refs(self) -> list[TensorRef]:
         """Every tensor in the arguments, in order."""
@@ -166,7 +167,10 @@ class _Parser:
         graph = None
         if class_name in SEQUENTIAL or (class_name in FUNCTIONAL and "layers" in config):
             graph = self.graph(config, class_name, entry.get("build_config"))
-        calls = tuple(self._counted(node) for node in entry.get("inbound_nodes") or ())
+        nodes = entry.get("inbound_nodes") or []
+        if not isinstance(nodes, list):
+            _broken(f"the inbound nodes of {name!r} are {nodes!r}")
+        calls = tuple(self._counted(node) for node in nodes)
         module = str(entry.get("module") or "")
         bare = not {"trainable", "dtype", "layers"} & set(config) or class_name in _TYPED
         if not module and self.major >= 3 and bare:
@@ -217,7 +221,7 @@ class _Parser:
                 continue
             if not (isinstance(end, list) and len(end) >= 3):
                 _broken(f"an input or output layer is {end!r}")
-            if end[0] not in names:
+            if not isinstance(end[0], str) or end[0] not in names:
                 _broken(f"the input or output layer {end[0]!r} does not exist")
             yield _ref(*end[:3])
 

@@ -103,7 +103,7 @@ def _counted(call: CallConfig, layers: Mapping[str, LayerConfig], major: int) ->
             return {key: visit(item) for key, item in tree.items()}
         return tree
 
-    return CallConfig(visit(call.args), visit(call.kwargs))
+    return CallConfig(visit(call.args), visit(call.kwargs), call.masked)
 
 
 def _counted_ref(

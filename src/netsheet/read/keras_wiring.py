@@ -31,7 +31,7 @@ def without_carried_masks(call: CallConfig, operations: Set[str]) -> CallConfig:
         return name in _MASKS and bool(refs) and all(ref.layer in operations for ref in refs)
 
     kept = {name: value for name, value in call.kwargs.items() if not carried(name, value)}
-    return CallConfig(call.args, kept)
+    return CallConfig(call.args, kept, masked=len(kept) < len(call.kwargs))
 
 
 def mask_operations(graph: GraphConfig) -> set[str]:

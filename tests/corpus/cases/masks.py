@@ -130,10 +130,47 @@ def masked_encoder(k: Kit) -> Any:
     x = k.input(5)
     e = layers.Embedding(9, 4, mask_zero=True, name="words")(x)
     n = e
-    for i in range(1):
+    for i in range(3):
         heads = layers.MultiHeadAttention(2, 2, name=f"heads{i}")(n, n)
         n = layers.LayerNormalization(name=f"norm{i}")(layers.Add(name=f"skip{i}")([n, heads]))
     return Made(
         k.model(x, layers.GlobalAveragePooling1D(name="mean")(n)),
         {"x": tokens(2, 5, below=9, padding=True)},
     )
+
+
+@case(BOTH, skip=CARRIED)
+def masked_merges(k: Kit) -> Any:
+    """Merges of masked steps, which Keras 3 multiplies and compares where they are kept only."""
+    layers = k.layers
+    x, y, z = k.input(6, 3, name="x"), k.input(6, 3, name="y"), k.input(6, 3, name="z")
+    a, b = layers.Masking(name="a")(x), layers.Masking(name="b")(y)
+    outputs = []
+    for kind in ("Multiply", "Maximum", "Minimum", "Add", "Average"):
+        layer = getattr(layers, kind)
+        both = layer(name=f"{kind.lower()}_ab")([a, b])
+        outputs.append(layers.SimpleRNN(2, name=f"rnn_{kind.lower()}")(both))
+        outputs.append(layer(name=f"{kind.lower()}_az")([a, z]))
+        outputs.append(layer(name=f"{kind.lower()}_zab")([z, a, b]))
+    outputs.append(layers.Subtract(name="subtract")([a, b]))
+    other = gaps(2, 6, 3)[:, ::-1].copy()
+    return Made(k.model([x, y, z], outputs), {"x": gaps(2, 6, 3), "y": other})
+
+
+@case(BOTH, skip=CARRIED)
+def masked_decoder(k: Kit) -> Any:
+    """Two sentences with masks: self attention, cross attention, residuals, a recurrent end."""
+    layers = k.layers
+    x, y = k.input(5, name="x"), k.input(4, name="y")
+    a = layers.Embedding(9, 4, mask_zero=True, name="source")(x)
+    b = layers.Embedding(7, 4, mask_zero=True, name="target")(y)
+    b = layers.Add(name="s")(
+        [b, layers.MultiHeadAttention(2, 2, name="self")(b, b, use_causal_mask=True)]
+    )
+    b = layers.LayerNormalization(name="n1")(b)
+    b = layers.Add(name="c")([b, layers.MultiHeadAttention(2, 2, name="cross")(b, a)])
+    b = layers.LayerNormalization(name="n2")(b)
+    again = layers.MultiHeadAttention(2, 2, name="again")(b, a)
+    outputs = [layers.GRU(3, name="end")(b), layers.LSTM(3, name="other")(again)]
+    given = {"x": tokens(2, 5, below=9, padding=True), "y": tokens(2, 4, below=7, padding=True)}
+    return Made(k.model([x, y], outputs), given)

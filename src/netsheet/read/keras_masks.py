@@ -1,0 +1,67 @@
+"""Masks that Keras 3 loses while it runs.
+
+From 3.8 on, a MultiHeadAttention takes the masks off its query, value and key: layers that look
+for a mask on these tensors later find none, and neither do those behind an Add of them. A mask
+that the file passes on as an argument is not concerned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from netsheet.layers.attention import Attention, GroupQueryAttention, MultiHeadAttention
+from netsheet.layers.base import Layer
+from netsheet.layers.embedding import Embedding, Masking
+from netsheet.layers.merge import Concatenate, Maximum, Minimum, Multiply
+from netsheet.model import Ref
+
+SINCE = (3, 8)
+
+
+def loses_masks(version: str) -> bool:
+    """True for the versions of Keras that do so."""
+    numbers = [int(number) for number in re.findall(r"\d+", version)[:2]]
+    return tuple(numbers) >= SINCE
+
+
+@dataclass
+class LostMasks:
+    """The outputs that have no mask any more when a layer looks for one."""
+
+    active: bool = False
+    lost: set[Ref] = field(default_factory=set)
+
+    def seen(
+        self, layer: Layer, inputs: Sequence[Ref], outputs: Sequence[Ref], given: bool
+    ) -> Layer:
+        """The layer as it runs, called in order of execution; ``given``: masks are arguments."""
+        if not self.active:
+            return layer
+        gone = [ref in self.lost for ref in inputs]
+        result = layer
+        if any(gone) and not given:
+            if isinstance(layer, (Attention, MultiHeadAttention, GroupQueryAttention)):
+                names = zip(layer.arguments, gone, strict=False)
+                result = replace(
+                    layer, ignored_masks=tuple(name for name, is_gone in names if is_gone)
+                )
+            elif isinstance(layer, (Multiply, Maximum, Minimum)):
+                result = replace(layer, ignored_masks=tuple(n for n, g in enumerate(gone) if g))
+        if self._loses(layer, gone, given):
+            self.lost.update(outputs)
+        if isinstance(layer, MultiHeadAttention):
+            by_name = dict(zip(layer.arguments, inputs, strict=False))
+            self.lost |= {by_name[n] for n in ("query", "value", "key") if n in by_name}
+        return result
+
+    @staticmethod
+    def _loses(layer: Layer, gone: Sequence[bool], given: bool) -> bool:
+        if given or isinstance(layer, (Embedding, Masking)) or not gone:
+            return False
+        if isinstance(layer, Concatenate):
+            return all(gone)
+        if isinstance(layer, (Attention, MultiHeadAttention, GroupQueryAttention)):
+            return gone[layer.arguments.index("query")]
+        return any(gone)
