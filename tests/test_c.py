@@ -492,6 +492,8 @@ def test_the_report_counts(digits: Model, tmp_path: Path) -> None:
     assert report.macs == sum(row.macs or 0 for row in digits.summary())
     assert sum(layer.weights for layer in report.layers) == 4 * digits.params
     assert [layer.layer for layer in report.layers] == list(digits.tensors())
+    assert max(layer.ram or 0 for layer in report.layers) == report.arena
+    assert all(layer.ram != 0 for layer in report.layers)
     data = report.to_json()
     json.dumps(data)
     assert data["flash"] == report.flash and len(data["files"]) == 5
@@ -507,7 +509,7 @@ def test_the_report_counts(digits: Model, tmp_path: Path) -> None:
 def test_a_wide_name_stays_in_its_column() -> None:
     from netsheet.write.c.report import LayerFigures
 
-    rows = [LayerFigures(name, "Dense", (3,), 12, 9) for name in HOSTILE]
+    rows = [LayerFigures(name, "Dense", (3,), 12, 8, 9) for name in HOSTILE]
     text = str(CReport("net", "plain", "x", [], rows, 12, 4, 8))
     wide = [sum(2 if ord(ch) > 0x2E80 else 1 for ch in line) for line in text.splitlines()]
     assert max(wide) <= 80

@@ -32,10 +32,14 @@ def readme(lib: Library, target: str, sample: Sample, report: CReport) -> str:
 
 
 def _table(report: CReport) -> list[str]:
-    rows = ["| layer | type | output | weights, bytes | MACs |", "|---|---|---|---:|---:|"]
+    rows = [
+        "| layer | type | output | weights, bytes | RAM, bytes | MACs |",
+        "|---|---|---|---:|---:|---:|",
+    ]
     rows += [
         f"| {_inline(layer.layer)} | {_inline(layer.type)} | {' x '.join(map(str, layer.shape))} "
-        f"| {layer.weights:,} | {layer.macs:,} |"
+        f"| {layer.weights:,} | {'' if layer.ram is None else f'{layer.ram:,}'} "
+        f"| {layer.macs:,} |"
         for layer in report.layers
     ]
     return rows
@@ -95,7 +99,8 @@ in flash.
 @table
 
 The weights of a layer are counted as the model has them; in flash they lie packed in the order in
-which the code reads them, with batch normalisation folded in.
+which the code reads them, with batch normalisation folded in. RAM is what of the arena is in use
+while a layer is computed; layers without a number are computed together with a later one.
 
 ## Call it
 

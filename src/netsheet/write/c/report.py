@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netsheet.expr import multiply_accumulates
-from netsheet.model import Model, shown
+from netsheet.expr import Tensor, multiply_accumulates
+from netsheet.model import shown
 from netsheet.write.c.emit import Library, arena_floats
+from netsheet.write.c.program import Program
 
 
 @dataclass(frozen=True)
 class LayerFigures:
     """One layer: its output's shape, the bytes of its weights as floats, and its MACs.
 
-    A layer that is called several times has its weights in the first row only.
+    ``ram`` are the bytes of the arena that are in use while it is computed; None where it is
+    computed together with a later layer. A layer that is called several times has its weights in
+    the first row only.
     """
 
     layer: str
     type: str
     shape: tuple[int, ...]
     weights: int
+    ram: int | None
     macs: int
 
 
@@ -63,6 +67,7 @@ class CReport:
                     "type": layer.type,
                     "shape": list(layer.shape),
                     "weights": layer.weights,
+                    "ram": layer.ram,
                     "macs": layer.macs,
                 }
                 for layer in self.layers
@@ -76,13 +81,13 @@ class CReport:
     def __str__(self) -> str:
         """The table, in at most 80 columns."""
         rows = [
-            (_fit(layer.layer, 26), _fit(shown(layer.shape), 17), _number(layer.weights),
-             _number(layer.macs))
+            (_fit(layer.layer, 22), _fit(shown(layer.shape), 15), _number(layer.weights),
+             _number(layer.ram), _number(layer.macs))
             for layer in self.layers
         ]  # fmt: skip
-        head = (_fit("layer", 26), _fit("output", 17), "weights B", "MACs")
-        lines = [f"{a} {b} {c:>13} {d:>14}".rstrip() for a, b, c, d in [head, *rows]]
-        lines.insert(1, "-" * 73)
+        head = (_fit("layer", 22), _fit("output", 15), "weights B", "RAM B", "MACs")
+        lines = [f"{a} {b} {c:>12} {d:>11} {e:>14}".rstrip() for a, b, c, d, e in [head, *rows]]
+        lines.insert(1, "-" * 78)
         return "\n".join([*lines, "", *self.totals()])
 
     def totals(self) -> list[str]:
@@ -96,10 +101,8 @@ class CReport:
 
 def figures(lib: Library) -> list[LayerFigures]:
     """A row for each layer, in the order of computation."""
-    return list(_rows(lib.model))
-
-
-def _rows(model: Model) -> Sequence[LayerFigures]:
+    model = lib.model
+    ram = _ram(lib.fast, {t.name: node.key for node in model.nodes for t in node.outputs})
     seen: set[object] = set()
     rows = []
     for node in model.nodes:
@@ -108,11 +111,44 @@ def _rows(model: Model) -> Sequence[LayerFigures]:
         own = [weight for weight in node.layer.weights.values() if weight not in seen]
         seen.update(own)
         shape = node.outputs[0].shape if node.outputs else ()
+        weights = sum(4 * weight.size for weight in own)
         macs = multiply_accumulates(model.node_equations(node))
         rows.append(
-            LayerFigures(node.key, node.layer.type, shape, sum(4 * w.size for w in own), macs)
+            LayerFigures(node.key, node.layer.type, shape, weights, ram.get(node.key), macs)
         )
     return rows
+
+
+def _ram(program: Program, keys: Mapping[str, str]) -> dict[str, int]:
+    """The most bytes of the arena in use during the steps of each layer; ``keys`` by tensor."""
+    found: dict[str, int] = {}
+    for step, used in zip(program.steps, _in_use(program), strict=True):
+        for tensor in step.writes:
+            name = tensor.name
+            while name not in keys and "/" in name:  # a tensor on the way to that of the layer
+                name = name.rpartition("/")[0]
+            if name in keys:
+                found[keys[name]] = max(found.get(keys[name], 0), 4 * used)
+    return found
+
+
+def _in_use(program: Program) -> list[int]:
+    """Floats of the arena that hold something needed, at each step."""
+    first: dict[Tensor, int] = {}
+    last: dict[Tensor, int] = {}
+    for number, step in enumerate(program.steps):
+        for tensor in (*step.writes, *step.scratch, *step.reads):
+            first.setdefault(tensor, number)
+            last[tensor] = number
+    result = []
+    for number in range(len(program.steps)):
+        taken = end = 0
+        alive = [t for t in program.offsets if first.get(t, number + 1) <= number <= last[t]]
+        for low, high in sorted((program.offsets[t], program.offsets[t] + t.size) for t in alive):
+            taken += max(high - max(low, end), 0)
+            end = max(end, high)
+        result.append(taken)
+    return result
 
 
 def report(lib: Library, target: str, sample: str, files: list[Path]) -> CReport:
@@ -123,17 +159,18 @@ def report(lib: Library, target: str, sample: str, files: list[Path]) -> CReport
     )  # fmt: skip
 
 
-def _number(value: int) -> str:
+def _number(value: int | None) -> str:
     return f"{value:,}" if value else ""
 
 
 def _fit(text: str, width: int) -> str:
-    """``text`` in exactly that many columns of a terminal."""
+    """``text`` in exactly that many columns of a terminal, cut in its middle."""
     plain = "".join(ch if ch.isprintable() else " " for ch in text)
     if _width(plain) > width:
-        while _width(plain) > width - 1:
-            plain = plain[:-1]
-        plain += "…"
+        left, right = plain[: len(plain) // 2], plain[len(plain) // 2 :]
+        while _width(left) + _width(right) > width - 1:
+            left, right = (left[:-1], right) if len(left) >= len(right) else (left, right[1:])
+        plain = f"{left}…{right}"
     return plain + " " * (width - _width(plain))
 
 
