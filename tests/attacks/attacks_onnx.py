@@ -297,7 +297,7 @@ def long_chain(path: Path) -> None:
     written(path, graph(*chain, node("Relu", "r60000")))
 
 
-@attack("wrong_attributes.onnx", "broken")
+@attack("wrong_attributes.onnx", "is malformed")
 def wrong_attributes(path: Path) -> None:
     weight = numpy_helper.from_array(np.ones((1, 1, 3, 3), "f4"), "w")
     conv = node("Conv", "x", "w", kernel_shape=[10**9, -4], strides=[0, 0], dilations=[-1, 2**62],

@@ -27,6 +27,8 @@ from netsheet.reference import evaluate
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
 
+# What an operator says of attributes and inputs that no check foresaw.
+_MALFORMED = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 FREE_KNOWN = 1 << 24  # elements of the values worked out while reading, in any file
 KNOWN_PER_BYTE = 8  # and for each byte of the file
 
@@ -57,7 +59,13 @@ class Assembly:
             computed = (value for value in self.values.values() if isinstance(value, Computed))
             self._keys.update(value.ref.key for value in computed)
         for node in graph.node:
-            self._add(node)
+            try:
+                self._add(node)
+            except _MALFORMED as error:
+                raise FormatError(
+                    f"node {node.name or node.op_type!r} ({node.op_type}) is malformed: "
+                    f"{type(error).__name__}: {str(error)[:200]}"
+                ) from error
 
     def result(self, name: str) -> Ref | None:
         """Where an output of the graph comes from; a stored one gets a layer that says it."""
