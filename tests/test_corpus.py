@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import SHARED
+from corpus.coverage import DOCUMENT, outdated
 from corpus.reading import Entry, own, shared
 from corpus.targets import EXCEL_CELLS, TARGETS, Opened, cells, judged, opened
 
@@ -76,3 +77,7 @@ def test_some_through_artefacts(name: str, target: str, folder: Path) -> None:
 @pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_all_through_artefacts(entry: Entry, target: str, folder: Path) -> None:
     check(entry, target, folder)
+
+
+def test_the_coverage_table_lists_every_class() -> None:
+    assert not outdated(DOCUMENT.read_text("utf-8")), "python tests/corpus/coverage.py writes it"

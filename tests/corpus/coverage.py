@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from conftest import ROOT, SHARED
 from corpus.reading import Entry, own, shared
 from corpus.targets import EXCEL_CELLS, TARGETS, Opened, cells, judged, opened
+from netsheet.layers.base import Layer
+from netsheet.layers.composite import Part
 from netsheet.read.keras_table import TABLE
 from netsheet.verify.verdict import BOUND
 
@@ -58,21 +60,34 @@ def compute(entry: Entry) -> list[Found]:
                 note = f"{type(error).__name__}: {error}"
                 result += _whole(case, target, note)
                 continue
-            result += [
-                Found(entry, target, _kind(case, o.kind, o.key), o.key, o.ok, o.note)
-                for o in outputs
-            ]
+            inside = {node.key: node.layer for node in case.model.nodes}
+            for o in outputs:
+                kinds = {_kind(o.kind, o.key)}
+                layer = inside.get(re.sub(r"\[\d+\]$", "", o.key))
+                kinds |= set(wrapped(layer)) if layer is not None else set()
+                result += [Found(entry, target, kind, o.key, o.ok, o.note) for kind in kinds]
     return result
+
+
+def wrapped(layer: Layer) -> Iterator[str]:
+    """The classes of the layers and cells inside a wrapper."""
+    for one in fields(layer):
+        held = getattr(layer, one.name)
+        for part in held if isinstance(held, tuple) else (held,):
+            inner = part.layer if isinstance(part, Part) else part
+            if isinstance(inner, Layer) and "activation" not in one.name:
+                yield inner.type
+                yield from wrapped(inner)
 
 
 def _whole(case: Opened, target: str, note: str) -> Iterator[Found]:
     """A file that fails as a whole fails for each of its layers."""
     for node in case.model.nodes:
-        kind = _kind(case, node.layer.type, node.key)
+        kind = _kind(node.layer.type, node.key)
         yield Found(case.entry, target, kind, node.key, False, node.refusal or note)
 
 
-def _kind(case: Opened, kind: str, key: str) -> str:
+def _kind(kind: str, key: str) -> str:
     """The class of a layer; the function's own name for TensorFlow's functions."""
     if kind in OPERATIONS:
         return re.sub(r"_\d+$", "", key.split("/")[-1].split("#")[0].split("[")[0])
@@ -97,7 +112,8 @@ def document(found: Iterable[Found], entries: Iterable[Entry]) -> str:
         "computes it through every target and compares each layer's output with the value that "
         f"Keras computed. An output holds if it is within {BOUND:g} of it, relative to the "
         "layer's largest value (at least 1); files that compute in half precision are compared at "
-        "theirs. A cell says how many of the outputs hold; a tick stands for all.",
+        "theirs. A cell says how many of the outputs hold; a tick stands for all. An output of a "
+        "wrapper counts for the layers in it as well.",
         "",
         "`run` is ONNX Runtime on netsheet's own graph, `equations` their evaluation in doubles, "
         f"Excel a workbook recalculated by IronCalc (files under {EXCEL_CELLS:,} cells), C the "

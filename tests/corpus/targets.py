@@ -98,17 +98,17 @@ def equations(case: Opened) -> Computed:
 
 def c(case: Opened) -> Computed:
     """The generated C, compiled for this computer: every layer, then the fast program."""
-    from netsheet.verify.c_host import run_library
+    from netsheet.verify.c_host import WARNINGS, run_library
     from netsheet.write.c.emit import library
 
     lib = library(case.model)
     samples = [[sample[t.name] for t in case.model.inputs] for sample in _samples(case)]
     shapes = {tensor.name: tensor.shape for tensor in case.model.tensors().values()}
     rows = []
-    for tensors in run_library(lib, samples, options=["-O1"]):
+    for tensors in run_library(lib, samples, options=["-O1", *WARNINGS]):
         rows.append({n: a.reshape(shapes[n]) for n, a in tensors if n in shapes})
     found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    fast = run_library(lib, samples, traced=False, options=["-O1"])
+    fast = run_library(lib, samples, traced=False, options=["-O1", *WARNINGS])
     for number, tensor in enumerate(case.model.outputs):
         arrays = [dict(row)[f"#{number}"].reshape(tensor.shape) for row in fast]
         found[f"final:{number}"] = np.stack(arrays)
