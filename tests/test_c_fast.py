@@ -11,14 +11,21 @@ import pytest
 
 import netsheet
 from netsheet.expr import FloatArray, Tensor, Weight
-from netsheet.layers.activation import ELU, PReLU, ReLU, ReLU6, Sigmoid, Tanh
+from netsheet.layers.activation import ELU, GELU, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh
 from netsheet.layers.base import Layer
-from netsheet.layers.conv import Conv1D, Conv2D, Conv3D, DepthwiseConv1D, DepthwiseConv2D
+from netsheet.layers.conv import (
+    Conv1D,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+)
 from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add, Multiply
 from netsheet.layers.norm import BatchNormalization
 from netsheet.layers.pool import AveragePooling2D, MaxPooling1D, MaxPooling2D
-from netsheet.layers.shape import Flatten
+from netsheet.layers.shape import Flatten, ZeroPadding2D
 from netsheet.model import Call, Model, Ref, Source
 from netsheet.verify.c_board import measure_board
 from netsheet.verify.c_harness import WARNINGS
@@ -207,6 +214,17 @@ def deep(kernel: Sequence[int], multiplier: int = 1, **more: object) -> Layer:
     )
 
 
+def transposed(filters: int, kernel: Sequence[int], strides: Sequence[int], padding: str) -> Layer:
+    """A Conv2DTranspose."""
+    return Conv2DTranspose(
+        filters=filters,
+        kernel_size=tuple(kernel),
+        strides=tuple(strides),
+        dilation_rate=(1, 1),
+        padding=padding,  # type: ignore[arg-type]
+    )
+
+
 @pytest.mark.usefixtures("every_layer_tiled")
 @pytest.mark.parametrize("options", OPTIONS)
 def test_depthwise_grouped_dilated_and_other_ranks(options: list[str]) -> None:
@@ -238,6 +256,23 @@ def test_depthwise_grouped_dilated_and_other_ranks(options: list[str]) -> None:
             ),
             (3, 5, 6, 2),
         ),
+        (
+            Conv3D(
+                filters=5, kernel_size=(3, 2, 3), strides=(2, 1, 2), dilation_rate=(1, 1, 1),
+                padding="valid", activation=ReLU(),
+            ),
+            (5, 4, 6, 3),
+        ),
+        (deep((3, 3), dilation_rate=(2, 2), activation=ReLU()), (9, 9, 8)),
+        (deep((3, 2), 2, dilation_rate=(1, 3)), (5, 9, 8)),
+        (conv(16, groups=2, dilation_rate=(2, 1)), (6, 7, 8)),
+        (conv(6, (2, 3), dilation_rate=(3, 2)), (7, 8, 3)),
+        (conv(8, (3, 3), groups=8), (5, 6, 8)),
+        (conv(6, (5, 5), groups=3, strides=(2, 2)), (9, 9, 12)),
+        (transposed(8, (3, 3), (2, 2), "same"), (5, 6, 4)),
+        (transposed(3, (2, 2), (2, 2), "valid"), (4, 5, 3)),
+        (transposed(5, (4, 3), (1, 2), "same"), (4, 5, 6)),
+        (transposed(4, (3, 3), (1, 1), "valid"), (4, 5, 2)),
         (Dense(units=10), (7,)),
         (Dense(units=24), (5, 9)),
         (Dense(units=1), (33,)),
@@ -246,6 +281,8 @@ def test_depthwise_grouped_dilated_and_other_ranks(options: list[str]) -> None:
     for layer, shape in parts:
         net.results.append(net.add(layer, net.input(*shape)))
     lib = library(net.model(), traced=False)
+    loops = [step.writes[0].name for step in lib.fast.steps if not isinstance(step, Sums)]
+    assert loops == []
     assert deviations(lib, options) == []
 
 
@@ -297,6 +334,37 @@ def test_additions_clamps_and_pooling_in_one_step(options: list[str]) -> None:
     assert deviations(lib, options) == []
 
 
+@pytest.mark.parametrize("options", OPTIONS)
+def test_padding_and_activations(options: list[str]) -> None:
+    """Zeros around what a sum reads; an activation that uses its value twice."""
+    net = Network(4)
+    edges = ZeroPadding2D(padding=((1, 2), (0, 1)))
+    key = net.add(edges, net.input(7, 8, 3))
+    key = net.add(SiLU(), net.add(conv(8, (3, 3), "valid", strides=(2, 2)), key))
+    net.results.append(key)
+    padded = net.add(ZeroPadding2D(padding=((1, 1), (1, 1))), key)
+    net.results.append(net.add(GELU(), net.add(deep((3, 3), padding="valid"), padded)))
+    net.results.append(net.add(conv(4, (3, 3), "valid"), padded))
+    padded = net.add(ZeroPadding2D(padding=((1, 1), (1, 1))), key)
+    net.results.append(net.add(MaxPooling2D(pool_size=(3, 3), strides=(2, 2)), padded))
+    lib = library(net.model(), traced=False)
+    assert steps(lib).count("Sums") == 3
+    assert not [call for call in lib.fast.calls if "_pad" in call.split("(")[0]]
+    assert deviations(lib, options) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "sums"),
+    [("k2_lstm_stack.h5", 9), ("k2_gru_both.h5", 11), ("k3_attention_block.h5", 11)],
+)
+def test_recurrences_and_attention(shared: Path, file: str, sums: int) -> None:
+    """A state before the first is zeros; heads and their values are channels."""
+    lib = library(netsheet.load(shared / "corpus" / "open" / file), traced=False)
+    every = [s for step in lib.fast.steps for s in getattr(step, "steps", [step])]
+    assert sum(isinstance(step, Sums) for step in every) == sums
+    assert deviations(lib, ["-O1", *SANITIZE]) == []
+
+
 # --------------------------------------------------------------------------- any network
 
 
@@ -312,11 +380,20 @@ def grown(seed: int) -> Model:
         fits = kernel[0] <= height and kernel[1] <= width
         padding = "valid" if fits and rng.random() < 0.4 else "same"
         more = {"strides": stride, "padding": padding}
-        kind = rng.integers(0, 8)
+        if rng.random() < 0.3 and padding == "same":
+            more = {
+                "dilation_rate": tuple(int(n) for n in rng.integers(1, 4, 2)),
+                "padding": padding,
+            }
+        kind = rng.integers(0, 9)
         if kind < 3:
-            key = net.add(conv(int(rng.integers(1, 20)), kernel, **more), key)
+            groups = 2 if channels % 2 == 0 and kind == 2 else 1
+            filters = groups * int(rng.integers(1, 20))
+            key = net.add(conv(filters, kernel, groups=groups, **more), key)
         elif kind == 3:
             key = net.add(deep(kernel, int(rng.integers(1, 3)), **more), key)
+        elif kind == 8 and height * width < 200:
+            key = net.add(transposed(int(rng.integers(1, 9)), kernel, stride, padding), key)
         elif kind == 4:
             window = {"pool_size": kernel, "strides": stride, "padding": padding}
             key = net.add(MaxPooling2D(**window), key)

@@ -7,8 +7,8 @@ of pixels, tile by tile, and its edges, where some taps lie outside, pixel by pi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 from netsheet.write.c.names import number
 
@@ -19,14 +19,18 @@ WIDTH = 4  # floats of a vector
 class Kernel:
     """A row function: blocks of ``channels``, tiles of ``pixels``.
 
-    ``deep``: channels of input and output are the same. The rest is what some row needs of it:
-    ``edges``, single pixels as well; ``added``, a tensor to add; ``clamps``, 1 for a lower limit
-    of the values, 2 for an upper one too; ``blocks``, more than one of them.
+    ``deep``: channels of input and output are the same. ``spaced``: there is something between the
+    inputs of two taps. The rest is what some row needs of it: ``dilated``, edges where taps are
+    more than one position apart; ``edges``, single pixels as well; ``added``, a tensor to add;
+    ``clamps``, 1 for a lower limit of the values, 2 for an upper one too; ``blocks``, more than
+    one of them.
     """
 
     channels: int
     pixels: int
     deep: bool = False
+    spaced: bool = False
+    dilated: bool = False
     edges: bool = False
     added: bool = False
     clamps: int = 0
@@ -35,7 +39,8 @@ class Kernel:
     @property
     def name(self) -> str:
         """The row function, without the library's name."""
-        return f"{'deep' if self.deep else 'row'}_{self.pixels}x{self.channels}"
+        kind = "deep" if self.deep else "spaced" if self.spaced else "row"
+        return f"{kind}_{self.pixels}x{self.channels}"
 
     @property
     def vectors(self) -> bool:
@@ -64,13 +69,16 @@ class Row:
     pitch: int
     blocks: int
     w_block: int
+    taps: int
     unit: int
+    tap_step: int
     left: int
     right: int
     stride: int
     before: int
+    back: int
     size: int
-    taps: int
+    dilation: int
     w_row: int
     floor: float
     ceiling: float
@@ -84,18 +92,21 @@ COMMENTS = {
     "pitch": "input: from one row of taps to the next",
     "blocks": "of output channels",
     "w_block": "weights of a block",
-    "unit": "input: from one tap to the next",
+    "taps": "in a row",
+    "unit": "adjacent inputs of a tap",
+    "tap_step": "input: from one tap to the next",
     "left": "pixels left .. right - 1 have all their taps inside",
     "right": "",
-    "stride": "tap t of pixel p lies at p * stride + t - before, of size",
+    "stride": "tap t of pixel p lies at p * stride + t * dilation - before, of size",
     "before": "",
+    "back": "input: from the first tap of the first pixel to the row",
     "size": "",
-    "taps": "in a row",
+    "dilation": "",
     "w_row": "weights of a row of taps",
     "floor": "no value is below",
     "ceiling": "no value is above",
 }
-_EDGES = {"left", "right", "stride", "before", "size", "taps", "w_row"}
+_EDGES = {"left", "right", "stride", "before", "back", "size", "w_row"}
 
 VECTORS = """#if defined(__GNUC__) && !defined(%(macro)s_PORTABLE) \\
     && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) \\
@@ -127,11 +138,18 @@ MULTIPLY = """/* One copy of each row function, not one for every layer. */
 def row_fields(kernels: Iterable[Kernel]) -> list[str]:
     """The fields of :class:`Row` that these row functions look at, in order."""
     kernels = list(kernels)
+    edges, spaced = (any(getattr(k, name) for k in kernels) for name in ("edges", "spaced"))
     left_out: set[str] = set()
-    if not any(kernel.edges for kernel in kernels):
+    if not edges:
         left_out |= _EDGES
-        if not any(kernel.deep for kernel in kernels):
-            left_out |= {"unit"}
+        if not spaced:
+            left_out |= {"taps", "unit"}
+            if not any(kernel.deep for kernel in kernels):
+                left_out |= {"tap_step"}
+    if not any(kernel.dilated and kernel.edges for kernel in kernels):
+        left_out |= {"dilation"}
+    if all(kernel.spaced for kernel in kernels):
+        left_out |= {"run"}
     if not any(kernel.blocks for kernel in kernels):
         left_out |= {"blocks", "w_block"}
     clamps = max((kernel.clamps for kernel in kernels), default=0)
@@ -208,27 +226,21 @@ def _tile(kernel: Kernel, single: bool, macro: str) -> str:
             if p + 1 < pixels:
                 lines.append("        added += g->y_step;")
         lines.append("    }")
-    lines.append("    for (; rows > 0; rows--) {")
-    own_weights = "q" if single else "w"
-    lines.append("        const float *x0 = x" + (", *q = w;" if single else ";"))
-    if pixels > 1:
-        others = ", ".join(f"*x{p} = x{p - 1} + step" for p in p_range[1:])
-        lines.append(f"        const float {others};")
-    count = ("taps" if kernel.deep else "taps * g->unit") if single else "g->run"
-    lines.append(f"        for (int n = {count}; n > 0; n--) {{")
-    if not kernel.deep:
-        values = ", ".join(f"v{p} = *x{p}++" for p in p_range)
-        lines.append(f"            const float {values};")
+    w = "q" if single else "w"
+    inner = [] if kernel.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
     for b in b_range:
-        lines.append(f"            const float c{b} = {own_weights}[{b}];")
+        inner.append(f"const float c{b} = {w}[{b}];")
         factor = "x{p}[{b}]" if kernel.deep else "v{p}"
         macs = [f"{macro}_MAC({sums[p][b]}, {factor.format(p=p, b=b)}, c{b});" for p in p_range]
-        lines += [f"            {' '.join(macs[n : n + 3])}" for n in range(0, len(macs), 3)]
+        inner += [" ".join(macs[n : n + 3]) for n in range(0, len(macs), 3)]
     if kernel.deep:
-        lines.append("            " + " ".join(f"x{p} += g->unit;" for p in p_range))
-    lines.append(f"            {own_weights} += {kernel.channels};")
-    lines += ["        }", "        x += g->pitch;"]
-    lines += ["        w += g->w_row;", "    }"] if single else ["    }"]
+        inner.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
+    inner.append(f"{w} += {kernel.channels};")
+    count = ("taps" if kernel.deep or kernel.spaced else "taps * g->unit") if single else (
+        "g->taps" if kernel.spaced else "g->run")  # fmt: skip
+    weights = ["const float *q = w;"] if single else []
+    after = ["w += g->w_row;"] if single else []
+    lines += taps_text(kernel, pixels, count, inner, weights, after)
     lines += _clamped([s for row in sums for s in row], kernel)
     for p in p_range:
         stores = " ".join(f"y[{b}] = {s};" for b, s in enumerate(sums[p]))
@@ -236,6 +248,32 @@ def _tile(kernel: Kernel, single: bool, macro: str) -> str:
         if p + 1 < pixels:
             lines.append("    y += g->y_step;")
     return "\n".join([*lines, "}\n"])
+
+
+def taps_text(
+    kernel: Kernel,
+    pixels: int,
+    count: str,
+    inner: Sequence[str],
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> list[str]:
+    """The loops over rows of taps, taps and inputs; ``before`` and ``after`` a row of taps."""
+    start = ", ".join(["*x0 = {0}", *(f"*x{p} = x{p - 1} + step" for p in range(1, pixels))])
+    pointers = f"const float {start};"
+    lines = ["    for (; rows > 0; rows--) {", *(f"        {line}" for line in before)]
+    indent = " " * 8
+    if kernel.spaced:
+        lines.append("        const float *from = x;")
+        lines.append(f"        for (int tap = {count}; tap > 0; tap--) {{")
+        indent, count = " " * 12, "g->unit"
+    lines.append(indent + pointers.format("from" if kernel.spaced else "x"))
+    lines.append(f"{indent}for (int n = {count}; n > 0; n--) {{")
+    lines += [f"{indent}    {line}" for line in inner]
+    lines.append(f"{indent}}}")
+    if kernel.spaced:
+        lines += ["            from += g->tap_step;", "        }"]
+    return [*lines, "        x += g->pitch;", *(f"        {line}" for line in after), "    }"]
 
 
 def _clamped(sums: Iterable[str], kernel: Kernel) -> list[str]:
@@ -266,11 +304,11 @@ def _row(kernel: Kernel, macro: str) -> str:
     tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
     shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
     single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
-    back = " - g->before * g->unit" if kernel.edges else ""
+    back = " - g->back" if kernel.edges else ""
     lines += _walk(
         kernel.pixels, kernel,
         f"@_{kernel.name}_tile(g, x + (p * g->step{back}), rows,\n                {tile})",
-        f"@_{kernel.name}_single(g, x + (p * g->step{back} + low * g->unit), rows,\n"
+        f"@_{kernel.name}_single(g, x + (p * g->step{back} + low * g->tap_step), rows,\n"
         f"                high - low, {single})",
     )  # fmt: skip
     if not kernel.blocks:
@@ -310,10 +348,19 @@ def _walk(pixels: int, kernel: Kernel, tile: str, single: str) -> list[str]:
             "        continue;",
             "    }",
         ]
+    lines += ["    const int first = p * g->stride - g->before;"]
+    if kernel.dilated:
+        lines += [
+            "    const int fit = (g->size - first + g->dilation - 1) / g->dilation;",
+            "    const int low = first < 0 ? (g->dilation - 1 - first) / g->dilation : 0;",
+        ]
+    else:
+        lines += [
+            "    const int fit = g->size - first;",
+            "    const int low = first < 0 ? -first : 0;",
+        ]
     lines += [
-        "    const int first = p * g->stride - g->before;",
-        "    const int low = first < 0 ? -first : 0;",
-        "    const int high = g->size - first < g->taps ? g->size - first : g->taps;",
+        "    const int high = fit < g->taps ? fit : g->taps;",
         f"    {single};",
         "    p++;",
         "}",
@@ -332,9 +379,10 @@ def _wide_row(kernel: Kernel, macro: str) -> str:
     """The same with vectors of 4 channels, several blocks at once, any number of pixels."""
     inner = kernel.channels // WIDTH
     wide = [count for count in (4, 2, 1) if count % inner == 0] or [inner]
-    always = Kernel(kernel.channels, kernel.pixels, kernel.deep, True, kernel.added)
+    always = replace(kernel, edges=True)
     text, lines = [], [*_head(kernel, macro), "    int block = 0;"]
     single_taps = not kernel.edges
+    whole = "g->taps" if kernel.spaced else "g->run"
     for vectors in wide:
         pixels = {4: 3, 2: 4, 1: 6}.get(vectors, 2)
         blocks = vectors // inner
@@ -358,7 +406,7 @@ def _wide_row(kernel: Kernel, macro: str) -> str:
                 times = "" if count == 1 else f"{count} * "
                 lines += [
                     f"        {head} {{",
-                    f"            {name}{count}x{vectors}(g, from, rows, g->run,",
+                    f"            {name}{count}x{vectors}(g, from, rows, {whole},",
                     f"                {kernel.arguments('w', 'bias', 'to', plus)});",
                     f"            from += {times}g->step;",
                     f"            to += {times}g->y_step;",
@@ -367,12 +415,12 @@ def _wide_row(kernel: Kernel, macro: str) -> str:
                     lines += ["            if (plus)", f"                plus += {times}g->y_step;"]
                 lines.append("        }")
         else:
-            place = "x + (p * g->step - g->before * g->unit"
-            run = "high - low" if kernel.deep else "(high - low) * g->unit"
+            place = "x + (p * g->step - g->back"
+            run = "high - low" if kernel.deep or kernel.spaced else "(high - low) * g->unit"
             lines += _walk(
                 pixels, always,
-                f"{name}{pixels}x{vectors}(g, {place}), rows, g->run,\n                {tile})",
-                f"{name}1x{vectors}(g, {place} + low * g->unit), rows,\n"
+                f"{name}{pixels}x{vectors}(g, {place}), rows, {whole},\n                {tile})",
+                f"{name}1x{vectors}(g, {place} + low * g->tap_step), rows,\n"
                 f"                {run}, {single})",
             )  # fmt: skip
         lines.append(f"        w += {blocks} * g->w_block;")
@@ -412,26 +460,23 @@ def _wide(kernel: Kernel, pixels: int, vectors: int, macro: str) -> str:
             if p + 1 < pixels:
                 lines.append("        added += g->y_step;")
         lines.append("    }")
-    lines += ["    for (; rows > 0; rows--) {", "        const float *x0 = x, *q0 = w;"]
-    others = [f"*x{p} = x{p - 1} + step" for p in p_range[1:]]
-    others += [f"*q{b} = q{b - 1} + g->w_block" for b in range(1, vectors // inner)]
-    if others:
-        lines.append(f"        const float {', '.join(others)};")
-    lines.append("        for (int n = run; n > 0; n--) {")
-    if not kernel.deep:
-        lines.append(f"            const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};")
+    blocks = range(vectors // inner)
+    inputs = (
+        [] if kernel.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
+    )
     for v in v_range:
         block, part = divmod(v, inner)
-        lines.append(f"            const @_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
+        inputs.append(f"const @_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
         values = [f"{pointer}(x{p} + {v * WIDTH})" if kernel.deep else f"v{p}" for p in p_range]
-        products = " ".join(f"s{p}_{v} += c{v} * {value};" for p, value in enumerate(values))
-        lines.append(f"            {products}")
+        inputs.append(" ".join(f"s{p}_{v} += c{v} * {value};" for p, value in enumerate(values)))
     if kernel.deep:
-        lines.append("            " + " ".join(f"x{p} += g->unit;" for p in p_range))
-    steps = " ".join(f"q{b} += {kernel.channels};" for b in range(vectors // inner))
-    lines += [f"            {steps}", "        }", "        x += g->pitch;"]
-    lines += [f"        w += {'g->w_row' if kernel.edges else f'g->run * {kernel.channels}'};"]
-    lines.append("    }")
+        inputs.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
+    inputs.append(" ".join(f"q{b} += {kernel.channels};" for b in blocks))
+    starts = ["*q0 = w", *(f"*q{b} = q{b - 1} + g->w_block" for b in blocks[1:])]
+    weights = [f"const float {', '.join(starts)};"]
+    run = "g->taps * g->unit" if kernel.spaced else "g->run"
+    after = [f"w += {'g->w_row' if kernel.edges else f'{run} * {kernel.channels}'};"]
+    lines += taps_text(kernel, pixels, "run", inputs, weights, after)
     for limit, sign in (("floor", "<"), ("ceiling", ">"))[: kernel.clamps]:
         value = f"g->{limit}"
         lines.append(f"    const @_vector {limit} = {{{', '.join([value] * WIDTH)}}};")

@@ -21,6 +21,7 @@ from netsheet.expr import (
     FloatArray,
     Guard,
     Index,
+    Position,
     Read,
     Reduce,
     Select,
@@ -33,7 +34,7 @@ from netsheet.expr import (
     reads,
     walk,
 )
-from netsheet.write.c.places import Layout, Memory, Rewriter, lowered, replaced
+from netsheet.write.c.places import Layout, Memory, Rewriter, lowered, replaced, substituted
 from netsheet.write.c.simplify import constant_values, finite, zero
 
 
@@ -41,8 +42,9 @@ from netsheet.write.c.simplify import constant_values, finite, zero
 class Products:
     """An equation that is a sum of products, taken apart; addresses count floats.
 
-    ``run`` are the summed indices that walk through adjacent floats of ``x``, outermost first, and
-    ``rows`` the others. ``deep``: the channels of ``x`` and ``y`` are the same (depthwise).
+    ``unit`` are the summed indices that walk through adjacent floats of ``x``, outermost first;
+    ``tap`` is the next one, which may be guarded along a row of pixels, and ``rows`` the others.
+    ``deep``: the channels of ``x`` and ``y`` are the same (depthwise).
     """
 
     equation: Equation
@@ -52,10 +54,11 @@ class Products:
     pixels: list[Index]  # move through x and y, not through the weights; the innermost last
     channel: Index | None
     groups: list[Index]  # move through x, y and the weights
-    run: list[Index]
+    unit: list[Index]
+    tap: Index | None
     rows: list[Index]
     guards: dict[Index, Guard]  # by tap
-    weights: FloatArray  # (groups, channels, rows, run), float64
+    weights: FloatArray  # (groups, channels, rows, taps and units), float64
     bias: FloatArray  # (groups, channels), float64
     added: Tensor | None  # of which the same element is added
     epilogue: Expr | None  # over the finished sum, as a read of the target
@@ -88,35 +91,49 @@ def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pro
     )
     if not _linear(low_read.at[0]) or not _linear(low.at[0]):
         return None
+    backward = [i for i in total.over if low_read.at[0].coefficient(i) < 0]
+    if backward:
+        return recognised(_reversed(eq, total, backward), layout, fixed)
     roles = _roles(eq, low_read.at[0], low.at[0], constants, total, fixed)
     tests = _taps(low_total)
     if roles is None or tests is None:
         return None
     guards, when = tests
     pixels, channels, groups, deep = roles
-    split = _split(low_read.at[0], total, guards, pixels, channels[0] if deep else None)
+    split = _split(low_read.at[0], total, guards, pixels, deep)
     if split is None:
         return None
-    run, rows = split
+    unit, tap, rows = split
+    summed = [*rows, *([tap] if tap else []), *unit]
     outer = [*groups, *channels]
     ending = _ending(eq, total, outer, layout)
     if ending is None:
         return None
     scale, bias, added, epilogue = ending
     product = _without_units(_product(constants))
-    weights = constant_values(product, [*outer, *rows, *run])
+    weights = constant_values(product, [*outer, *summed])
     shape = (_size(groups), _size(channels))
     scale, bias = scale.reshape(shape), bias.reshape(shape)
-    weights = weights.reshape(*shape, _size(rows), _size(run)) * scale[..., None, None]
+    weights = weights.reshape(*shape, _size(rows), -1) * scale[..., None, None]
     channel, y_at = channels[0] if channels else None, low.at[0]
     if len(channels) > 1:
         channel = Index(channels[-1].name, shape[1])
         left = tuple((c, a) for c, a in y_at.terms if a not in channels)
         y_at = Affine(left, y_at.const) + channel
     return Products(
-        eq, read.tensor, low_read.at[0], y_at, pixels, channel, groups, run, rows, guards,
-        weights, bias, added, epilogue, deep, when,
+        eq, read.tensor, low_read.at[0], y_at, pixels, channel, groups, unit, tap, rows,
+        guards, weights, bias, added, epilogue, deep, when,
     )  # fmt: skip
+
+
+def _reversed(eq: Equation, total: Reduce, backward: Sequence[Index]) -> Equation:
+    """The same sum with some indices counted from the other end."""
+    fresh = {index: Index(index.name, index.size) for index in backward}
+    mapping: dict[Index, Position] = {i: affine(i.size - 1) - fresh[i] for i in backward}
+    over = tuple(fresh.get(index, index) for index in total.over)
+    rewriter = Rewriter(position=lambda at: substituted(at, mapping))
+    turned = Reduce(total.op, over, rewriter(total.body), rewriter.guards(total.where))
+    return replace(eq, value=replaced(eq.value, total, turned))
 
 
 def _selected(eq: Equation) -> Equation:
@@ -268,37 +285,30 @@ def _split(
     total: Reduce,
     guards: dict[Index, Guard],
     pixels: Sequence[Index],
-    deep: Index | None,
-) -> tuple[list[Index], list[Index]] | None:
-    """Summed indices that walk through adjacent floats, and the others (largest step first)."""
+    deep: bool,
+) -> tuple[list[Index], Index | None, list[Index]] | None:
+    """Units, tap and rows of :class:`Products` (largest step first)."""
     left = [index for index in total.over if index.size > 1]
+    left.sort(key=lambda index: -x_at.coefficient(index))
     if any(x_at.coefficient(index) <= 0 for index in left):
         return None
     along = pixels[-1] if pixels else None
-    run: list[Index] = []
-    step = deep.size if deep else 1
-    while True:
-        follower = next((i for i in left if x_at.coefficient(i) == step), None)
-        if follower is None:
-            break
-        guard = guards.get(follower)
-        if guard is not None and (
-            along is None
-            or guard.value.coefficient(along) <= 0
-            or guard.value.coefficient(follower) != 1
-        ):
-            break
-        left.remove(follower)
-        run.insert(0, follower)
-        step *= follower.size
-        if guard is not None or deep:
-            break
-    if along is not None and any(
-        guards[tap].value.coefficient(along) for tap in left if tap in guards
-    ):
+    unit: list[Index] = []
+    step = 1
+    while not deep and left and left[-1] not in guards and x_at.coefficient(left[-1]) == step:
+        unit.insert(0, left.pop())
+        step *= unit[0].size
+    moving = [i for i in left if along and i in guards and guards[i].value.coefficient(along)]
+    if len(moving) > 1:
         return None  # the taps that count would differ from pixel to pixel of a row
-    left.sort(key=lambda index: -x_at.coefficient(index))
-    return run, left
+    tap = None
+    if moving:
+        tap = moving[0]
+    elif left and (deep or len(left) > 1 or not unit) and left[-1] not in guards:
+        tap = left[-1]
+    if tap is not None:
+        left.remove(tap)
+    return unit, tap, left
 
 
 # --------------------------------------------------------------------------- behind the sum

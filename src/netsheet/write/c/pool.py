@@ -290,7 +290,14 @@ def pooled(sums: Sums, pool: Pool) -> Pooled | None:
     """Both in one step, or None where the rows of a window would be computed twice."""
     p = sums.products
     target = p.equation.target
-    if len(sums.outer) != 1 or p.groups or sums.fixed or pool.fixed or p.added is target:
+    if (
+        len(sums.outer) != 1
+        or sums.outer_taps
+        or p.groups
+        or sums.fixed
+        or pool.fixed
+        or p.added is target
+    ):
         return None
     if sums.epilogue is not None and any(r.tensor is not target for r in reads(sums.epilogue)):
         return None

@@ -60,7 +60,7 @@ def build(
 
     ``fast`` False keeps to the general printer.
     """
-    everything, results, strides = _with_copies(inputs, outputs, equations)
+    everything, results, strides = _with_copies(inputs, outputs, equations, kept)
     held = {*results, *kept, *(t for t in strides if t not in inputs)}
     short = simplified(everything, held)
     for eq in short:
@@ -78,9 +78,12 @@ def build(
 
 
 def _with_copies(
-    inputs: Sequence[Tensor], outputs: Sequence[Tensor], equations: Sequence[Equation]
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    equations: Sequence[Equation],
+    kept: Sequence[Tensor],
 ) -> tuple[list[Equation], list[Tensor], dict[Tensor, tuple[int, ...]]]:
-    """Outputs as tensors of their own; inputs in the inner layout where sums read them."""
+    """Outputs in their own layout, as copies where need be; inputs in the inner layout."""
     every = list(equations)
     strides: dict[Tensor, tuple[int, ...]] = {}
     before: list[Equation] = []
@@ -95,10 +98,15 @@ def _with_copies(
     results = []
     for number, tensor in enumerate(outputs):
         result = Tensor(f"{tensor.name}/output{number}", tensor.axes, tensor.shape)
+        results.append(result)
+        same = same_layout(tensor.shape, natural(tensor.shape), channels_last(tensor))
+        if same and not {tensor} & {*inputs, *kept} and list(outputs).count(tensor) == 1:
+            every = [_reading(eq, tensor, result) for eq in every]
+            every = [replace(eq, target=result) if eq.target is tensor else eq for eq in every]
+            continue
         at = indices_of(tensor)
         every.append(equation(result[at], tensor[at]))
-        results.append(result)
-        if not same_layout(tensor.shape, natural(tensor.shape), channels_last(tensor)):
+        if not same:
             strides.setdefault(tensor, channels_last(tensor))
     return before + every, results, {t: s for t, s in strides.items() if t not in inputs}
 
@@ -109,7 +117,7 @@ def _reading(eq: Equation, old: Tensor, new: Tensor) -> Equation:
     if old not in read_by(eq):
         return eq
     rewriter = Rewriter(lambda node: replace(node, tensor=new) if node.tensor is old else node)
-    return replace(eq, value=rewriter(eq.value))
+    return replace(eq, at=tuple(map(rewriter.at, eq.at)), value=rewriter(eq.value))
 
 
 def _place(program: Program, kept: Sequence[Tensor]) -> None:

@@ -13,9 +13,10 @@ from netsheet.write.c.kernels import WORTH, Kernel, Row
 from netsheet.write.c.pattern import recognised, two_sums
 from netsheet.write.c.places import Layout
 from netsheet.write.c.pool import Pool, Pooled, pooled, pooling
+from netsheet.write.c.prepare import prepared
 from netsheet.write.c.simplify import read_by
 from netsheet.write.c.steps import Loops, Recurrence, Step, groups
-from netsheet.write.c.sums import Part, Sums, prepared
+from netsheet.write.c.sums import Part, Sums
 from netsheet.write.c.text import Constants, Unit
 
 REGISTERS = 24  # sums in a tile, so that 32 registers hold them and what they are made of
@@ -91,6 +92,7 @@ class _Class:
     """The layers that one row function serves."""
 
     deep: bool
+    spaced: bool
     size: int
     members: list[Sums]
 
@@ -101,7 +103,7 @@ class _Class:
     def edges(self, pixels: int) -> bool:
         """True if single pixels occur."""
         for step in self.members:
-            row, added = step.row, step.products.added is not None
+            row, added = step.row, step.adds
             inside = row.right - row.left
             if inside < row.pixels or inside < pixels or (added and inside % pixels):
                 return True
@@ -115,8 +117,10 @@ class _Class:
             self.size,
             pixels,
             self.deep,
+            self.spaced,
+            any(step.dilated for step in self.members),
             self.edges(pixels),
-            any(step.products.added is not None for step in self.members),
+            any(step.adds for step in self.members),
             clamps,
             any(part.blocks > 1 for step in self.members for part in step.parts
                 if part.size == self.size) or self.size % 4 == 0,
@@ -141,12 +145,14 @@ def _tile(steps: list[Step], unit: Unit, constants: Constants) -> None:
         rest = [step for step in cls.members if step not in small]
         if not rest:
             small = small if cls.macs * SMALL < total else []
-        elif not any(_Class(cls.deep, cls.size, rest).edges(n) for n in cls.choices[1:]):
+        elif not any(
+            _Class(cls.deep, cls.spaced, cls.size, rest).edges(n) for n in cls.choices[1:]
+        ):
             small = [step for step in small if step.row.pixels < 2]
         else:
             small = []
         for step in small:
-            if step.guard is None:
+            if step.guard is None and not step.spaced and not step.outer_taps:
                 step.parts = [Part(0, step.products.channels, 1, shared=False)]
             elif step in steps:
                 steps[steps.index(step)] = Loops(step.products.equation, step.fixed)
@@ -169,10 +175,10 @@ def _tile(steps: list[Step], unit: Unit, constants: Constants) -> None:
 
 
 def _classes(every: Sequence[Sums]) -> list[_Class]:
-    found: dict[tuple[bool, int], _Class] = {}
+    found: dict[tuple[bool, bool, int], _Class] = {}
     for step in every:
         for part in step.parts:
-            key = step.products.deep, part.size
+            key = step.products.deep, step.spaced, part.size
             found.setdefault(key, _Class(*key, [])).members.append(step)
     return list(found.values())
 
@@ -226,14 +232,15 @@ def _cost(cls: _Class, pixels: int) -> float:
     total, size, deep, edges = 0.0, cls.size, cls.deep, cls.edges(pixels)
     for step in cls.members:
         row = step.row
-        tiles, singles = _walk(row, pixels, step.products.added is not None, edges)
+        tiles, singles = _walk(row, pixels, step.adds, edges)
         loads = pixels * size if deep else pixels
         inner = row.run * (loads + size + pixels * size + 2 + (pixels if deep else 0))
+        inner += row.taps * (pixels + 6) if step.spaced else 0
         tile = step.rows * (inner + 8 + pixels) + 3 * pixels * size + 22
         single = step.rows * (row.run * ((size if deep else 1) + 2 * size + 2) + 9) + 3 * size + 26
         rows = np.prod([index.size for index in step.outer], dtype=float)
         blocks = sum(part.blocks for part in step.parts if part.size == size)
-        total += rows * blocks * (tiles * tile + singles * single)
+        total += step.planes * rows * blocks * (tiles * tile + singles * single)
     return float(total)
 
 

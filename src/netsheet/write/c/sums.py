@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from netsheet.expr import Affine, Call, Const, Expr, Guard, Index, Read, Tensor, affine, reads
+from netsheet.expr import Affine, Const, Expr, Guard, Index, Tensor, affine, reads
 from netsheet.write.c.kernels import Kernel, Row
 from netsheet.write.c.loops import Body, nested, print_equation, tap_range
 from netsheet.write.c.names import number
@@ -34,18 +34,23 @@ class Part:
 
 @dataclass(eq=False)
 class Sums(Step):
-    """A sum of products by row functions; :func:`prepared` says if they can do it."""
+    """A sum of products by row functions; :func:`prepare.prepared` says if they can do it.
+
+    ``outer_taps`` are looped over around the calls, which then add to what is there.
+    """
 
     products: Products
     along: Index | None  # the pixels of a row
     outer: list[Index]  # the loops around the rows
-    tap: Index | None  # the rows of taps
+    row_tap: Index | None  # the rows of taps
+    outer_taps: list[Index]
     floor: float
     ceiling: float
     epilogue: Expr | None  # what is left to do behind the sums
     parts: list[Part] = field(default_factory=list)
     scratch: list[Tensor] = field(default_factory=list)
     fixed: Sequence[Index] = ()
+    zeros: str = ""  # in place of the bias, where a call adds
 
     def __post_init__(self) -> None:
         self.reads = ordered_reads([self.products.equation])
@@ -56,8 +61,7 @@ class Sums(Step):
     @property
     def guard(self) -> Guard | None:
         """Of the taps in a row."""
-        run = self.products.run
-        return self.products.guards.get(run[0]) if run else None
+        return self.products.guards.get(self.products.tap) if self.products.tap else None
 
     @property
     def plain(self) -> bool:
@@ -65,54 +69,85 @@ class Sums(Step):
         return not self.parts[0].shared
 
     @property
-    def taps(self) -> int:
-        """Taps in a row, each of ``unit`` inputs."""
-        run = self.products.run
-        return run[0].size if run and (self.products.deep or self.guard) else 1
+    def adds(self) -> bool:
+        """True if a row function adds to something."""
+        return self.products.added is not None or bool(self.outer_taps)
 
     @property
-    def run(self) -> int:
-        """How often a tile multiplies in one row of taps."""
-        return int(np.prod([index.size for index in self.products.run], dtype=np.int64))
+    def taps(self) -> int:
+        """Taps in a row."""
+        return self.products.tap.size if self.products.tap else 1
 
     @property
     def unit(self) -> int:
-        """Inputs from one tap to the next."""
-        return self.products.channels if self.products.deep else self.run // self.taps
+        """Adjacent inputs of a tap."""
+        return int(np.prod([index.size for index in self.products.unit], dtype=np.int64))
+
+    @property
+    def run(self) -> int:
+        """Multiplications of a channel in one row of taps."""
+        return self.taps * self.unit
+
+    @property
+    def tap_step(self) -> int:
+        """Input: from one tap to the next."""
+        p = self.products
+        return p.x_at.coefficient(p.tap) if p.tap else self.unit
+
+    @property
+    def spaced(self) -> bool:
+        """True if there is something between the inputs of two taps."""
+        return not self.products.deep and self.tap_step != self.unit
+
+    @property
+    def dilated(self) -> bool:
+        """True if taps at the edges are more than one position apart."""
+        return self.guard is not None and self.row.dilation > 1
 
     @property
     def rows(self) -> int:
-        """Rows of taps."""
-        return self.tap.size if self.tap else 1
+        """Rows of taps of one call."""
+        return self.row_tap.size if self.row_tap else 1
+
+    @property
+    def planes(self) -> int:
+        """Calls for one row of pixels."""
+        return int(np.prod([index.size for index in self.outer_taps], dtype=np.int64))
 
     @property
     def row(self) -> Row:
         """One row of pixels, without what depends on the channels."""
         p, guard, along = self.products, self.guard, self.along
         pixels = along.size if along else 1
-        stride, before, size = 0, 0, self.taps
+        stride, before, size, dilation, back = 0, 0, self.taps, 1, 0
         left, right = 0, pixels
         if guard is not None and along is not None:
-            stride = guard.value.coefficient(along)
+            assert p.tap is not None
+            stride, dilation = (guard.value.coefficient(i) for i in (along, p.tap))
             before = guard.low - guard.value.const
             size = guard.high - guard.low
+            back = before * (self.tap_step // dilation)
             left = min(max(-(-before // stride), 0), pixels)
-            right = max(min((size - self.taps + before) // stride + 1, pixels), left)
+            last = size - dilation * (self.taps - 1) - 1 + before
+            right = max(min(last // stride + 1, pixels), left)
         return Row(
             pixels=pixels,
             step=p.x_at.coefficient(along) if along else 0,
             y_step=p.y_at.coefficient(along) if along else 0,
             run=self.run,
-            pitch=p.x_at.coefficient(self.tap) if self.tap else 0,
+            pitch=p.x_at.coefficient(self.row_tap) if self.row_tap else 0,
             blocks=1,
             w_block=0,
+            taps=self.taps,
             unit=self.unit,
+            tap_step=self.tap_step,
             left=left,
             right=right,
             stride=stride,
             before=before,
+            back=back,
             size=size,
-            taps=self.taps,
+            dilation=dilation,
             w_row=0,
             floor=self.floor,
             ceiling=self.ceiling,
@@ -138,9 +173,11 @@ class Sums(Step):
             last = part.first + part.size * part.blocks
             w = p.weights[:, part.first : last]
             groups, _, rows, run = w.shape
-            w = w.reshape(groups, part.blocks, part.size, rows, run).transpose(0, 1, 3, 4, 2)
+            rows //= self.planes
+            shape = groups, part.blocks, part.size, self.planes, rows, run
+            w = w.reshape(shape).transpose(0, 3, 1, 4, 5, 2)
             part.weights = constants.add(
-                f"{target}_w", w, f"{note} as [group, block, row, run, {part.size} channels]"
+                f"{target}_w", w, f"{note} as [group, plane, block, row, tap, {part.size} channels]"
             )
             part.bias = constants.add(f"{target}_b", p.bias[:, part.first : last], note)
             if part.kernel is None:
@@ -152,12 +189,17 @@ class Sums(Step):
                 w_row=run * part.size,
             )
             part.row = unit.row(row, target)
+            if self.outer_taps:
+                zeros = np.zeros(p.channels)
+                self.zeros = constants.add("zeros", zeros, "in place of a bias that is in already")
             unit.kernels.add(part.kernel)
 
     # ------------------------------------------------------------------ printing
 
     def reused(self, layout: Layout) -> list[Tensor]:
         added = self.products.added
+        if self.outer_taps:
+            return []
         others = [] if self.epilogue is None else [r.tensor for r in reads(self.epilogue)]
         if added is None or added is self.products.x or added in others:
             return []
@@ -179,13 +221,23 @@ class Sums(Step):
         """The calls for one row; the outer indices are variables."""
         p, row = self.products, self.row
         body = Body(scope, Const(0.0))
-        inner = [*([self.along] if self.along else []), *p.run, *([self.tap] if self.tap else [])]
+        inner = [i for i in (self.along, p.tap, self.row_tap, *p.unit) if i is not None]
         if p.deep and p.channel is not None:
             inner.append(p.channel)
-        x_at = _without(p.x_at, inner) + row.before * row.unit
+        x_at = without(p.x_at, inner) + row.back
+        with contextlib.ExitStack() as loops:
+            for tap in self.outer_taps:
+                low, high = "0", None
+                if tap in p.guards:
+                    low, high = tap_range(body, p.guards[tap], tap)
+                loops.enter_context(scope.loop(tap, low, high))
+            self._print_calls(scope, body, x_at, y, y_at)
+
+    def _print_calls(self, scope: Scope, body: Body, x_at: Affine, y: str, y_at: Affine) -> None:
+        p, row = self.products, self.row
         low, count = "0", str(self.rows)
-        if self.tap is not None and self.tap in p.guards:
-            low, high = tap_range(body, p.guards[self.tap], self.tap)
+        if self.row_tap is not None and self.row_tap in p.guards:
+            low, high = tap_range(body, p.guards[self.row_tap], self.row_tap)
             if low != "0":
                 name = scope.fresh("low")
                 scope.lines.add(f"const int {name} = {low};")
@@ -198,15 +250,18 @@ class Sums(Step):
             start = f"({test} ? {start} : 0)"
         x = _sum(scope.pointers[p.x], start, low, row.pitch)
         if p.channel is not None:
-            y_at = _without(y_at, [p.channel])
-        place = body.position(_without(y_at, [self.along] if self.along else []))
+            y_at = without(y_at, [p.channel])
+        place = body.position(without(y_at, [self.along] if self.along else []))
         group = Affine((), 0)
         for index in p.groups:
             group = group * index.size + index
         for part in self.parts:
             block = part.size * part.blocks
-            wide = self.rows * self.run * part.size
-            weights = body.position(group * (wide * part.blocks))
+            wide = self.rows * self.run * block
+            plane = group * self.planes
+            for n, tap in enumerate(self.outer_taps):
+                plane = plane + tap * int(np.prod([i.size for i in self.outer_taps[n + 1 :]]))
+            weights = body.position(plane * wide)
             w = _sum(part.weights, weights, low, self.run * part.size)
             bias = _sum(part.bias, body.position(group * block), "0", 0)
             skip = f" + {part.first}" if part.first else ""
@@ -217,19 +272,37 @@ class Sums(Step):
                 y_text = _sum(y, place, "0", 0)
                 self._print_loops(scope, (x, count, w, bias, y_text, added))
                 continue
-            arguments = part.kernel.arguments(w, bias, _sum(y, place, "0", 0) + skip, added)
+            to = _sum(y, place, "0", 0) + skip
+            if self.outer_taps:
+                bias, added = self._first(scope, body, bias, added, to)
+            arguments = part.kernel.arguments(w, bias, to, added)
             begin = f"{scope.unit.library}_{part.kernel.name}(&{part.row}, {x}"
             scope.lines.add(f"{begin}{skip if p.deep else ''}, {count},")
             scope.lines.add(f"    {arguments});")
+
+    def _first(
+        self, scope: Scope, body: Body, bias: str, added: str | None, to: str
+    ) -> tuple[str, str]:
+        """Bias and addend of the first of several calls; the others add to what it gave."""
+        tests = []
+        for tap in self.outer_taps:
+            low = "0"
+            if tap in self.products.guards:
+                low, _ = tap_range(body, self.products.guards[tap], tap)
+            tests.append(f"{scope.index(tap)} == ({low})" if " " in low else
+                         f"{scope.index(tap)} == {low}")  # fmt: skip
+        first = scope.fresh("begin")
+        scope.lines.add(f"const int {first} = {' && '.join(tests)};")
+        return f"{first} ? {bias} : {self.zeros}", f"{first} ? {added or '0'} : {to}"
 
     def _print_loops(self, scope: Scope, texts: tuple[str, str, str, str, str, str | None]) -> None:
         """A row without a row function, for layers that are not worth one."""
         x, count, w, bias, y, added = texts
         p, row, body = self.products, self.row, Body(scope, Const(0.0))
         channel = p.channel or Index("c", 1)
-        tap, inner = Index(self.tap.name if self.tap else "u", self.rows), Index("n", self.run)
+        tap, inner = Index("u", self.rows), Index("n", self.run)
         n = affine(inner) if self.run > 1 else affine(0)
-        in_x = n * (row.unit if p.deep else 1) + (channel if p.deep and p.channel else 0)
+        in_x = n * (row.tap_step if p.deep else 1) + (channel if p.deep and p.channel else 0)
         in_y = Affine((), 0) + (channel if p.channel else 0)
         if self.along is not None:
             in_x, in_y = in_x + self.along * row.step, in_y + self.along * row.y_step
@@ -259,7 +332,8 @@ def _atom(pointer: str) -> str:
     return f"({pointer})" if " " in pointer else pointer
 
 
-def _without(at: Affine, indices: Sequence[Index]) -> Affine:
+def without(at: Affine, indices: Sequence[Index]) -> Affine:
+    """The position where these indices are 0."""
     return Affine(tuple((c, a) for c, a in at.terms if a not in indices), at.const)
 
 
@@ -272,123 +346,3 @@ def _sum(pointer: str, position: str, low: str, step: int) -> str:
     if not text:
         return pointer
     return f"{pointer} + ({text})" if " " in text else f"{pointer} + {text}"
-
-
-# --------------------------------------------------------------------------- what can be done
-
-
-def prepared(products: Products, fixed: Sequence[Index], whole: bool = True) -> Sums | None:
-    """The step, or None where the row functions cannot do it.
-
-    ``whole``: rows that lie behind each other may become one.
-    """
-    p = products
-    rows = _joined(p.rows, [p.x_at], p.guards)
-    if len(rows) > 1:
-        return None
-    guard = p.guards.get(p.run[0]) if p.run else None
-    pixels = p.pixels
-    if whole:
-        held = {i for g in (*p.guards.values(), *p.when) for i in g.value.indices()}
-        pixels = _merged(p, held)
-    p = replace(p, rows=rows, pixels=pixels)
-    p.x_at, p.y_at = _places(products, pixels, rows)
-    along = pixels[-1] if pixels else None
-    if p.deep and any(index is not p.run[0] for index in p.run):
-        return None
-    outer = sorted([*p.groups, *pixels[:-1]], key=lambda index: -p.y_at.coefficient(index))
-    floor, ceiling, epilogue = clamps(p.epilogue)
-    step = Sums(p, along, outer, rows[0] if rows else None, floor, ceiling, epilogue, fixed=fixed)
-    if guard is not None and not _fits(step, guard):
-        return None
-    if step.tap is not None and step.tap in p.guards:
-        g = p.guards[step.tap]
-        if any(i not in (*outer, step.tap) for i in g.value.indices()):
-            return None
-        if not _never_empty(g, step.tap):
-            return None
-    if any(i not in (*outer, *fixed) for guard in p.when for i in guard.value.indices()):
-        return None
-    known = {*([along] if along else []), *outer, *p.run, *rows, *fixed}
-    known |= {p.channel} if p.channel else set()
-    if any(a not in known for _, a in (*p.x_at.terms, *p.y_at.terms)):
-        return None
-    return step
-
-
-def _fits(step: Sums, guard: Guard) -> bool:
-    """True if the guard is what a row function tests, and no pixel is without taps."""
-    along, tap = step.along, step.products.run[0]
-    if along is None or step.products.x_at.coefficient(along) != (
-        guard.value.coefficient(along) * step.unit
-    ):
-        return False
-    if guard.value.coefficient(tap) != 1 or set(guard.value.indices()) != {along, tap}:
-        return False
-    return guard.value.coefficient(along) > 0 and _never_empty(guard, tap)
-
-
-def _never_empty(guard: Guard, tap: Index) -> bool:
-    """True if some tap is inside, wherever the rest of the position is."""
-    rest = guard.value - tap * guard.value.coefficient(tap)
-    low, high = rest.bounds()
-    reach = guard.value.coefficient(tap) * (tap.size - 1)
-    return guard.value.coefficient(tap) == 1 and low + reach >= guard.low and high < guard.high
-
-
-def _joined(
-    indices: Sequence[Index], places: Sequence[Affine], guards: Container[Index]
-) -> list[Index]:
-    """Indices, outermost first, that walk evenly through memory, as one."""
-    result = list(indices)
-    while len(result) > 1:
-        outer, inner = result[-2], result[-1]
-        if (
-            outer in guards
-            or inner in guards
-            or any(at.coefficient(outer) != at.coefficient(inner) * inner.size for at in places)
-        ):
-            break
-        result[-2:] = [_JoinedIndex(inner.name, outer.size * inner.size)]
-        places = [_renamed(at, outer, inner, result[-1]) for at in places]
-    return result
-
-
-class _JoinedIndex(Index):
-    pass
-
-
-def _renamed(at: Affine, outer: Index, inner: Index, joined: Index) -> Affine:
-    return _without(at, [outer, inner]) + joined * at.coefficient(inner)
-
-
-def _merged(p: Products, held: set[Index]) -> list[Index]:
-    return _joined(p.pixels, [p.x_at, p.y_at], held)
-
-
-def _places(p: Products, pixels: Sequence[Index], rows: Sequence[Index]) -> tuple[Affine, Affine]:
-    """The addresses in terms of the joined indices."""
-    x_at, y_at = p.x_at, p.y_at
-    for old, new in ((p.pixels, pixels), (p.rows, rows)):
-        if len(old) == len(new):
-            continue
-        inner, joined = old[-1], new[-1]
-        gone = list(old[len(new) - 1 :])
-        x_at = _without(x_at, gone) + joined * x_at.coefficient(inner)
-        y_at = _without(y_at, gone) + joined * y_at.coefficient(inner)
-    return x_at, y_at
-
-
-def clamps(epilogue: Expr | None) -> tuple[float, float, Expr | None]:
-    """Limits of the values, and what is left of the epilogue."""
-    limits = {"max": -np.inf, "min": np.inf}
-    node, found = epilogue, []
-    while isinstance(node, Call) and node.function in limits and isinstance(node.args[1], Const):
-        found.append((node.function, node.args[1].value))
-        node = node.args[0]
-    if not found or not isinstance(node, Read) or len({name for name, _ in found}) < len(found):
-        return -np.inf, np.inf, epilogue
-    limits.update(found)
-    if limits["max"] > limits["min"]:
-        return -np.inf, np.inf, epilogue
-    return float(limits["max"]), float(limits["min"]), None
