@@ -283,25 +283,26 @@ static void run()
   const unsigned long took = micros() - start;
 
   const int width = M5.Display.width(), height = M5.Display.height();
-  int left = 0;
+  int left = 4;
   M5.Display.fillScreen(TFT_BLACK);
   M5.Display.setTextSize(1);
 #ifdef @LIB_SAMPLE_WIDTH
-  const int side = width / 2 < height - 40 ? width / 2 : height - 40;
-  drawPicture(0, 0, side);
-  left = side + 8;
+  const int side = (width / 2 < height - 48 ? width / 2 : height - 48) - 8;
+  drawPicture(4, 4, side);
+  left = side + 12;
 #endif
-  drawNumbers(@first, @size, left, 0, width - left, height - 40);
+  drawNumbers(@first, @size, left, 4, width - left - 4, height - 48);
   M5.Display.setTextColor(TFT_WHITE, TFT_BLACK);
-  M5.Display.setCursor(0, height - 36);
 #ifdef @LIB_CLASSES
   int best = 0;
   for (int i = 1; i < @LIB_CLASSES; i++)
     best = @first[i] > @first[best] ? i : best;
-  M5.Display.setTextSize(2);
-  M5.Display.printf("class %d  ", best);
+  M5.Display.setTextSize(3);
+  M5.Display.setCursor(4, height - 40);
+  M5.Display.printf("class %d", best);
   M5.Display.setTextSize(1);
 #endif
+  M5.Display.setCursor(4, height - 12);
   M5.Display.printf("%lu us", took);
 }
 
