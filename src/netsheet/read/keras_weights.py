@@ -23,6 +23,8 @@ _PARTS = (
 )  # fmt: skip
 
 
+_TWICE = "_layer_checkpoint_dependencies"
+
 # Where a wrapper's layer lies: of Bidirectional there are two.
 _WRAPPED = {
     "layer": ("layer", "forward_layer", "backward_layer"),
@@ -211,7 +213,7 @@ def _assign_folder(
 ) -> None:
     counts: Counter[str] = Counter()
     container = next(
-        (c for c in ("layers", "_layer_checkpoint_dependencies") if _holds(stored, folder + c)),
+        (c for c in ("layers", _TWICE) if _holds(stored, folder + c)),
         "layers",
     )
     for config in graph.layers:
@@ -219,9 +221,7 @@ def _assign_folder(
             continue
         kind = to_snake_case(config.class_name.rsplit(">", 1)[-1])
         kind = _OWN_FOLDERS.get(kind, kind)
-        number = counts[kind]
-        counts[kind] += 1
-        place = f"{folder}{container}/{kind}" + (f"_{number}" if number else "")
+        place = _next(counts, kind, f"{folder}{container}", stored)
         if config.graph is not None:
             inner = f"{scope}{config.name}/"
             _assign_folder(config.graph, layers, inner, place + "/", stored, used, paths)
@@ -241,6 +241,16 @@ def _holds(stored: Mapping[str, StoredLayer], folder: str) -> bool:
     return any(name.startswith(folder + "/") for name in stored)
 
 
+def _next(counts: Counter[str], kind: str, folder: str, stored: Iterable[str]) -> str:
+    """Where the next layer of a class lies, whose layers are numbered."""
+    number = counts[kind]
+    place = f"{folder}/{kind}" + (f"_{number}" if number else "")
+    # Keras 2.12 and 2.13 come to a layer that has weights twice, and count it twice.
+    again = folder.endswith(_TWICE) and any(f"{name}/".startswith(f"{place}/") for name in stored)
+    counts[kind] += 2 if again else 1
+    return place
+
+
 def _folders(config: Any, place: str, stored: Iterable[str]) -> Iterator[str]:
     """The folders of the layers in a wrapper that hold something, in its configuration's order."""
     stored = [name for name in stored if f"{name}/".startswith(f"{place}/")]
@@ -249,19 +259,19 @@ def _folders(config: Any, place: str, stored: Iterable[str]) -> Iterator[str]:
     inside: list[tuple[str, Any]] = []
     for key, folders in _WRAPPED.items():
         if isinstance(config.get(key), Mapping):
-            inside += [(folder, config[key]) for folder in folders]
-    for key in ("layers", "cells"):
+            inside += [(f"{place}/{folder}", config[key]) for folder in folders]
+    older = any(name.startswith(f"{place}/{_TWICE}/") for name in stored)
+    for key, container in (("layers", _TWICE if older else "layers"), ("cells", "cells")):
         counts: Counter[str] = Counter()
         entries = config.get(key)
         for entry in entries if isinstance(entries, list) else ():
             if not isinstance(entry, Mapping) or str(entry.get("module")).startswith(OPERATIONS):
                 continue
             kind = to_snake_case(str(entry.get("class_name")).rsplit(">", 1)[-1])
-            inside.append((f"{key}/{kind}" + (f"_{counts[kind]}" if counts[kind] else ""), entry))
-            counts[kind] += 1
+            inside.append((_next(counts, kind, f"{place}/{container}", stored), entry))
     for folder, entry in inside:
-        yield f"{place}/{folder}"
-        yield from _folders(entry.get("config"), f"{place}/{folder}", stored)
+        yield folder
+        yield from _folders(entry.get("config"), folder, stored)
 
 
 def _below(stored: Mapping[str, StoredLayer], place: str, folders: Sequence[str] = ()) -> list[str]:
