@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import pytest
 
 from netsheet.cli.command import Argument, Option, Program
+from netsheet.cli.show import lines, progress, width
 from netsheet.errors import UsageError
 
+COLUMNS = [("layer", "left"), ("type", "left"), ("params", "right")]
 CALLS: list[dict[str, Any]] = []
 
 
@@ -88,3 +90,43 @@ def test_help_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert "What to draw: 100 %." in text and "How many. [3]" in text and "In colours." in text
     assert PROGRAM.run(["--version"]) == 0
     assert capsys.readouterr().out == "demo 1.2\n"
+
+
+def test_a_table_lines_up() -> None:
+    rows = [["conv1", "Conv2D", "85"], ["畳み込み", "Conv2D", "1,138"]]
+    assert list(lines(COLUMNS, rows, 80)) == [
+        " layer     type    params",
+        " ------------------------",
+        " conv1     Conv2D      85",
+        " 畳み込み  Conv2D   1,138",
+    ]
+    assert width("畳み込み") == 8 and width("e\u0301a") == 2
+
+
+def test_long_names_fold_where_the_terminal_is_narrow() -> None:
+    rows = [["encoder/block1/convolution", "Conv2D", "85"]]
+    assert list(lines(COLUMNS, rows, 32)) == [
+        " layer           type    params",
+        " ------------------------------",
+        " encoder/block1  Conv2D      85",
+        " /convolution",
+    ]
+    notes = [("layer", "left"), ("verdict", "left")]
+    assert list(lines(notes, [["dense", "WRONG values that are no numbers"]], 30))[2:] == [
+        " dense  WRONG values that are",
+        "         no numbers",
+    ]
+
+
+def test_progress_is_for_terminals(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with progress("writing") as bar:
+        assert bar is None
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with progress("writing") as bar:
+        assert bar is not None
+        for done in (0, 1, 2):
+            bar(done, 2)
+    told = capsys.readouterr().err
+    assert "  0 %" in told and " 50 %" in told and "100 %" in told and told.endswith("\x1b[K")

@@ -13,7 +13,6 @@ from netsheet.layers import activation, merge, ops, shape
 from netsheet.layers.base import Elementwise, Layer, constant
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras_graph import CallConfig, LayerConfig, TensorRef
-from netsheet.read.keras_ops_array import ARRAY, matrix_product
 from netsheet.read.keras_weights import to_snake_case
 
 Made = tuple[Layer, list[TensorRef]]
@@ -202,6 +201,8 @@ def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
         return ops.ReduceAxes(op=op, axes=axes, keepdims=keep), [c.tensor()]
     if op in _TABLE:
         return _TABLE[op](c)
+    from netsheet.read.keras_ops_array import ARRAY
+
     if op in ARRAY:
         return ARRAY[op](c)
     raise UnsupportedError(f"the operation {op!r} is not known")
@@ -304,6 +305,8 @@ def _add_n(c: Call) -> Made:
 def _matmul(c: Call) -> Made:
     refs = [c.get(0, _FIRST), c.get(1, _SECOND)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
+        from netsheet.read.keras_ops_array import matrix_product
+
         return matrix_product(c)
     layer = ops.MatMul(transpose_a=c.flag("transpose_a"), transpose_b=c.flag("transpose_b"))
     return layer, refs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from netsheet.layers import (
 from netsheet.layers.base import Layer
 from netsheet.read.arguments import Arguments
 from netsheet.read.keras_context import Context, Row
-from netsheet.read.keras_sequence import SEQUENCE
 
 
 def _data_format(a: Arguments) -> str:
@@ -324,8 +324,7 @@ _NO_OPS = (
     "SpatialDropout3D", "StochasticDepth",
 )  # fmt: skip
 
-TABLE: dict[str, Row] = {
-    **SEQUENCE,
+_ROWS: dict[str, Row] = {
     **dict.fromkeys(_NO_OPS, _plain(shape.Identity)),
     "Activation": _activation,
     **{
@@ -407,6 +406,28 @@ TABLE: dict[str, Row] = {
     "ZeroPadding2D": _padding(shape.ZeroPadding2D, 2),
     "ZeroPadding3D": _padding(shape.ZeroPadding3D, 3),
 }
+
+
+class _Table(Mapping[str, Row]):
+    """All rows; those for layers over time are made when another class is asked for."""
+
+    def __getitem__(self, name: str) -> Row:
+        return _ROWS[name] if name in _ROWS else self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @cached_property
+    def _all(self) -> dict[str, Row]:
+        from netsheet.read.keras_sequence import SEQUENCE
+
+        return {**SEQUENCE, **_ROWS}
+
+
+TABLE = _Table()
 
 # Older and shorter names of the same classes.
 RENAMED = {
