@@ -543,3 +543,30 @@ def test_a_layer_more_than_the_configuration_has(tmp_path: Path) -> None:
     write_keras(tmp_path / "m.keras", v3(change))
     with pytest.raises(FormatError, match="layers/dense_1"):
         netsheet.load(tmp_path / "m.keras")
+
+
+def test_keras_2_13_counts_layers_with_weights_twice(tmp_path: Path) -> None:
+    """Dropout has none, so its next one is dropout_1; after dense comes dense_2."""
+    held = io.BytesIO()
+    second = RANDOM.standard_normal((2, 2)).astype("f4")
+    with h5py.File(held, "w") as file:
+        for name, kernel in (("dense", KERNEL), ("dense_2", second)):
+            group = file.create_group(f"_layer_checkpoint_dependencies/{name}/vars")
+            group["0"], group["1"] = kernel, BIAS
+        file.create_group("_layer_checkpoint_dependencies/dropout/_random_generator/vars")
+    drop = {"class_name": "Dropout", "config": {"name": "drop", "rate": 0.5, "dtype": "float32"}}
+    config = sequential(source(), dense("a"), drop, dense("b"))
+    write_keras(tmp_path / "m.keras", held.getvalue(), config)
+    model = netsheet.load(tmp_path / "m.keras")
+    np.testing.assert_array_equal(model.layers["b"].weights["kernel"].values, second)
+    expected = np.maximum(EXPECTED @ second + BIAS, 0)
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-5)
+
+
+def test_a_layer_that_was_never_built_does_not_keep_the_others_away(tmp_path: Path) -> None:
+    write_keras(tmp_path / "m.keras", config=sequential(source(), dense("a"), dense("b")))
+    model = netsheet.load(tmp_path / "m.keras")
+    np.testing.assert_allclose(model.activations(X)["a"], EXPECTED, atol=1e-5)
+    (refused,) = (row for row in model.summary() if row.refusal)
+    assert refused.name == "b"
+    assert "stores no weights" in str(refused.refusal)

@@ -71,6 +71,7 @@ def load_keras(path: str | Path) -> Model:
     if any(layer.weights for layer in file.layers) or _sources(graph) is not None:
         assign = assign_v3 if file.layout == "v3" else assign_legacy
         assign(graph, assembly.layers, file, paths)
+    assembly.refuse_unbuilt()
     return assembly.model(graph, file, paths)
 
 
@@ -139,6 +140,14 @@ class _Assembly:
                 self.make_layers(config.graph, name + "/", depth + 1)
             elif config.class_name != "InputLayer" and not _is_operation(config):
                 self.layers[name] = make_layer(name, config.class_name, config.config, self.major)
+
+    def refuse_unbuilt(self) -> None:
+        """Layers whose weights the file does not have are shown only."""
+        for name, layer in self.layers.items():
+            if layer.weight_axes() and not layer.weights and not isinstance(layer, Opaque):
+                made = Opaque(reason="the file stores no weights for it: it was never built")
+                made.name, made.type_name = layer.name, layer.type_name
+                self.layers[name] = made
 
     # ------------------------------------------------------------------ calls
 

@@ -48,6 +48,8 @@ def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, 
         names = [_short(weight.path) for weight in stored]
         layer.vector = next((n for n in names if n in ("vector_u", "sn_u")), layer.vector)
     wanted = layer.weight_axes()
+    if not stored:
+        return  # a layer that was never built; the caller sees that it has none
     if len(stored) != len(wanted):
         raise FormatError(
             f"layer {layer.name!r} ({layer.type}) has {len(wanted)} weights "
@@ -145,6 +147,8 @@ def _assign_nested(
     stored: list[StoredWeight],
     paths: dict[str, str],
 ) -> None:
+    if not stored:
+        return
     rest = list(stored)
     found: dict[Layer, list[StoredWeight]] = {}
     # Longer names first: 'dense' must not take what belongs to 'block/dense'.
