@@ -94,9 +94,8 @@ def weights(n: int, out: int, interpolation: str) -> FloatArray:
     return matrix
 
 
-def resampled(x: Tensor, y: Tensor, axis: str, interpolation: str) -> Equation:
-    """``y`` from ``x`` along one axis: the sum over as many taps as the widest row has."""
-    number = x.axes.index(axis)
+def resampled(x: Tensor, y: Tensor, number: int, interpolation: str) -> Equation:
+    """``y`` from ``x`` along axis ``number``: a sum over as many taps as the widest row has."""
     matrix = weights(x.shape[number], y.shape[number], interpolation)
     used = matrix != 0
     count = int(used.sum(1).max())
@@ -113,5 +112,5 @@ def resampled(x: Tensor, y: Tensor, axis: str, interpolation: str) -> Equation:
     o, k = at[number], Index("k", span)
     place: list[Position] = [*at]
     place[number] = affine(Lookup(tuple(int(p) for p in starts), affine(o))) + k
-    table = Weight(f"{y.name}/taps", (axis, "tap"), taps.shape, label="taps", values=taps)
+    table = Weight(f"{y.name}/taps", (y.axes[number], "tap"), taps.shape, label="taps", values=taps)
     return equation(y[at], reduce("sum", (k,), x[tuple(place)] * table[o, k]))

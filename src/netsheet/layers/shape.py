@@ -336,14 +336,15 @@ class CenterCrop(_Spatial):
         return out + (n - self.size[axis]) // 2, None
 
 
-def _interpolated(x: Tensor, y: Tensor, axis: str, low: list[int], share: list[float]) -> Equation:
-    """``y`` between the elements ``low`` and ``low + 1`` of ``x`` along one axis.
+def _interpolated(
+    x: Tensor, y: Tensor, number: int, low: list[int], share: list[float]
+) -> Equation:
+    """``y`` between the elements ``low`` and ``low + 1`` of ``x`` along axis ``number``.
 
     ``share[o]`` is the weight of the upper one; nothing is read where it is 0.
     """
     at = indices_of(y)
-    number = x.axes.index(axis)
-    o = at[number]
+    axis, o = y.axes[number], at[number]
     last = x.shape[number] - 1
 
     def read(table: list[int]) -> Expr:
@@ -397,17 +398,18 @@ class _Resize(_Spatial):
                 f"nearest, bilinear, {', '.join(INTERPOLATIONS)} are"
             )
         x, y, result = inputs[0], outputs[0], []
-        spatial = [axis for axis in x.axes if axis != "channel"]
-        for axis in spatial:
-            number = x.axes.index(axis)
+        # the input's axes may have the names of another data format
+        first = 1 if self.data_format == "channels_first" else 0
+        for number in range(first, first + self.rank):
             out = y.shape[number]
             shape = (*x.shape[:number], out, *x.shape[number + 1 :])
-            target = y if axis == spatial[-1] else y.step(axis, x.axes, shape)
+            last = number == first + self.rank - 1
+            target = y if last else y.step(y.axes[number], y.axes, shape)
             if self.interpolation == "bilinear":
-                result.append(_interpolated(x, target, axis, *linear(x.shape[number], out)))
+                result.append(_interpolated(x, target, number, *linear(x.shape[number], out)))
             else:
                 _check_table(out * x.shape[number])
-                result.append(resampled(x, target, axis, self.interpolation))
+                result.append(resampled(x, target, number, self.interpolation))
             x = target
         return result
 
@@ -452,14 +454,13 @@ class Resizing(_Resize):
         x = inputs[0]
         if not self.crop_to_aspect_ratio:
             return super().equations(inputs, outputs)
-        places = {axis: n for n, axis in enumerate(x.axes)}
-        height, width = x.shape[places["height"]], x.shape[places["width"]]
-        kept = {
-            "height": max(min(height, width * self.height // self.width), 1),
-            "width": max(min(width, height * self.width // self.height), 1),
-        }
-        shape = tuple(kept.get(axis, n) for axis, n in zip(x.axes, x.shape, strict=True))
-        cropped = outputs[0].step("cropped", x.axes, shape)
+        (height, width), channels = sizes(x, self.rank, self.data_format, self.name)
+        kept = (
+            max(min(height or 0, (width or 0) * self.height // self.width), 1),
+            max(min(width or 0, (height or 0) * self.width // self.height), 1),
+        )
+        shape = arranged(kept, channels, self.data_format)
+        cropped = outputs[0].step("cropped", outputs[0].axes, tuple(n or 0 for n in shape))
         at = indices_of(cropped)
         source = tuple(i + (n - i.size) // 2 for i, n in zip(at, x.shape, strict=True))
         return [equation(cropped[at], x[source]), *super().equations([cropped], outputs)]

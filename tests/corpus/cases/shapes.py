@@ -246,3 +246,25 @@ def old_no_ops(k: Kit) -> Any:
             layers.RandomWidth(0.2, name="width")(w),
         ],
     )
+
+
+@case(BOTH)
+def mixed_formats(k: Kit) -> Any:
+    """Channels first and last in one model."""
+    layers, first = k.layers, {"data_format": "channels_first"}
+    x, y = k.input(4, 5, 2, name="x"), k.input(2, 4, 5, name="y")
+    return k.model(
+        [x, y],
+        [
+            layers.UpSampling2D(2, interpolation="bilinear", name="smooth")(x),
+            layers.UpSampling2D((2, 3), interpolation="bicubic", name="cubic")(x),
+            layers.Resizing(4, 3, crop_to_aspect_ratio=True, name="cropped")(x),
+            layers.Conv2D(3, 2, name="conv")(x),
+            layers.CenterCrop(2, 3, name="middle")(x),
+            layers.GlobalAveragePooling2D(name="mean")(x),
+            layers.MaxPooling2D(2, name="most_first", **first)(y),
+            layers.ZeroPadding2D(1, name="pad_first", **first)(y),
+            layers.GlobalMaxPooling2D(name="max_first", **first)(y),
+            layers.Flatten(name="flat_first", **first)(y),
+        ],
+    )
