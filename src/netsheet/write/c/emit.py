@@ -12,10 +12,10 @@ import numpy as np
 from netsheet.expr import FloatArray, Tensor
 from netsheet.model import Model
 from netsheet.write.c.functions import helper_text, helpers_of
-from netsheet.write.c.kernels import kernel_text
 from netsheet.write.c.names import Identifiers, comment, identifier, library_name, number, string
 from netsheet.write.c.places import natural, same_layout
 from netsheet.write.c.program import Program, build
+from netsheet.write.c.row_functions import kernel_text
 from netsheet.write.c.text import Constants, Lines, Unit
 from netsheet.write.float_text import row_texts
 

@@ -34,8 +34,9 @@ from netsheet.expr import (
     reads,
     walk,
 )
+from netsheet.write.c.guards import finite, zero
 from netsheet.write.c.places import Layout, Memory, Rewriter, lowered, replaced, substituted
-from netsheet.write.c.simplify import constant_values, finite, zero
+from netsheet.write.c.simplify import constant_values
 
 
 @dataclass(eq=False)

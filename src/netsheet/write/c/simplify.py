@@ -16,7 +16,6 @@ import numpy as np
 
 from netsheet.expr import (
     Affine,
-    Const,
     Equation,
     Expr,
     Gather,
@@ -29,11 +28,12 @@ from netsheet.expr import (
     Tensor,
     Weight,
     affine,
-    factors,
     reads,
     walk,
 )
 from netsheet.reference import evaluate
+from netsheet.write.c.guards import narrowed, unpadded
+from netsheet.write.c.matching import matched, mixed_radix
 from netsheet.write.c.places import Rewriter, substituted
 
 MOST_CONSTANT = 1 << 16  # elements; larger constants are computed on the device
@@ -48,46 +48,6 @@ def simplified(equations: Iterable[Equation], kept: AbstractSet[Tensor]) -> list
         for position in range(len(result) - 1, -1, -1):
             result = _without(result, position, kept) or result
     return [narrowed(eq) for eq in needed(result, kept)]
-
-
-def narrowed(eq: Equation) -> Equation:
-    """The equation without taps that lie outside wherever the window is."""
-
-    class Narrower(Rewriter):
-        changed = False
-
-        def _copy(self, node: Expr) -> Expr:
-            if isinstance(node, Reduce):
-                less = _less(node)
-                self.changed |= less is not node
-                node = less
-            return super()._copy(node)
-
-    rewriter = Narrower()
-    value = rewriter(eq.value)
-    return replace(eq, value=value) if rewriter.changed else eq
-
-
-def _less(node: Reduce) -> Reduce:
-    mapping: dict[Index, Position] = {}
-    for index in node.over:
-        low, high = 0, index.size
-        for guard in node.where:
-            step = guard.value.coefficient(index)
-            rest = guard.value - index * step
-            if step < 1 or index in rest.indices():
-                continue
-            first, last = rest.bounds()
-            low = max(low, -((last - guard.low) // step))
-            high = min(high, (guard.high - 1 - first) // step + 1)
-        if low < high and high - low < index.size:
-            mapping[index] = Index(index.name, high - low) + low
-    if not mapping:
-        return node
-    fresh = {i: affine(mapping[i]).indices()[0] for i in mapping}
-    over = tuple(fresh.get(index, index) for index in node.over)
-    rewriter = Rewriter(position=lambda at: substituted(at, mapping))
-    return Reduce(node.op, over, rewriter(node.body), rewriter.guards(node.where))
 
 
 def needed(equations: Sequence[Equation], kept: AbstractSet[Tensor]) -> list[Equation]:
@@ -169,7 +129,7 @@ def _without(
         if moved is not None:
             return moved[:position] + moved[position + 1 :]
     if isinstance(eq.value, Select) and eq.time is None and _still(equations, position, users[-1]):
-        padded = [_unpadded(equations[n], eq) for n in users]
+        padded = [unpadded(equations[n], eq) for n in users]
         if all(user is not None for user in padded):
             result = list(equations)
             for n, user in zip(users, padded, strict=True):
@@ -217,7 +177,7 @@ def _through(eq: Equation, copy: Equation) -> Equation | None:
         for place, own in zip(node.at, copy.at, strict=True):
             if own.single() is None:
                 index = place.single()
-                if index is None or index is eq.time or not _mixed_radix(own, index.size):
+                if index is None or index is eq.time or not mixed_radix(own, index.size):
                     return None
                 if index not in split:
                     fresh = {i: Index(i.name, i.size) for i in own.indices()}
@@ -230,7 +190,7 @@ def _through(eq: Equation, copy: Equation) -> Equation | None:
         nonlocal failed
         if node.tensor is not copy.target:
             return node
-        mapping = _matched(copy, node.at)
+        mapping = matched(copy, node.at)
         if mapping is None:
             failed = True
             return node
@@ -240,65 +200,6 @@ def _through(eq: Equation, copy: Equation) -> Equation | None:
 
     result = replace(eq, value=Rewriter(read)(eq.value))
     return None if failed else result
-
-
-def _unpadded(user: Equation, padding: Equation) -> Equation | None:
-    """``user`` with guards in its sums in place of zeros around what it reads, or None."""
-    select = padding.value
-    if not isinstance(select, Select) or not zero(select.otherwise):
-        return None
-    inside, where = select.then, select.where
-    if not isinstance(inside, Read):
-        return None
-
-    class Unpadder(Rewriter):
-        def _copy(self, node: Expr) -> Expr:
-            if not isinstance(node, Reduce) or node.op != "sum" or node.where:
-                return super()._copy(node)
-            parts = factors(node.body)
-            found = [p for p in parts if isinstance(p, Read) and p.tensor is padding.target]
-            rest = [p for p in parts if p not in found]
-            mapping = _matched(padding, found[0].at) if len(found) == 1 else None
-            if mapping is None or not rest or not all(finite(part) for part in rest):
-                return super()._copy(node)
-            moved = Rewriter(position=lambda at: substituted(at, mapping))
-            body = moved(inside)
-            for part in rest:
-                body = body * part
-            return Reduce("sum", node.over, body, moved.guards(where))
-
-    value = Unpadder()(user.value)
-    if any(read.tensor is padding.target for read in reads(value)):
-        return None
-    return replace(user, value=value)
-
-
-def zero(expr: Expr) -> bool:
-    """True for the number 0."""
-    return isinstance(expr, Const) and expr.value == 0
-
-
-def finite(expr: Expr) -> bool:
-    """True for finite weights: zero times one of them is nothing to add."""
-    return isinstance(expr, Read) and isinstance(expr.tensor, Weight) and _all_finite(expr.tensor)
-
-
-@functools.lru_cache(maxsize=1 << 10)
-def _all_finite(weight: Weight) -> bool:
-    return bool(np.isfinite(weight.values).all())
-
-
-def _mixed_radix(at: Affine, size: int) -> bool:
-    """True if ``at`` runs over 0 .. size - 1, each once, as its indices run."""
-    if at.const or any(not isinstance(atom, Index) for _, atom in at.terms):
-        return False
-    expected = 1
-    for factor, atom in sorted(at.terms, key=lambda term: term[0]):
-        assert isinstance(atom, Index)
-        if factor != expected:
-            return False
-        expected *= atom.size
-    return expected == size
 
 
 def _split(eq: Equation, split: dict[Index, Affine]) -> Equation:
@@ -323,37 +224,6 @@ def _split(eq: Equation, split: dict[Index, Affine]) -> Equation:
     return replace(eq, at=at, indices=spread(eq.indices), value=rewriter(eq.value))
 
 
-def _matched(eq: Equation, at: Sequence[Affine]) -> dict[Index, Position] | None:
-    """The values of the equation's indices for which it fills the element ``at``."""
-    mapping: dict[Index, Position] = {}
-    for own, place in zip(eq.at, at, strict=True):
-        index = own.single()
-        if index is not None:
-            if index in mapping and mapping[index] != place:
-                return None
-            mapping[index] = place
-        elif not own.terms:
-            continue  # the only place there is
-        elif not _parts(own, place, mapping):
-            return None
-    return mapping if all(index in mapping for index in eq.indices) else None
-
-
-def _parts(own: Affine, place: Affine, mapping: dict[Index, Position]) -> bool:
-    """Match ``6 a + b`` against ``6 p + q`` where q stays below 6."""
-    if not _mixed_radix(own, math.prod(i.size for i in own.indices())):
-        return False
-    rest = place
-    for factor, atom in sorted(own.terms, key=lambda term: -term[0]):
-        assert isinstance(atom, Index)
-        part = rest // factor if factor > 1 else rest
-        if any(not isinstance(a, Index) for _, a in part.terms):
-            return False
-        mapping[atom] = part
-        rest = rest - part * factor
-    return not rest.terms and rest.const == 0
-
-
 def inlined(eq: Equation, user: Equation) -> Equation | None:
     """``user`` with the value of ``eq`` in place of its target; None where that costs more.
 
@@ -367,7 +237,7 @@ def inlined(eq: Equation, user: Equation) -> Equation | None:
         return None
     if _heavy(eq.value) and _heavy(user.value):
         return None
-    mapping = _matched(eq, found[0].at)
+    mapping = matched(eq, found[0].at)
     if mapping is None or not _once_each(found[0], user):
         return None
     if eq.time is not None and mapping[eq.time] != affine(eq.time):
@@ -404,7 +274,7 @@ def _once_each(read: Read, user: Equation) -> bool:
 
 
 def _radix(place: Affine) -> bool:
-    return _mixed_radix(place, math.prod(index.size for index in place.indices()))
+    return mixed_radix(place, math.prod(index.size for index in place.indices()))
 
 
 def constant_values(

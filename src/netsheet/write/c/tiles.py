@@ -1,0 +1,198 @@
+"""The inner loops that sums of products run through: several pixels by several channels.
+
+A tile keeps its sums in registers: ``pixels`` x ``channels`` of them, one load of an input for
+``channels`` multiplications and one load of a weight for ``pixels``. A row function walks one row
+of pixels, tile by tile, and its edges, where some taps lie outside, pixel by pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netsheet.write.c.kernels import WORTH, Kernel
+
+MULTIPLY = """/* One copy of each row function, not one for every layer. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define %(macro)s_ONCE __attribute__((noinline, noclone))
+#else
+#define %(macro)s_ONCE
+#endif
+
+#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF)
+#define %(macro)s_MAC(sum, a, b) sum = fmaf(a, b, sum)
+#else
+#define %(macro)s_MAC(sum, a, b) sum += (a) * (b)
+#endif
+"""
+
+
+def row(kernel: Kernel, macro: str) -> str:
+    """Walks a row: tiles where all taps are inside, single pixels elsewhere."""
+    size = kernel.channels
+    lines = head(kernel, macro)
+    if kernel.blocks:
+        lines.append("    for (int block = 0; block < g->blocks; block++) {")
+    added = "added ? added + p * g->y_step : 0"
+    tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
+    shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
+    single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
+    back = " - g->back" if kernel.edges else ""
+    lines += walk(
+        kernel.pixels, kernel,
+        f"@_{kernel.name}_tile(g, x + (p * g->step{back}), rows,\n                {tile})",
+        f"@_{kernel.name}_single(g, x + (p * g->step{back} + low * g->tap_step), rows,\n"
+        f"                high - low, {single})",
+    )  # fmt: skip
+    if not kernel.blocks:
+        return "\n".join([*(line.removeprefix("    ") for line in lines), "}\n"])
+    lines += ["        w += g->w_block;", f"        bias += {size};", f"        y += {size};"]
+    if kernel.deep:
+        lines.append(f"        x += {size};")
+    if kernel.added:
+        lines += ["        if (added)", f"            added += {size};"]
+    return "\n".join([*lines, "    }", "}\n"])
+
+
+def tiles(kernel: Kernel, macro: str) -> list[str]:
+    whole = [] if kernel.edges and kernel.pixels == 1 else [_tile(kernel, False, macro)]
+    return whole + ([_tile(kernel, True, macro)] if kernel.edges else [])
+
+
+def _tile(kernel: Kernel, single: bool, macro: str) -> str:
+    """``pixels`` x ``channels`` sums in scalar variables; or one pixel with some of its taps."""
+    pixels = 1 if single else kernel.pixels
+    p_range, b_range = range(pixels), range(kernel.channels)
+    sums = [[f"s{p}_{b}" for b in b_range] for p in p_range]
+    name = "single" if single else "tile"
+    lines = [
+        f"static void @_{kernel.name}_{name}(const struct @_row *g, const float *x, int rows,",
+        f"    {'int taps, ' if single else ''}{kernel.parameters})",
+        "{",
+    ]
+    if pixels > 1:
+        lines.append("    const int step = g->step;")
+    for p in p_range:
+        first = [f"{s} = bias[{b}]" if p == 0 else f"{s} = s0_{b}" for b, s in enumerate(sums[p])]
+        lines.append(f"    float {', '.join(first)};")
+    if kernel.added:
+        lines.append("    if (added) {")
+        for p in p_range:
+            lines.append(
+                "        " + " ".join(f"{s} += added[{b}];" for b, s in enumerate(sums[p]))
+            )
+            if p + 1 < pixels:
+                lines.append("        added += g->y_step;")
+        lines.append("    }")
+    w = "q" if single else "w"
+    inner = [] if kernel.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
+    for b in b_range:
+        inner.append(f"const float c{b} = {w}[{b}];")
+        factor = "x{p}[{b}]" if kernel.deep else "v{p}"
+        macs = [f"{macro}_MAC({sums[p][b]}, {factor.format(p=p, b=b)}, c{b});" for p in p_range]
+        inner += [" ".join(macs[n : n + 3]) for n in range(0, len(macs), 3)]
+    if kernel.deep:
+        inner.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
+    inner.append(f"{w} += {kernel.channels};")
+    count = ("taps" if kernel.deep or kernel.spaced else "taps * g->unit") if single else (
+        "g->taps" if kernel.spaced else "g->run")  # fmt: skip
+    weights = ["const float *q = w;"] if single else []
+    after = ["w += g->w_row;"] if single else []
+    lines += taps_text(kernel, pixels, count, inner, weights, after)
+    lines += _clamped([s for row in sums for s in row], kernel)
+    for p in p_range:
+        stores = " ".join(f"y[{b}] = {s};" for b, s in enumerate(sums[p]))
+        lines.append(f"    {stores}")
+        if p + 1 < pixels:
+            lines.append("    y += g->y_step;")
+    return "\n".join([*lines, "}\n"])
+
+
+def taps_text(
+    kernel: Kernel,
+    pixels: int,
+    count: str,
+    inner: Sequence[str],
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> list[str]:
+    """The loops over rows of taps, taps and inputs; ``before`` and ``after`` a row of taps."""
+    start = ", ".join(["*x0 = {0}", *(f"*x{p} = x{p - 1} + step" for p in range(1, pixels))])
+    pointers = f"const float {start};"
+    lines = ["    for (; rows > 0; rows--) {", *(f"        {line}" for line in before)]
+    indent = " " * 8
+    if kernel.spaced:
+        lines.append("        const float *from = x;")
+        lines.append(f"        for (int tap = {count}; tap > 0; tap--) {{")
+        indent, count = " " * 12, "g->unit"
+    lines.append(indent + pointers.format("from" if kernel.spaced else "x"))
+    lines.append(f"{indent}for (int n = {count}; n > 0; n--) {{")
+    lines += [f"{indent}    {line}" for line in inner]
+    lines.append(f"{indent}}}")
+    if kernel.spaced:
+        lines += ["            from += g->tap_step;", "        }"]
+    return [*lines, "        x += g->pitch;", *(f"        {line}" for line in after), "    }"]
+
+
+def _clamped(sums: Iterable[str], kernel: Kernel) -> list[str]:
+    lines = []
+    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: kernel.clamps]:
+        lines.append(f"    const float {limit} = g->{limit};")
+        texts = [f"{s} = {s} {sign} {limit} ? {limit} : {s};" for s in sums]
+        lines += [f"    {' '.join(texts[n : n + 2])}" for n in range(0, len(texts), 2)]
+    return lines
+
+
+def head(kernel: Kernel, macro: str) -> list[str]:
+    return [
+        f"static {macro}_ONCE void",
+        f"@_{kernel.name}(const struct @_row *g, const float *x, int rows,",
+        f"    {kernel.parameters})",
+        "{",
+    ]
+
+
+def walk(pixels: int, kernel: Kernel, tile: str, single: str) -> list[str]:
+    """The loop over the pixels of a row for one block of channels."""
+    indent = " " * 8
+    if not kernel.edges:
+        lines = [
+            "for (int p = 0; p < g->pixels;) {",
+            f"    {tile};",
+            f"    p += {pixels};",
+            *([f"    if (p < g->pixels && p > g->pixels - {pixels})",
+               f"        p = g->pixels - {pixels}; /* the last tile overlaps the one before */"]
+              if pixels > 1 else []),
+            "}",
+        ]  # fmt: skip
+        return [indent + line for line in lines]
+    lines = ["for (int p = 0; p < g->pixels;) {"]
+    if pixels > 1:
+        once = " && !added" if kernel.added else ""
+        lines += [
+            f"    if (p + {pixels} > g->right && p + {WORTH[pixels]} <= g->right",
+            f"        && g->right - {pixels} >= g->left{once})",
+            f"        p = g->right - {pixels}; /* the last tile overlaps the one before */",
+            f"    if (p >= g->left && p + {pixels} <= g->right) {{",
+            f"        {tile};",
+            f"        p += {pixels};",
+            "        continue;",
+            "    }",
+        ]
+    lines += ["    const int first = p * g->stride - g->before;"]
+    if kernel.dilated:
+        lines += [
+            "    const int fit = (g->size - first + g->dilation - 1) / g->dilation;",
+            "    const int low = first < 0 ? (g->dilation - 1 - first) / g->dilation : 0;",
+        ]
+    else:
+        lines += [
+            "    const int fit = g->size - first;",
+            "    const int low = first < 0 ? -first : 0;",
+        ]
+    lines += [
+        "    const int high = fit < g->taps ? fit : g->taps;",
+        f"    {single};",
+        "    p++;",
+        "}",
+    ]
+    return [indent + line for line in lines]

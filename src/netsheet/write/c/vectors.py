@@ -1,0 +1,137 @@
+"""The same row functions with vectors of 4 channels: several blocks at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netsheet.write.c.kernels import WIDTH, Kernel
+from netsheet.write.c.tiles import head, taps_text, walk
+
+VECTORS = """#if defined(__GNUC__) && !defined(%(macro)s_PORTABLE) \\
+    && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) \\
+        || defined(__wasm_simd128__))
+#define %(macro)s_VECTORS
+typedef float @_vector __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int @_mask __attribute__((vector_size(16)));
+/* a where the test holds, else b */
+#define %(macro)s_CHOOSE(test, a, b) \\
+    (@_vector)(((@_mask)(test) & (@_mask)(a)) | (~(@_mask)(test) & (@_mask)(b)))
+#endif
+"""
+
+
+def wide_row(kernel: Kernel, macro: str) -> str:
+    """The same with vectors of 4 channels, several blocks at once, any number of pixels."""
+    inner = kernel.channels // WIDTH
+    wide = [count for count in (4, 2, 1) if count % inner == 0] or [inner]
+    always = replace(kernel, edges=True)
+    text, lines = [], [*head(kernel, macro), "    int block = 0;"]
+    single_taps = not kernel.edges
+    whole = "g->taps" if kernel.spaced else "g->run"
+    for vectors in wide:
+        pixels = {4: 3, 2: 4, 1: 6}.get(vectors, 2)
+        blocks = vectors // inner
+        for count in (pixels, 1):
+            text.append(_wide(kernel, count, vectors, macro))
+        name = f"@_{kernel.name}_wide"
+        added = "added ? added + p * g->y_step : 0"
+        tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
+        size = kernel.channels
+        shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
+        single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
+        lines.append(f"    for (; block + {blocks} <= g->blocks; block += {blocks}) {{")
+        if single_taps:
+            plus = "plus" if kernel.added else None
+            lines += ["        const float *from = x;", "        float *to = y;"]
+            if kernel.added:
+                lines.append("        const float *plus = added;")
+            lines.append("        int left = g->pixels;")
+            for count, loop in ((pixels, f"for (; left >= {pixels}; left -= {pixels})"),
+                                (1, "for (; left > 0; left--)")):  # fmt: skip
+                times = "" if count == 1 else f"{count} * "
+                lines += [
+                    f"        {loop} {{",
+                    f"            {name}{count}x{vectors}(g, from, rows, {whole},",
+                    f"                {kernel.arguments('w', 'bias', 'to', plus)});",
+                    f"            from += {times}g->step;",
+                    f"            to += {times}g->y_step;",
+                ]
+                if kernel.added:
+                    lines += ["            if (plus)", f"                plus += {times}g->y_step;"]
+                lines.append("        }")
+        else:
+            place = "x + (p * g->step - g->back"
+            run = "high - low" if kernel.deep or kernel.spaced else "(high - low) * g->unit"
+            lines += walk(
+                pixels, always,
+                f"{name}{pixels}x{vectors}(g, {place}), rows, {whole},\n                {tile})",
+                f"{name}1x{vectors}(g, {place} + low * g->tap_step), rows,\n"
+                f"                {run}, {single})",
+            )  # fmt: skip
+        lines.append(f"        w += {blocks} * g->w_block;")
+        for moved in ["bias", "y", *(["x"] if kernel.deep else [])]:
+            lines.append(f"        {moved} += {blocks * size};")
+        if kernel.added:
+            lines += ["        if (added)", f"            added += {blocks * size};"]
+        lines.append("    }")
+    return "\n".join([*text, *lines, "}\n"])
+
+
+def _wide(kernel: Kernel, pixels: int, vectors: int, macro: str) -> str:
+    """``pixels`` x ``vectors`` vectors of sums, over ``run`` inputs of each row of taps."""
+    inner = kernel.channels // WIDTH
+    p_range, v_range = range(pixels), range(vectors)
+    pointer = "*(const @_vector *)"
+    name = f"@_{kernel.name}_wide{pixels}x{vectors}"
+    parameters = kernel.parameters
+    lines = [
+        f"static void {name}(const struct @_row *g, const float *x, int rows, int run,",
+        f"    {parameters})",
+        "{",
+    ]
+    if pixels > 1:
+        lines.append("    const int step = g->step;")
+    for p in p_range:
+        first = [
+            f"s{p}_{v} = " + (f"{pointer}(bias + {v * WIDTH})" if p == 0 else f"s0_{v}")
+            for v in v_range
+        ]
+        lines.append(f"    @_vector {', '.join(first)};")
+    if kernel.added:
+        lines.append("    if (added) {")
+        for p in p_range:
+            for v in v_range:
+                lines.append(f"        s{p}_{v} += {pointer}(added + {v * WIDTH});")
+            if p + 1 < pixels:
+                lines.append("        added += g->y_step;")
+        lines.append("    }")
+    blocks = range(vectors // inner)
+    inputs = (
+        [] if kernel.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
+    )
+    for v in v_range:
+        block, part = divmod(v, inner)
+        inputs.append(f"const @_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
+        values = [f"{pointer}(x{p} + {v * WIDTH})" if kernel.deep else f"v{p}" for p in p_range]
+        inputs.append(" ".join(f"s{p}_{v} += c{v} * {value};" for p, value in enumerate(values)))
+    if kernel.deep:
+        inputs.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
+    inputs.append(" ".join(f"q{b} += {kernel.channels};" for b in blocks))
+    starts = ["*q0 = w", *(f"*q{b} = q{b - 1} + g->w_block" for b in blocks[1:])]
+    weights = [f"const float {', '.join(starts)};"]
+    run = "g->taps * g->unit" if kernel.spaced else "g->run"
+    after = [f"w += {'g->w_row' if kernel.edges else f'{run} * {kernel.channels}'};"]
+    lines += taps_text(kernel, pixels, "run", inputs, weights, after)
+    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: kernel.clamps]:
+        value = f"g->{limit}"
+        lines.append(f"    const @_vector {limit} = {{{', '.join([value] * WIDTH)}}};")
+        for p in p_range:
+            for v in v_range:
+                s = f"s{p}_{v}"
+                lines.append(f"    {s} = {macro}_CHOOSE({s} {sign} {limit}, {limit}, {s});")
+    for p in p_range:
+        for v in v_range:
+            lines.append(f"    *(@_vector *)(y + {v * WIDTH}) = s{p}_{v};")
+        if p + 1 < pixels:
+            lines.append("    y += g->y_step;")
+    return "\n".join([*lines, "}\n"])
