@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
 import netsheet
 from netsheet.cli import options, show
-from netsheet.cli.command import Argument, Option
 from netsheet.cli.options import (
     Data,
     Inputs,
@@ -24,13 +25,13 @@ from netsheet.errors import UsageError
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
 
-Samples = Annotated[int, Option("--samples", min=1, help="Of --data, the first N.")]
-Until = Annotated[str | None, Option("--until", help="Stop behind this layer (excel, c).")]
+Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
+Until = Annotated[str | None, typer.Option("--until", help="Stop behind this layer (excel, c).")]
 Arrangement = Annotated[
-    str, Option("--arrangement", help="For excel: planes, interleaved or auto.")
+    str, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
 ]
 Classes = Annotated[
-    str | None, Option("--classes", help="The classes' names: cat,dog,... or a text file.")
+    str | None, typer.Option("--classes", help="The classes' names: cat,dog,... or a text file.")
 ]
 
 
@@ -39,12 +40,12 @@ def csv(
     output: Output,
     layout: Annotated[
         str,
-        Option("--layout", help="blocks, article, tidy, matrix, or a TOML file of your own."),
+        typer.Option("--layout", help="blocks, article, tidy, matrix, or a TOML file of your own."),
     ] = "blocks",
-    newline: Annotated[str, Option("--newline", help="crlf or lf.")] = "crlf",
+    newline: Annotated[str, typer.Option("--newline", help="crlf or lf.")] = "crlf",
     edited: Annotated[
         Path | None,
-        Option("--import", help="Read this edited CSV back into a copy of the model."),
+        typer.Option("--import", help="Read this edited CSV back into a copy of the model."),
     ] = None,
 ) -> None:
     """Write all weights as CSV in a layout of your choice, or read an edited CSV back."""
@@ -72,7 +73,9 @@ def excel(
     samples: Samples = 10,
     until: Until = None,
     arrangement: Arrangement = "auto",
-    lang: Annotated[str, Option("--lang", help="Labels in English (en) or Japanese (ja).")] = "en",
+    lang: Annotated[
+        str, typer.Option("--lang", help="Labels in English (en) or Japanese (ja).")
+    ] = "en",
     classes: Classes = None,
     scale: Scale = None,
     mean: Mean = None,
@@ -108,10 +111,10 @@ def _classes(text: str | None) -> list[str] | None:
 
 def c(
     model_file: ModelFile,
-    output: Annotated[Path, Option("--output", "-o", help="The folder to write.")],
-    name: Annotated[str, Option("--name", help="Prefix of files and functions.")] = "net",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
+    name: Annotated[str, typer.Option("--name", help="Prefix of files and functions.")] = "net",
     target: Annotated[
-        str, Option("--target", help="plain, arduino, esp-idf or platformio.")
+        str, typer.Option("--target", help="plain, arduino, esp-idf or platformio.")
     ] = "plain",
     inputs: Inputs = None,
     until: Until = None,
@@ -152,23 +155,23 @@ def onnx(model_file: ModelFile, output: Output) -> None:
 
 def verify(
     model_file: ModelFile,
-    target: Annotated[str, Option("--target", help="excel, c, onnx or keras.")] = "excel",
+    target: Annotated[str, typer.Option("--target", help="excel, c, onnx or keras.")] = "excel",
     inputs: Inputs = None,
     data: Data = None,
     samples: Samples = 1,
     engine: Annotated[
-        str, Option("--engine", help="For excel: ironcalc, libreoffice, formualizer.")
+        str, typer.Option("--engine", help="For excel: ironcalc, libreoffice, formualizer.")
     ] = "ironcalc",
     xlsx: Annotated[
-        Path | None, Option("--xlsx", help="Verify this workbook instead of a new one.")
+        Path | None, typer.Option("--xlsx", help="Verify this workbook instead of a new one.")
     ] = None,
     until: Until = None,
     arrangement: Arrangement = "auto",
     board: Annotated[
-        str | None, Option("--board", help="For c: qemu-cortex-m4 instead of this machine.")
+        str | None, typer.Option("--board", help="For c: qemu-cortex-m4 instead of this machine.")
     ] = None,
     sanitize: Annotated[
-        bool, Option("--sanitize", help="For c: under address and undefined sanitizers.")
+        bool, typer.Option("--sanitize", help="For c: under address and undefined sanitizers.")
     ] = False,
     scale: Scale = None,
     mean: Mean = None,
@@ -223,11 +226,11 @@ def verify(
         for text in verdict.notes:
             show.say(text)
     if not verdict.ok:
-        raise SystemExit(1)
+        raise typer.Exit(1)
 
 
 def demo(
-    folder: Annotated[Path, Argument("FOLDER", "Where to write; made if missing.")] = Path(
+    folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")] = Path(
         "netsheet-demo"
     ),
 ) -> None:

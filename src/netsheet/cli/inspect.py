@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
 import netsheet
 from netsheet.cli import options, show
-from netsheet.cli.command import Argument, Option
 from netsheet.cli.options import Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
 
@@ -94,12 +95,12 @@ def _drop_empty(entries: list[dict[str, Any]]) -> None:
 
 def evaluate(
     model_file: ModelFile,
-    data: Annotated[str, Option("--data", help="Labelled data; see 'netsheet excel -h'.")],
+    data: Annotated[str, typer.Option("--data", help="Labelled data; see 'netsheet excel -h'.")],
     loss: Annotated[
-        str | None, Option("--loss", help="A loss instead of the file's own: mse, ...")
+        str | None, typer.Option("--loss", help="A loss instead of the file's own: mse, ...")
     ] = None,
     limit: Annotated[
-        int | None, Option("--limit", min=1, help="Take only the first N samples.")
+        int | None, typer.Option("--limit", min=1, help="Take only the first N samples.")
     ] = None,
     scale: Scale = None,
     mean: Mean = None,
@@ -134,12 +135,12 @@ def evaluate(
 
 def weights(
     model_file: ModelFile,
-    layer: Annotated[str | None, Argument("LAYER", "A layer's name; all if left out.")] = None,
+    layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
     axes: Annotated[
-        str, Option("--axes", help="original, channels-first, or names: out,in,height,width.")
+        str, typer.Option("--axes", help="original, channels-first, or names: out,in,height,width.")
     ] = "original",
     plot: Annotated[
-        Path | None, Option("--plot", help="Draw the weights as heat maps into a .png.")
+        Path | None, typer.Option("--plot", help="Draw the weights as heat maps into a .png.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -210,12 +211,12 @@ def activations(
     model_file: ModelFile,
     inputs: Inputs = None,
     data: Data = None,
-    count: Annotated[int, Option("--samples", min=1, help="Of --data, the first N.")] = 1,
+    count: Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")] = 1,
     layer: Annotated[
-        list[str] | None, Option("--layer", help="Only this layer; may be repeated.")
+        list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")
     ] = None,
     output: Annotated[
-        Path | None, Option("--output", "-o", help="Write .npz, .csv, .json or .png.")
+        Path | None, typer.Option("--output", "-o", help="Write .npz, .csv, .json or .png.")
     ] = None,
     scale: Scale = None,
     mean: Mean = None,
@@ -255,8 +256,8 @@ def activations(
 
 def equations(
     model_file: ModelFile,
-    layer: Annotated[str | None, Argument("LAYER", "A layer's name; all if left out.")] = None,
-    latex: Annotated[bool, Option("--latex", help="As LaTeX.")] = False,
+    layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="As LaTeX.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print each layer's equations as mathematics with its real sizes."""

@@ -6,25 +6,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from netsheet.cli.command import Argument, Option
+import typer
+
 from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample, Scaling
     from netsheet.model import Model
 
-ModelFile = Annotated[Path, Argument("MODEL", "A Keras file (.h5, .keras) or an ONNX file.")]
-Json = Annotated[bool, Option("--json", help="Print JSON instead of a table.")]
+ModelFile = Annotated[
+    Path, typer.Argument(help="A Keras file (.h5, .keras) or an ONNX file.", metavar="MODEL")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Inputs = Annotated[
     list[str] | None,
-    Option(
+    typer.Option(
         "--input", "-i",
         help="A picture, .npy, .npz, .csv or IDX file (with #index); may be repeated.",
     ),
 ]  # fmt: skip
 Data = Annotated[
     str | None,
-    Option(
+    typer.Option(
         "--data",
         help="A folder of IDX files or of one folder per class, an .npz or CSV with labels, "
         "or mnist, fashion_mnist, cifar10.",
@@ -32,17 +35,17 @@ Data = Annotated[
 ]
 Scale = Annotated[
     str | None,
-    Option("--scale", help="Factor for the input's values: 1, 0.5, 1/127.5 (default 1/255)."),
+    typer.Option("--scale", help="Factor for the input's values: 1, 0.5, 1/127.5 (default 1/255)."),
 ]
 Mean = Annotated[
     str | None,
-    Option("--mean", help="Subtracted after scaling; one, or one per channel: a,b,c."),
+    typer.Option("--mean", help="Subtracted after scaling; one, or one per channel: a,b,c."),
 ]
 Std = Annotated[
-    str | None, Option("--std", help="Divided by after that; one, or a,b,c per channel.")
+    str | None, typer.Option("--std", help="Divided by after that; one, or a,b,c per channel.")
 ]
-Invert = Annotated[bool, Option("--invert", help="255 - value first: black on white.")]
-Output = Annotated[Path, Option("--output", "-o", help="The file to write.")]
+Invert = Annotated[bool, typer.Option("--invert", help="255 - value first: black on white.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
 
 
 def scaling(scale: str | None, mean: str | None, std: str | None, invert: bool) -> Scaling | None:

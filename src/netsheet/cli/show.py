@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import sys
-import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netsheet.errors import one_line, spelled
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 Progress = Callable[[int, int], None]
 
-PIPE = 120  # columns where there is no terminal
-LEAST = 12  # columns that a folded one keeps
-BAR = 30
+
+def console(stderr: bool = False) -> Console:
+    """A console as wide as the terminal; in a pipe wide enough for any table."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 120
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
 
 
 def say(text: str = "") -> None:
@@ -39,63 +44,25 @@ def table(
 
     In a narrow terminal the first column is folded, and a last one of text.
     """
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPE
-    print(spelled(one_line(title)) + "\n")
-    rule = "─" if "utf" in str(sys.stdout.encoding).lower() else "-"
-    for line in lines(columns, [[one_line(cell) for cell in row] for row in rows], room, rule):
-        print(line)
-    print()
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(
+        title=Text(one_line(title)), title_justify="left", box=box.SIMPLE_HEAD,
+        pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
+    for number, (heading, side) in enumerate(columns):
+        folds = number == 0 or (number == len(columns) - 1 and side == "left")
+        made.add_column(
+            heading, justify="right" if side == "right" else "left",
+            overflow="fold", no_wrap=not folds,
+        )  # fmt: skip
+    for row in rows:
+        made.add_row(*(Text(one_line(cell)) for cell in row))
+    console().print(made)
     if foot:
         say(foot)
-
-
-def lines(
-    columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], room: int, rule: str = "-"
-) -> Iterator[str]:
-    """The heading, a rule and the rows, within ``room`` columns where folding allows it."""
-    cells = [[heading for heading, _ in columns], *rows]
-    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    last = len(columns) - 1
-    over = sum(widths) + 2 * last + 2 - room
-    for folding in dict.fromkeys([last, 0] if columns[last][1] == "left" else [0]):
-        narrow = max(widths[folding] - max(over, 0), min(widths[folding], LEAST))
-        over, widths[folding] = over - (widths[folding] - narrow), narrow
-    for number, row in enumerate(cells):
-        folded = [_folded(cell, widths[n]) for n, cell in enumerate(row)]
-        for part in range(max(map(len, folded))):
-            texts = [pieces[part] if part < len(pieces) else "" for pieces in folded]
-            padded = [
-                _padded(text, size, side)
-                for text, size, (_, side) in zip(texts, widths, columns, strict=True)
-            ]
-            yield (" " + "  ".join(padded)).rstrip()
-        if number == 0:
-            yield " " + rule * (sum(widths) + 2 * last)
-
-
-def width(text: str) -> int:
-    """Columns on a terminal: wide East Asian characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
-
-
-def _padded(text: str, size: int, side: str) -> str:
-    gap = " " * (size - width(text))
-    return gap + text if side == "right" else text + gap
-
-
-def _folded(text: str, size: int) -> list[str]:
-    """Pieces of at most ``size`` columns."""
-    pieces = [""]
-    for character in text:
-        if pieces[-1] and width(pieces[-1] + character) > size:
-            pieces.append("")
-        pieces[-1] += character
-    return pieces
 
 
 def as_json(data: Any) -> None:
@@ -119,23 +86,12 @@ def progress(what: str) -> Iterator[Progress | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    start = time.monotonic()
-    told = -1
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
-    def tell(done: int, total: int) -> None:
-        nonlocal told
-        percent = 100 * done // max(total, 1)
-        if percent == told:
-            return
-        told = percent
-        past = time.monotonic() - start
-        left = f"{past * (total - done) / done:.0f} s left" if done and past > 1 else ""
-        bar = "#" * (percent * BAR // 100)
-        sys.stderr.write(f"\r{what} {bar:.<{BAR}} {percent:3} %  {left}\x1b[K")
-        sys.stderr.flush()
-
-    try:
-        yield tell
-    finally:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+    with Bar(
+        TextColumn(what), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(), console=console(stderr=True), transient=True,
+    ) as bar:  # fmt: skip
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
