@@ -48,7 +48,7 @@ class Kernel:
     def parameters(self) -> str:
         """Of the row function and of its tiles, behind the input."""
         added = ", const float *added" if self.added else ""
-        return f"const float *w,\n    const float *bias, float *y{added}"
+        return f"const float *w, const float *bias, float *y{added}"
 
     def arguments(self, w: str, bias: str, y: str, added: str | None) -> str:
         """For :attr:`parameters`."""

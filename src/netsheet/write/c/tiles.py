@@ -65,8 +65,8 @@ def _tile(kernel: Kernel, single: bool, macro: str) -> str:
     sums = [[f"s{p}_{b}" for b in b_range] for p in p_range]
     name = "single" if single else "tile"
     lines = [
-        f"static void @_{kernel.name}_{name}(const struct @_row *g, const float *x, int rows,",
-        f"    {'int taps, ' if single else ''}{kernel.parameters})",
+        f"static void @_{kernel.name}_{name}(const struct @_row *g, const float *x,",
+        f"    int rows, {'int taps, ' if single else ''}{kernel.parameters})",
         "{",
     ]
     if pixels > 1:
@@ -144,9 +144,8 @@ def _clamped(sums: Iterable[str], kernel: Kernel) -> list[str]:
 
 def head(kernel: Kernel, macro: str) -> list[str]:
     return [
-        f"static {macro}_ONCE void",
-        f"@_{kernel.name}(const struct @_row *g, const float *x, int rows,",
-        f"    {kernel.parameters})",
+        f"static {macro}_ONCE void @_{kernel.name}(const struct @_row *g, const float *x,",
+        f"    int rows, {kernel.parameters})",
         "{",
     ]
 

@@ -83,10 +83,9 @@ def _wide(kernel: Kernel, pixels: int, vectors: int, macro: str) -> str:
     p_range, v_range = range(pixels), range(vectors)
     pointer = "*(const @_vector *)"
     name = f"@_{kernel.name}_wide{pixels}x{vectors}"
-    parameters = kernel.parameters
     lines = [
-        f"static void {name}(const struct @_row *g, const float *x, int rows, int run,",
-        f"    {parameters})",
+        f"static void {name}(const struct @_row *g, const float *x,",
+        f"    int rows, int run, {kernel.parameters})",
         "{",
     ]
     if pixels > 1:
