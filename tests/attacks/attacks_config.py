@@ -197,7 +197,29 @@ def nested_nothing(path: Path) -> None:
     zipped(path, model, no_arrays())
 
 
-@attack("many_layers.keras", "calls its layers more than")
+@attack("many_nodes.h5", "calls its layers more than 10,000 times")
+def many_nodes(path: Path) -> None:
+    """One layer called on nothing, as often as a configuration has room for."""
+    relu = {**layer("ReLU", "r"), "name": "r", "inbound_nodes": ["@"]}
+    text = json.dumps(functional(relu, output="r")).replace('"@"', ",".join(["[]"] * 2_700_000))
+    with h5(path, text) as group:
+        group.attrs["weight_names"] = np.zeros(0)
+
+
+@attack("many_ends.h5", "more than 10,000 inputs or outputs")
+def many_ends(path: Path) -> None:
+    model = functional(after(layer("ReLU", "r"), "in"), output="r")
+    model["config"]["input_layers"] *= 500_000
+    with h5(path, json.dumps(model)) as group:
+        group.attrs["weight_names"] = np.zeros(0)
+
+
+@attack("long_name.keras", "longer than 4,096 letters")
+def long_name(path: Path) -> None:
+    zipped(path, sequential(layer("Ab" * 2_000_000, "x")), no_arrays())
+
+
+@attack("many_layers.keras", "more than 10,000 layers")
 def many_layers(path: Path) -> None:
     chain = [layer("ReLU", f"r{i}") for i in range(40_000)]
     zipped(path, sequential(*chain), no_arrays())

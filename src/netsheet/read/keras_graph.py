@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from netsheet.errors import FormatError
-from netsheet.read.limits import MAX_INPUTS
+from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NAME
 
 SEQUENTIAL = frozenset({"Sequential"})
 OPERATIONS = "keras.src.ops"
@@ -124,6 +124,7 @@ def _broken(what: str) -> NoReturn:
 class _Parser:
     def __init__(self, major: int) -> None:
         self.major = major
+        self.layers = self.calls = 0
         self.inputs = 0  # of all calls
 
     def graph(self, config: Any, class_name: str, build_config: Any = None) -> GraphConfig:
@@ -164,6 +165,11 @@ class _Parser:
         if not isinstance(config, Mapping):
             _broken(f"a layer of class {class_name!r} has no config")
         name = str(entry.get("name") or config.get("name") or class_name.lower())
+        if max(len(name), len(class_name)) > MAX_NAME:
+            _broken(f"the name {name[:20]!r}... or its class is longer than {MAX_NAME:,} letters")
+        self.layers += 1
+        if self.layers > MAX_CALLS:
+            _broken(f"it has more than {MAX_CALLS:,} layers")
         graph = None
         if class_name in SEQUENTIAL or (class_name in FUNCTIONAL and "layers" in config):
             graph = self.graph(config, class_name, entry.get("build_config"))
@@ -179,7 +185,10 @@ class _Parser:
 
     def _counted(self, node: Any) -> CallConfig:
         call = self._call(node)
+        self.calls += 1
         self.inputs += len(call.refs())
+        if self.calls > MAX_CALLS:
+            _broken(f"it calls its layers more than {MAX_CALLS:,} times")
         if self.inputs > MAX_INPUTS:
             _broken(f"the calls of its layers have more than {MAX_INPUTS:,} inputs")
         return call
@@ -215,7 +224,11 @@ class _Parser:
             ends = [ends[name] for name in sorted(ends)]  # the order in which Keras flattens them
         if isinstance(ends, list) and len(ends) == 3 and isinstance(ends[0], str):
             ends = [ends]
-        for end in ends if isinstance(ends, list) else _broken(f"the ends {ends!r}"):
+        if not isinstance(ends, list):
+            _broken(f"the ends {ends!r}")
+        if len(ends) > MAX_CALLS:
+            _broken(f"it has more than {MAX_CALLS:,} inputs or outputs")
+        for end in ends:
             if isinstance(end, list) and end and isinstance(end[0], list):
                 yield from self._ends(end, names)
                 continue

@@ -14,6 +14,7 @@ MAX_EXPANSION = 20  # bytes in memory for each byte of the file
 FREE = 128 << 20  # bytes in memory that any file may take, however small
 MAX_OBJECTS = 20_000  # groups, datasets and chunks
 MAX_DEPTH = 32  # groups in groups
+MAX_NAME = 4096  # letters
 MAX_STEPS = 2_000  # layers that run in one wrapper, such as TimeDistributed
 MAX_INPUTS = 20_000  # of those calls, together
 MAX_NESTING = 32  # models in models
