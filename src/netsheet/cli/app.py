@@ -1,62 +1,17 @@
-"""The commands, and what happens when one fails."""
+"""Where the program begins, and what happens when a command fails."""
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import Annotated
+from pathlib import Path
 
-import typer
-
-import netsheet
 from netsheet.errors import NetsheetError, one_line
-
-# In the order of the help; each a function of that name in that module.
-COMMANDS = {
-    "summary": "inspect", "evaluate": "inspect", "weights": "inspect", "activations": "inspect",
-    "equations": "inspect", "csv": "artefacts", "excel": "artefacts", "c": "artefacts",
-    "onnx": "artefacts", "verify": "artefacts", "demo": "artefacts",
-}  # fmt: skip
-
-
-def app(arguments: list[str]) -> typer.Typer:
-    """The program; only the command that the arguments begin with, where they begin with one.
-
-    Taking the signatures of all commands apart would take longer than most of them run.
-    """
-    result = typer.Typer(
-        name="netsheet",
-        help="Open a trained neural network and see, check and carry everything in it.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    result.callback()(_options)
-    for name in [n for n in COMMANDS if n in arguments[:1]] or COMMANDS:
-        module = importlib.import_module(f"netsheet.cli.{COMMANDS[name]}")
-        result.command()(getattr(module, name))
-    return result
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"netsheet {netsheet.__version__}")
-        raise typer.Exit
-
-
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
 
 
 def main() -> None:
     """Runs the command line; a failure is one sentence on standard error and an exit code."""
     try:
-        app(sys.argv[1:])()
+        _run(sys.argv[1:])
     except NetsheetError as error:
         print(f"netsheet: {one_line(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -66,3 +21,15 @@ def main() -> None:
     except MemoryError:
         print("netsheet: there is not enough memory for this", file=sys.stderr)
         sys.exit(1)
+
+
+def _run(arguments: list[str]) -> None:
+    if len(arguments) == 2 and arguments[0] == "summary" and arguments[1][:1] not in ("", "-"):
+        # The plainest call of all: typer would take as long again as all of it.
+        from netsheet.cli.summary import print_summary
+
+        print_summary(Path(arguments[1]))
+        return
+    from netsheet.cli.program import app
+
+    app(arguments)()

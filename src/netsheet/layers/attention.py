@@ -47,6 +47,7 @@ class _Attention(Layer):
     return_attention_scores: bool = False
     ignored_masks: tuple[str, ...] = ()
 
+    attends: ClassVar[bool] = True
     masked_arguments: ClassVar[tuple[str, ...]] = ("value",)
 
     def _given(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:

@@ -66,6 +66,7 @@ class Layer:
     flattened: tuple[tuple[str, ...], tuple[int, ...]] | None = field(default=None, repr=False)
 
     passes_mask: ClassVar[bool] = True
+    attends: ClassVar[bool] = False  # takes query, value and key, which a call may name
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         """The weights that this layer has, trainable ones first, each with its axis names."""

@@ -29,7 +29,6 @@ from netsheet.read.keras_graph import (
 )
 from netsheet.read.keras_masks import LostMasks, loses_masks
 from netsheet.read.keras_old import modern
-from netsheet.read.keras_ops import operation
 from netsheet.read.keras_order import ends, ordered_calls
 from netsheet.read.keras_table import RENAMED, TABLE
 from netsheet.read.keras_weights import assign_legacy, assign_v3
@@ -215,6 +214,8 @@ class _Assembly:
             return outputs
         name = scope + layer.name
         if _is_operation(layer):
+            from netsheet.read.keras_ops import operation
+
             made, refs = operation(name, layer, call)
             self.layers.setdefault(name, made)
         else:
@@ -307,8 +308,13 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
     )
     layer: Layer | None = None
     if row is not None:
+        made = 0
 
         def inner(entry: Mapping[str, Any], label: str) -> Layer:
+            nonlocal made
+            made += 1
+            if made > MAX_STEPS:
+                raise UnsupportedError(f"it holds more than {MAX_STEPS:,} layers")
             kind, own = class_of(entry), entry.get("config")
             own = own if isinstance(own, Mapping) else {}
             if kind in SEQUENTIAL or (kind in FUNCTIONAL and "layers" in own):

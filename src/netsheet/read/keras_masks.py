@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
 
-from netsheet.layers.attention import Attention, GroupQueryAttention, MultiHeadAttention
 from netsheet.layers.base import Layer
-from netsheet.layers.embedding import Embedding, Masking
 from netsheet.layers.merge import Concatenate, Maximum, Minimum, Multiply
 from netsheet.model import Ref
+
+if TYPE_CHECKING:
+    from netsheet.layers.attention import Attention
 
 SINCE = (3, 8)
 
@@ -42,26 +44,27 @@ class LostMasks:
         gone = [ref in self.lost for ref in inputs]
         result = layer
         if any(gone) and not given:
-            if isinstance(layer, (Attention, MultiHeadAttention, GroupQueryAttention)):
-                names = zip(layer.arguments, gone, strict=False)
+            if layer.attends:
+                attention = cast("Attention", layer)
+                names = zip(attention.arguments, gone, strict=False)
                 result = replace(
-                    layer, ignored_masks=tuple(name for name, is_gone in names if is_gone)
+                    attention, ignored_masks=tuple(name for name, is_gone in names if is_gone)
                 )
             elif isinstance(layer, (Multiply, Maximum, Minimum)):
                 result = replace(layer, ignored_masks=tuple(n for n, g in enumerate(gone) if g))
         if self._loses(layer, gone, given):
             self.lost.update(outputs)
-        if isinstance(layer, MultiHeadAttention):
-            by_name = dict(zip(layer.arguments, inputs, strict=False))
+        if layer.attends and layer.type == "MultiHeadAttention":
+            by_name = dict(zip(cast("Attention", layer).arguments, inputs, strict=False))
             self.lost |= {by_name[n] for n in ("query", "value", "key") if n in by_name}
         return result
 
     @staticmethod
     def _loses(layer: Layer, gone: Sequence[bool], given: bool) -> bool:
-        if given or isinstance(layer, (Embedding, Masking)) or not gone:
+        if given or layer.type in ("Embedding", "Masking") or not gone:
             return False
         if isinstance(layer, Concatenate):
             return all(gone)
-        if isinstance(layer, (Attention, MultiHeadAttention, GroupQueryAttention)):
-            return gone[layer.arguments.index("query")]
+        if layer.attends:
+            return gone[cast("Attention", layer).arguments.index("query")]
         return any(gone)

@@ -14,7 +14,6 @@ import numpy as np
 
 from netsheet.expr import FloatArray
 from netsheet.layers.base import Layer
-from netsheet.layers.cells import GRUCell
 from netsheet.layers.conv import Conv1D, Conv2D, Conv2DTranspose
 from netsheet.read.stored import KerasFile, StoredWeight
 
@@ -68,8 +67,11 @@ def modern_weights(
 
 def settle(layer: Layer, stored: Sequence[StoredWeight]) -> None:
     """GRU: two rows of biases tell ``reset_after`` where the file does not."""
-    if isinstance(layer, GRUCell) and layer.use_bias and len(stored) == 3:
-        layer.reset_after = stored[2].values.ndim == 2
+    if len(stored) == 3 and "GRU" in layer.type:
+        from netsheet.layers.cells import GRUCell
+
+        if isinstance(layer, GRUCell) and layer.use_bias:
+            layer.reset_after = stored[2].values.ndim == 2
 
 
 def _changed(weight: StoredWeight, values: FloatArray) -> StoredWeight:

@@ -11,7 +11,6 @@ from netsheet.errors import FormatError
 from netsheet.expr import Weight
 from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.opaque import Opaque
-from netsheet.layers.wrappers import SpectralNormalization
 from netsheet.read.keras_graph import OPERATIONS, GraphConfig, LayerConfig
 from netsheet.read.keras_old import modern_weights, settle
 from netsheet.read.stored import KerasFile, StoredLayer, StoredWeight
@@ -44,9 +43,12 @@ def give_weights(layer: Layer, stored: Sequence[StoredWeight], paths: dict[str, 
             _give(layer, label, (), weight, paths)
         return
     settle(layer, stored)
-    if isinstance(layer, SpectralNormalization):
-        names = [_short(weight.path) for weight in stored]
-        layer.vector = next((n for n in names if n in ("vector_u", "sn_u")), layer.vector)
+    if layer.type == "SpectralNormalization":
+        from netsheet.layers.wrappers import SpectralNormalization
+
+        if isinstance(layer, SpectralNormalization):
+            names = [_short(weight.path) for weight in stored]
+            layer.vector = next((n for n in names if n in ("vector_u", "sn_u")), layer.vector)
     wanted = layer.weight_axes()
     if not stored:
         return  # a layer that was never built; the caller sees that it has none
@@ -234,7 +236,7 @@ def _assign_folder(
             used.update(below)
             weights = [weight for name in below for weight in stored[name].weights]
             layer = layers[scope + config.name]
-            if isinstance(layer, SpectralNormalization):
+            if layer.type == "SpectralNormalization":
                 # its kernel is stored twice: in the wrapper, and in the layer that it wraps
                 own = [w for name in below if name != place for w in stored[name].weights]
                 weights = [*(stored[place].weights[-1:] if place in stored else ()), *own]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from netsheet.errors import UnsupportedError
-from netsheet.layers.attention import Attention, GroupQueryAttention, MultiHeadAttention
 from netsheet.layers.base import Layer
 from netsheet.read.keras_graph import CallConfig, GraphConfig, TensorRef, refs_in
+
+if TYPE_CHECKING:
+    from netsheet.layers.attention import Attention
 
 _MASKS = ("mask", "query_mask", "value_mask", "key_mask")
 _POSITIONS = ("query", "value", "key")
@@ -54,17 +57,15 @@ def mask_operations(graph: GraphConfig) -> set[str]:
 
 def wired(layer: Layer, call: CallConfig) -> tuple[Layer, list[TensorRef]]:
     """The layer as this call uses it, and the tensors that it takes in the order of its inputs."""
-    if isinstance(layer, (Attention, MultiHeadAttention, GroupQueryAttention)):
-        return _attention(layer, call)
+    if layer.attends:
+        return _attention(cast("Attention", layer), call)
     if isinstance(call.kwargs.get("mask"), TensorRef):
         raise UnsupportedError("it is called with a mask of its own")
     kwargs = [arg for name, arg in call.kwargs.items() if name not in ("mask", "training")]
     return layer, list(refs_in([*call.args, *kwargs]))
 
 
-def _attention(
-    layer: Attention | MultiHeadAttention | GroupQueryAttention, call: CallConfig
-) -> tuple[Layer, list[TensorRef]]:
+def _attention(layer: Attention, call: CallConfig) -> tuple[Layer, list[TensorRef]]:
     """Query, value and key come by position, in one list, or by name; masks by name."""
     given = dict(zip(_POSITIONS, refs_in(call.args), strict=False))
     for name, value in call.kwargs.items():

@@ -1,0 +1,86 @@
+"""What ``netsheet summary`` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import netsheet
+from netsheet.cli import show
+from netsheet.model import shown
+
+if TYPE_CHECKING:
+    from netsheet.model import Model, Row
+
+
+def print_summary(model_file: Path, as_json: bool = False) -> None:
+    """The table of layers, or the same as JSON, on standard output."""
+    model = netsheet.load(model_file)
+    rows = model.summary()
+    if as_json:
+        show.as_json(summary_json(model, rows))
+        return
+    cells = [
+        (
+            "  " * row.depth + row.name,
+            row.type,
+            shown(row.output_shape) if row.output_shape else "?",
+            f"{row.params:,}",
+            "?" if row.macs is None else f"{row.macs:,}" if row.macs else "",
+        )
+        for row in rows
+    ]
+    columns = [("layer", "left"), ("type", "left"), ("output shape", "left"),
+               ("params", "right"), ("MACs", "right")]  # fmt: skip
+    macs = _total_macs(rows)
+    foot = f"Parameters: {model.params:,}"
+    foot += "" if macs is None else f"   Multiply-accumulates: {macs:,}"
+    show.table(f"{model.name} ({model.format})", columns, cells, foot)
+    for text in model.notes:
+        show.say(f"Note: {text}")
+    for row in rows:
+        if row.refusal and not row.refusal.startswith("it needs"):
+            show.say(f"Not computed: {row.name} ({row.type}): {row.refusal}")
+
+
+def _total_macs(rows: list[Row]) -> int | None:
+    top = [row.macs for row in rows if row.depth == 0]
+    return None if None in top else sum(macs or 0 for macs in top)
+
+
+def summary_json(model: Model, rows: list[Row]) -> dict[str, Any]:
+    """The summary as plain data; layers inside nested models are under ``layers`` of theirs."""
+    top: list[dict[str, Any]] = []
+    open_: list[list[dict[str, Any]]] = [top]
+    for row in rows:
+        entry: dict[str, Any] = {
+            "name": row.name,
+            "type": row.type,
+            "output_shape": row.output_shape,
+            "params": row.params,
+            "macs": row.macs,
+        }
+        if row.refusal:
+            entry["not_computed"] = row.refusal
+        del open_[row.depth + 1 :]
+        open_[row.depth].append(entry)
+        inside: list[dict[str, Any]] = []
+        open_.append(inside)
+        entry["layers"] = inside
+    _drop_empty(top)
+    return {
+        "name": model.name,
+        "format": model.format,
+        "layers": top,
+        "total_params": model.params,
+        "total_macs": _total_macs(rows),
+        "notes": model.notes,
+    }
+
+
+def _drop_empty(entries: list[dict[str, Any]]) -> None:
+    for entry in entries:
+        if entry["layers"]:
+            _drop_empty(entry["layers"])
+        else:
+            del entry["layers"]
