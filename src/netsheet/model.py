@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
-from netsheet.expr import Equation, Tensor, Weight, multiply_accumulates, reads
+from netsheet.expr import Affine, Equation, Lookup, Tensor, Weight, multiply_accumulates, reads
 from netsheet.layers.base import Layer, Shape, Signature, default_axes
 from netsheet.layers.opaque import Opaque
 
@@ -30,11 +30,15 @@ class Ref:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A layer applied to values; ``key`` is its name, with ``#i`` if it is called several times."""
+    """A layer applied to values; ``key`` is its name, with ``#i`` if it is called several times.
+
+    ``masks`` False: its output carries no mask, whatever the layer says.
+    """
 
     key: str
     layer: Layer
     inputs: tuple[Ref, ...]
+    masks: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Node:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     refusal: str | None = None
+    tables: int = 0  # positions that its equations write out one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +131,16 @@ class Model:
             values[Ref(source.name)] = tensor
             self.inputs.append(tensor)
         refused: dict[str, str] = {}
+        tables = 0
         for call in self.calls:
             node = _node(call, values, refused)
             self.nodes.append(node)
             if node.refusal:
                 refused[node.key] = node.refusal
             values.update({Ref(call.key, i): t for i, t in enumerate(node.outputs)})
+            tables += node.tables
+            if tables > MAX_TABLES:
+                raise FormatError(f"its layers hold tables of more than {MAX_TABLES:,} positions")
         self.outputs = [values[ref] for ref in self.results if ref in values]
         self._values = values
 
@@ -383,12 +392,13 @@ def _node(call: Call, values: Mapping[Ref, Tensor], refused: Mapping[str, str]) 
         refusal = f"it needs {upstream!r}, which is not computed"
     if len(inputs) < len(call.inputs):
         return Node(call.key, layer, inputs, (), refusal or "an input has no known shape")
+    tables = 0
     try:
         signatures = layer.infer(inputs)
         outputs = _outputs(call, inputs, signatures)
         _check_sizes(layer, outputs)
         if refusal is None and all(None not in t.shape for t in (*inputs, *outputs)):
-            _check_weights(layer, layer.equations(inputs, outputs))
+            tables = _check_weights(layer, layer.equations(inputs, outputs))
     except UnsupportedError as error:
         return Node(call.key, layer, inputs, (), refusal or str(error))
     except (ValueError, IndexError, KeyError, ZeroDivisionError) as error:
@@ -401,9 +411,10 @@ def _node(call: Call, values: Mapping[Ref, Tensor], refused: Mapping[str, str]) 
         if any(None in tensor.shape for tensor in inputs):
             return Node(call.key, layer, inputs, (), "its sizes depend on the input's open sizes")
         raise FormatError(f"layer {call.key!r} ({layer.type}) is malformed: {error}") from error
-    return Node(call.key, layer, inputs, outputs, refusal)
+    return Node(call.key, layer, inputs, outputs, refusal, tables)
 
 
+MAX_TABLES = 1 << 20  # positions written out one by one, of all layers
 MAX_ELEMENTS = 1 << 31
 
 
@@ -413,7 +424,8 @@ def _outputs(
     result = []
     for i, (axes, shape) in enumerate(signatures):
         name = call.key if len(signatures) == 1 else f"{call.key}[{i}]"
-        mask = call.layer.output_mask(inputs, name) if i < call.layer.masked_outputs() else None
+        masked = call.masks and i < call.layer.masked_outputs()
+        mask = call.layer.output_mask(inputs, name) if masked else None
         result.append(Tensor(name, tuple(axes), shape, mask))  # type: ignore[arg-type]
     return tuple(result)
 
@@ -427,10 +439,16 @@ def _check_sizes(layer: Layer, outputs: Sequence[Tensor]) -> None:
             raise ValueError(f"its output of {tensor.shape} would have {math.prod(known):,} values")
 
 
-def _check_weights(layer: Layer, equations: Sequence[Equation]) -> None:
-    """Every weight has to be read from its first to its last element, and not beyond."""
+def _check_weights(layer: Layer, equations: Sequence[Equation]) -> int:
+    """Every weight has to be read from its first to its last element, and not beyond.
+
+    Returns how many positions stand in tables.
+    """
+    tables = 0
     for eq in equations:
         for read in reads(eq.value):
+            atoms = (atom for at in read.at if isinstance(at, Affine) for _, atom in at.terms)
+            tables += sum(len(atom.table) for atom in atoms if isinstance(atom, Lookup))
             if not isinstance(read.tensor, Weight):
                 continue
             for at, size in zip(read.at, read.tensor.shape, strict=True):
@@ -439,3 +457,4 @@ def _check_weights(layer: Layer, equations: Sequence[Equation]) -> None:
                         f"{read.tensor.label} has the stored shape {shown(read.tensor.shape)}, "
                         "which is not what the configuration says"
                     )
+    return tables

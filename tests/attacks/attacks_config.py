@@ -335,7 +335,17 @@ for _name, (_layer, _shape, _expected) in _LARGE.items():
     )
 
 
-@attack("many_cells.keras", "the file stores no weights for it", opens=True)
+@attack("many_tables.keras", "tables of more than 1,048,576 positions")
+def many_tables(path: Path) -> None:
+    """Resizing from layer to layer, each with a position for every pixel."""
+    sizes = [100_000 - number % 2 for number in range(200)]
+    layers = [layer("Resizing", f"x{n}", height=h, width=1) for n, h in enumerate(sizes)]
+    config = sequential(*layers)
+    config["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 2, 1, 1]
+    zipped(path, config, no_arrays())
+
+
+@attack("many_cells.keras", "it holds more than 2,000 layers", opens=True)
 def many_cells(path: Path) -> None:
     cells = [layer("LSTMCell", f"c{i}", units=1) for i in range(20_000)]
     _rows(path, layer("RNN", "x", cell=layer("StackedRNNCells", "s", cells=cells)))

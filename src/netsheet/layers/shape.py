@@ -30,7 +30,7 @@ from netsheet.expr import (
 )
 from netsheet.layers.base import Graph, Layer, Shape, Signature, default_axes, named
 from netsheet.layers.resample import INTERPOLATIONS, resampled
-from netsheet.layers.window import arranged, placed, sizes, tensor_axes
+from netsheet.layers.window import LARGEST_MATRIX, arranged, check_table, placed, sizes, tensor_axes
 
 
 def reshaped(x: Tensor, y: Tensor) -> Equation:
@@ -360,23 +360,15 @@ def _interpolated(
     return equation(y[at], read(low) * (1 - part) + read(upper) * part)
 
 
-LONGEST_TABLE = 1 << 20
-
-
-def _check_table(out: int) -> None:
-    if out > LONGEST_TABLE:
-        raise UnsupportedError(f"resizing to a length of {out:,} is not supported")
-
-
 def nearest(n: int, out: int) -> list[int]:
     """``floor((o + 0.5) * n / out)``: half-pixel centres."""
-    _check_table(out)
+    check_table(out)
     return [min((2 * o + 1) * n // (2 * out), n - 1) for o in range(out)]
 
 
 def linear(n: int, out: int) -> tuple[list[int], list[float]]:
     """Lower neighbour and share of the upper one for half-pixel centres, clamped at the edge."""
-    _check_table(out)
+    check_table(out)
     low, share = [], []
     for o in range(out):
         place = min(max((o + 0.5) * n / out - 0.5, 0.0), n - 1.0)
@@ -408,7 +400,7 @@ class _Resize(_Spatial):
             if self.interpolation == "bilinear":
                 result.append(_interpolated(x, target, number, *linear(x.shape[number], out)))
             else:
-                _check_table(out * x.shape[number])
+                check_table(out * x.shape[number], LARGEST_MATRIX)
                 result.append(resampled(x, target, number, self.interpolation))
             x = target
         return result

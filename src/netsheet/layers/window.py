@@ -15,12 +15,13 @@ SPATIAL = {1: ("time",), 2: ("height", "width"), 3: ("depth", "height", "width")
 KERNEL = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
-LONGEST_TABLE = 1 << 20
+LONGEST_TABLE = 1 << 17
+LARGEST_MATRIX = 1 << 22
 
 
-def check_table(length: int) -> None:
+def check_table(length: int, limit: int = LONGEST_TABLE) -> None:
     """Refuses what would be written out number by number, where there are very many."""
-    if length > LONGEST_TABLE:
+    if length > limit:
         raise UnsupportedError(f"a table of {length:,} numbers is not written out")
 
 

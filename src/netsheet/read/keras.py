@@ -27,7 +27,7 @@ from netsheet.read.keras_graph import (
     class_of,
     parse_graph,
 )
-from netsheet.read.keras_masks import LostMasks, loses_masks
+from netsheet.read.keras_masks import LostMasks, carries_masks, loses_masks
 from netsheet.read.keras_old import modern
 from netsheet.read.keras_order import ends, ordered_calls
 from netsheet.read.keras_table import RENAMED, TABLE
@@ -228,7 +228,8 @@ class _Assembly:
         inputs = tuple(values[ref] for ref in refs)
         outputs = [Ref(key, i) for i in range(MAX_OUTPUTS)]
         made = self.masks.seen(made, inputs, outputs, call.masked)
-        self.calls.append(Call(key, made, inputs))
+        carried = carries_masks(layer.class_name, _is_operation(layer), self.major)
+        self.calls.append(Call(key, made, inputs, carried))
         self.first_calls.setdefault(name, key)
         return outputs
 

@@ -12,7 +12,7 @@ from netsheet.expr import Expr, Guard, Index, Number, Value, affine, call, reduc
 from netsheet.layers.base import constant
 from netsheet.layers.onnx_ops.base import Formula, OnnxNode, pointwise
 from netsheet.layers.onnx_ops.elementwise import type_name
-from netsheet.layers.window import check_table
+from netsheet.layers.window import LARGEST_MATRIX, check_table
 
 
 def dft(node: OnnxNode) -> Formula:
@@ -29,7 +29,7 @@ def dft(node: OnnxNode) -> Formula:
     length = node.integers(1)[0] if node.has(1) else shape[axis]
     out = length // 2 + 1 if half else length
     used = min(length, shape[axis])
-    check_table(out * used)
+    check_table(out * used, LARGEST_MATRIX)
     angles = np.arange(out)[:, None] * np.arange(used) % length * (2 * math.pi / length)
     scale = 1 / length if inverse else 1.0
     cos = constant("cosines", np.cos(angles) * scale)
