@@ -1,8 +1,8 @@
-"""Masks that Keras 3 loses while it runs.
+"""Masks that Keras loses on their way.
 
-From 3.8 on, a MultiHeadAttention takes the masks off its query, value and key: layers that look
-for a mask on these tensors later find none, and neither do those behind an Add of them. A mask
-that the file passes on as an argument is not concerned.
+From Keras 3.8 on, a MultiHeadAttention takes the masks off its query, value and key: layers that
+look for a mask on these tensors later find none, and neither do those behind an Add of them. A
+mask that the file passes on as an argument is not concerned.
 """
 
 from __future__ import annotations
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from netsheet.layers.attention import Attention
 
 SINCE = (3, 8)
+
+# Layers that compute step by step and yet carry no mask on; nor do plain operations.
+_MASKLESS = {
+    2: ("EinsumDense", "Identity", "Normalization", "Rescaling"),
+    3: ("EinsumDense", "RMSNormalization"),
+}
+
+
+def carries_masks(class_name: str, operation: bool, major: int) -> bool:
+    """True if a layer of this class hands the mask of its input on, where it has one."""
+    return not operation and class_name not in _MASKLESS[3 if major >= 3 else 2]
 
 
 def loses_masks(version: str) -> bool:

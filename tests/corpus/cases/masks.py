@@ -174,3 +174,68 @@ def masked_decoder(k: Kit) -> Any:
     outputs = [layers.GRU(3, name="end")(b), layers.LSTM(3, name="other")(again)]
     given = {"x": tokens(2, 5, below=9, padding=True), "y": tokens(2, 4, below=7, padding=True)}
     return Made(k.model([x, y], outputs), given)
+
+
+@case(BOTH, skip=CARRIED)
+def mask_carriers(k: Kit) -> Any:
+    """Which layers carry a mask on: a mean over time behind each of them says so."""
+    layers = k.layers
+    x = k.input(6)
+    made: dict[str, Any] = {
+        "dense": layers.Dense(4),
+        "activation": layers.Activation("relu"),
+        "batch_norm": layers.BatchNormalization(),
+        "layer_norm": layers.LayerNormalization(),
+        "dropout": layers.Dropout(0.1),
+        "spatial": layers.SpatialDropout1D(0.1),
+        "noise": layers.GaussianNoise(0.1),
+        "leaky": layers.LeakyReLU(),
+        "elu": layers.ELU(),
+        "prelu": layers.PReLU(),
+        "relu": layers.ReLU(),
+        "each": layers.TimeDistributed(layers.Dense(3)),
+        "lstm": layers.LSTM(3, return_sequences=True),
+        "both": layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+        "alpha": layers.AlphaDropout(0.1),
+        "conv": layers.Conv1D(3, 1),
+        "reshape": layers.Reshape((6, 4)),
+        "unit_norm": layers.UnitNormalization(),
+        "einsum": layers.EinsumDense("abc,cd->abd", output_shape=(None, 3)),
+        "identity": layers.Identity(),
+        "rescaling": layers.Rescaling(0.5),
+        "normalization": layers.Normalization(mean=0.5, variance=2.0, axis=None),
+    }
+    if k.major == 3:
+        made |= {
+            "depthwise": layers.DepthwiseConv1D(1),
+            "separable": layers.SeparableConv1D(3, 1),
+            "pool": layers.MaxPooling1D(1),
+            "mean": layers.AveragePooling1D(1),
+            "permute": layers.Permute((1, 2)),
+            "pad": layers.ZeroPadding1D(0),
+            "crop": layers.Cropping1D(0),
+            "up": layers.UpSampling1D(1),
+            "group_norm": layers.GroupNormalization(2),
+            "rms_norm": layers.RMSNormalization(),
+            "spectral": layers.SpectralNormalization(layers.Dense(3)),
+        }
+    outputs = []
+    for name, layer in made.items():
+        layer._name = name
+        words = layers.Embedding(9, 4, mask_zero=True, name=f"words_{name}")(x)
+        outputs.append(layers.GlobalAveragePooling1D(name=f"mean_{name}")(layer(words)))
+    return Made(k.model(x, outputs), {"x": tokens(2, 6, below=9, padding=True)})
+
+
+@case(BOTH, skip=CARRIED)
+def masked_operations(k: Kit) -> Any:
+    """Arithmetic on masked steps, which takes the mask off."""
+    layers = k.layers
+    relu = k.ops.relu if k.major == 3 else k.tf.nn.relu
+    x = k.input(6)
+    outputs = []
+    for n, function in enumerate([lambda t: t * 2.0, lambda t: t + t, relu, lambda t: t[:, 1:]]):
+        e = layers.Embedding(9, 4, mask_zero=True, name=f"words{n}")(x)
+        outputs.append(layers.GlobalAveragePooling1D(name=f"m{n}")(function(e)))
+        outputs.append(layers.LSTM(3, name=f"l{n}")(function(e)))
+    return Made(k.model(x, outputs), {"x": tokens(2, 6, below=9, padding=True)})
