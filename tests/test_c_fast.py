@@ -365,6 +365,18 @@ def test_recurrences_and_attention(shared: Path, file: str, sums: int) -> None:
     assert deviations(lib, ["-O1", *SANITIZE]) == []
 
 
+def test_a_recurrence_keeps_one_step(shared: Path) -> None:
+    """Gates and states of which nobody reads an older step take the memory of one."""
+    path = shared / "corpus" / "open" / "k2_lstm_stack.h5"
+    lib = library(netsheet.load(path), traced=False)
+    kept = {tensor.name: size for tensor, size in lib.fast.sizes.items()}
+    assert kept["lstm/pre"] == 20
+    assert kept["lstm/cell"] == 5
+    assert "lstm" not in kept  # the next layer reads every step
+    assert kept["lstm_3/state"] == 3  # and here the last one is read at the end
+    assert lib.fast.arena < 6 * 20
+
+
 # --------------------------------------------------------------------------- any network
 
 

@@ -10,6 +10,7 @@ from netsheet.write.c.arena import Buffer, merged, plan
 from netsheet.write.c.kernels import rows_text
 from netsheet.write.c.notes import note
 from netsheet.write.c.places import channels_last, natural, same_layout
+from netsheet.write.c.recurrence import newest_only
 from netsheet.write.c.schedule import scheduled
 from netsheet.write.c.simplify import read_by, simplified
 from netsheet.write.c.steps import Step
@@ -32,6 +33,7 @@ class Program:
     offsets: dict[Tensor, int]
     arena: int  # floats
     done_at: dict[Tensor, int]
+    sizes: dict[Tensor, int] = field(default_factory=dict)  # floats, where not the tensor's
     functions: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -65,16 +67,27 @@ def build(
     short = simplified(everything, held)
     for eq in short:
         strides.setdefault(eq.target, channels_last(eq.target))
+    newest = newest_only(short, held)
+    for tensor, axis in newest.items():
+        strides[tensor] = _without_axis(tensor, axis)
     names = dict(zip([*inputs, *results], [*arguments[0], *arguments[1]], strict=True))
     for tensor in names:
         strides[tensor] = natural(tensor.shape)
     program = Program(unit, constants, [], names, strides, {}, 0, {})
+    program.sizes = {tensor: tensor.size // tensor.shape[axis] for tensor, axis in newest.items()}
     program.steps = scheduled(short, program.layout, held, constants, unit, fast)
     _place(program, kept)
     _print(program)
     if unit.rows:
         program.functions.insert(0, rows_text(unit.rows, unit.kernels, unit.library))
     return program
+
+
+def _without_axis(tensor: Tensor, axis: int) -> tuple[int, ...]:
+    """Strides of a tensor whose elements along one axis share their memory."""
+    shape = tuple(1 if n == axis else size for n, size in enumerate(tensor.shape))
+    strides = channels_last(replace(tensor, shape=shape))
+    return tuple(0 if n == axis else stride for n, stride in enumerate(strides))
 
 
 def _with_copies(
@@ -127,7 +140,8 @@ def _place(program: Program, kept: Sequence[Tensor]) -> None:
     for number, step in enumerate(program.steps):
         for tensor in step.writes:
             if tensor not in program.arguments:
-                buffers.setdefault(tensor, Buffer(tensor.size, number, number, [tensor]))
+                size = program.sizes.get(tensor, tensor.size)
+                buffers.setdefault(tensor, Buffer(size, number, number, [tensor]))
                 buffers[tensor].last = number
             program.done_at[tensor] = number
         for tensor in step.scratch:

@@ -142,6 +142,8 @@ def _tile(steps: list[Step], unit: Unit, constants: Constants) -> None:
     weights = sum(step.products.weights.size for step in every)
     for cls in _classes(every):
         small = [step for step in cls.members if step.macs * SMALL < total]
+        if sum(step.macs for step in small) * SMALL > 3 * total:
+            small = []
         rest = [step for step in cls.members if step not in small]
         if not rest:
             small = small if cls.macs * SMALL < total else []
