@@ -295,7 +295,7 @@ def tap_range(body: Body, guard: Guard, tap: Index) -> tuple[str, str]:
         return str(first), str(max(last, 0))
     if step == 1:
         first, last = start.bounds()
-        if not rest.isidentifier():
+        if (first < 0 or last + tap.size > size) and not rest.isidentifier():
             name = body.scope.fresh("first")
             body.scope.lines.add(f"const int {name} = {rest};")
             rest = name
