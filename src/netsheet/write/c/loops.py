@@ -282,8 +282,11 @@ class Body:
         return ranges, tests
 
 
-def tap_range(body: Body, guard: Guard, tap: Index) -> tuple[str, str]:
-    """The first tap, and the one behind the last, for which the guard holds, as C."""
+def tap_range(body: Body, guard: Guard, tap: Index, only_low: bool = False) -> tuple[str, str]:
+    """The first tap, and the one behind the last, for which the guard holds, as C.
+
+    ``only_low``: the caller reads the first one only.
+    """
     step = guard.value.coefficient(tap)
     start = guard.value - tap * step - guard.low
     rest = body.position(start)
@@ -295,7 +298,8 @@ def tap_range(body: Body, guard: Guard, tap: Index) -> tuple[str, str]:
         return str(first), str(max(last, 0))
     if step == 1:
         first, last = start.bounds()
-        if (first < 0 or last + tap.size > size) and not rest.isidentifier():
+        read = first < 0 or (last + tap.size > size and not only_low)
+        if read and not rest.isidentifier():
             name = body.scope.fresh("first")
             body.scope.lines.add(f"const int {name} = {rest};")
             rest = name

@@ -288,7 +288,7 @@ class Sums(Step):
         for tap in self.outer_taps:
             low = "0"
             if tap in self.products.guards:
-                low, _ = tap_range(body, self.products.guards[tap], tap)
+                low, _ = tap_range(body, self.products.guards[tap], tap, only_low=True)
             tests.append(f"{scope.index(tap)} == ({low})" if " " in low else
                          f"{scope.index(tap)} == {low}")  # fmt: skip
         first = scope.fresh("begin")
