@@ -78,6 +78,7 @@ def conv3d(k: Kit) -> Any:
             "strides": conv(2, (2, 3, 2), strides=(1, 2, 2), padding="same"),
             "dilated": conv(2, 2, dilation_rate=2),
             "groups": conv(2, 2, groups=2),
+            "flat_strides": conv(2, (2, 3, 1), strides=(1, 2, 2), padding="same"),
         },
     )
 
