@@ -83,7 +83,7 @@ def test_only_keras_files_with_an_input_and_without_code(shared: Path) -> None:
     with pytest.raises(UsageError, match="is no Keras file"):
         verify_keras(model, random_samples(model))
     closed = netsheet.load(shared / "corpus" / "dialects" / "k2_lam.h5")
-    with pytest.raises(UsageError, match="Lambda.*might run code"):
+    with pytest.raises(UsageError, match=r"Lambda.*might run code"):
         verify_keras(closed, random_samples(closed))
 
 
