@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
-from netsheet.expr import FloatArray, Tensor, Weight
+from netsheet.expr import Equation, FloatArray, Reduce, Tensor, Weight, factors, walk
 from netsheet.layers.base import Layer
 from netsheet.layers.onnx_ops.base import NeedsConstantError, OnnxNode, Operator, axes_of, pointwise
 from netsheet.layers.onnx_ops.batched import Batched
 from netsheet.layers.onnx_ops.numbers import check
 from netsheet.layers.opaque import Opaque
-from netsheet.model import Call, Ref
+from netsheet.model import MAX_TABLES, Call, Ref
 from netsheet.read.onnx.file import array_of
 from netsheet.read.onnx.layers import LAYERS, is_layer
 from netsheet.read.onnx.sequences import SEQUENCES
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 # What an operator says of attributes and inputs that no check foresaw.
 _MALFORMED = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+MAX_WORK = 1 << 25  # elements that are evaluated to work them out
+PRODUCT_SPEED = 64  # how much faster an element of a product of matrices is
+STEP_COST = 10_000  # elements that take as long as one step of a recurrence
 FREE_KNOWN = 1 << 24  # elements of the values worked out while reading, in any file
 KNOWN_PER_BYTE = 8  # and for each byte of the file
 
@@ -47,6 +50,8 @@ class Assembly:
     stored: dict[str, str] = field(default_factory=dict)
     deciding: list[str] = field(default_factory=list)  # computed values that decide a shape
     known_left: int = FREE_KNOWN
+    work_left: int = MAX_WORK
+    tables: int = 0
     _keys: set[str] = field(default_factory=set)
     _used: set[str] = field(default_factory=set)
 
@@ -217,10 +222,16 @@ class Assembly:
         formula = RULES[proto.op_type](node)
         for shape in formula.shapes:
             self._take(proto, shape)
+        moved = _moved(proto.op_type, attributes, arrays[0], formula.shapes[0])
+        if moved is not None:
+            return [moved]
         tensors = [Tensor(str(n), axes_of(shape), shape) for n, shape in enumerate(formula.shapes)]
         empty = {tensor: np.zeros(tensor.shape) for tensor in tensors if not tensor.size}
         # what has no elements has nothing to evaluate
         equations = formula.write(tensors) if len(empty) < len(tensors) else []
+        self.work_left -= _work(equations)
+        if self.work_left < 0:
+            raise UnsupportedError("working it out beforehand takes too long")
         values = evaluate([eq for eq in equations if eq.target not in empty], empty) | empty
         return [
             _as_dtype(values[tensor], dtype)
@@ -254,6 +265,10 @@ class Assembly:
             signatures = layer.infer(tensors)
         except (ValueError, IndexError, KeyError, TypeError) as error:
             raise FormatError(f"node {key!r} ({proto.op_type}) is malformed: {error}") from error
+        if _tabled(proto.op_type, attributes):
+            self.tables += max((size or 0 for _, shape in signatures for size in shape), default=0)
+            if self.tables > MAX_TABLES:
+                raise FormatError(f"its nodes need tables of more than {MAX_TABLES:,} positions")
         self.calls.append(Call(key, layer, tuple(value.ref for value in computed)))
         cuts = [all(value.stripped for value in computed)] * len(signatures)
         if isinstance(layer, Operator):
@@ -374,6 +389,41 @@ class Assembly:
         self.calls.append(Call(key, layer, refs))
         for n, name in enumerate(proto.output):
             self.values[name] = Uncomputed(Ref(key, n))
+
+
+def _tabled(op: str, attributes: Mapping[str, Any]) -> bool:
+    """True for operators whose equations have a table with every position of an axis."""
+    if op == "Pad":
+        return attributes.get("mode", "constant") != "constant"
+    if op == "AveragePool":
+        return bool(attributes.get("count_include_pad", 0))
+    return op in ("DFT", "Resize", "ReverseSequence", "Upsample")
+
+
+def _work(equations: Sequence[Equation]) -> int:
+    """How long it takes to evaluate them, in elements; a product of matrices is quick."""
+    total = 0
+    for eq in equations:
+        points = math.prod(index.size for index in eq.indices)
+        steps = STEP_COST * eq.time.size if eq.time is not None else 0
+        total += max(points, steps)
+        for node in walk(eq.value):
+            if isinstance(node, Reduce):
+                product = node.op == "sum" and len(factors(node.body)) > 1 and not node.where
+                cost = points * math.prod(index.size for index in node.over)
+                total += cost // PRODUCT_SPEED if product else cost
+    return total
+
+
+def _moved(
+    op: str, attributes: Mapping[str, Any], array: FloatArray | None, shape: Sequence[int]
+) -> FloatArray | None:
+    """A stored value in another shape or order of axes: nothing of it has to be evaluated."""
+    if array is not None and op in ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"):
+        return array.reshape(tuple(shape))
+    if array is not None and op == "Transpose":
+        return np.transpose(array, attributes.get("perm"))
+    return None
 
 
 def _weight(name: str, label: str, array: FloatArray) -> Weight:
