@@ -319,3 +319,44 @@ def names(path: Path) -> None:
         helper.make_node("Relu", ["../../a"], ["y"], name="=1+1"),
     ]
     written(path, graph(*chain))
+
+
+def _sizes(name: str, *values: int) -> tuple[onnx.NodeProto, onnx.NodeProto]:
+    """Zeros of that shape, made while the file is read."""
+    stored = numpy_helper.from_array(np.array(values, "i8"), "shape")
+    shape = helper.make_node("Constant", [], [f"{name}/shape"], value=stored)
+    return node("ConstantOfShape", f"{name}/shape", output=name), shape
+
+
+def _summed(path: Path, *nodes: onnx.NodeProto) -> None:
+    """A value ``c`` that the nodes make of nothing, added to the input."""
+    total = node("ReduceSum", "c", output="sum", keepdims=0)
+    written(path, graph(*nodes, total, node("Add", "x", "sum")))
+
+
+@attack("long_convolution.onnx", "", opens=True)
+def long_convolution(path: Path) -> None:
+    """A convolution of two constants: 44 thousand million products, if worked out."""
+    image, size = _sizes("i", 1, 1, 1000, 1000)
+    kernel, kernel_size = _sizes("k", 1, 1, 300, 300)
+    _summed(path, size, image, kernel_size, kernel, node("Conv", "i", "k", output="c"))
+
+
+@attack("long_recurrence.onnx", "", opens=True)
+def long_recurrence(path: Path) -> None:
+    made = [_sizes("i", 100_000, 1, 3), _sizes("w", 1, 16, 3), _sizes("r", 1, 16, 4)]
+    lstm = helper.make_node("LSTM", ["i", "w", "r"], ["c"], hidden_size=4)
+    _summed(path, *(part for pair in made for part in reversed(pair)), lstm)
+
+
+@attack("many_resizes.onnx", "tables of more than 1,048,576 positions")
+def many_resizes(path: Path) -> None:
+    sizes = [_ints("s0", 1, 1, 100_000, 1), _ints("s1", 1, 1, 99_999, 1)]
+    chain = [
+        node(
+            "Resize", f"r{i}" if i else "x", "", "", f"s{i % 2}", output=f"r{i + 1}", mode="linear"
+        )
+        for i in range(300)
+    ]
+    made = graph(*chain, node("Relu", "r300"), initializers=tuple(sizes), shape=[1, 1, 2, 1])
+    written(path, made)

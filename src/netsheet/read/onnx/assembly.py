@@ -394,7 +394,7 @@ class Assembly:
 def _tabled(op: str, attributes: Mapping[str, Any]) -> bool:
     """True for operators whose equations have a table with every position of an axis."""
     if op == "Pad":
-        return attributes.get("mode", "constant") != "constant"
+        return bool(attributes.get("mode", "constant") != "constant")
     if op == "AveragePool":
         return bool(attributes.get("count_include_pad", 0))
     return op in ("DFT", "Resize", "ReverseSequence", "Upsample")
