@@ -27,6 +27,7 @@ from netsheet.read.keras_graph import (
     class_of,
     parse_graph,
 )
+from netsheet.read.keras_inputs import sources
 from netsheet.read.keras_masks import LostMasks, carries_masks, loses_masks
 from netsheet.read.keras_old import modern
 from netsheet.read.keras_order import ends, ordered_calls
@@ -67,7 +68,7 @@ def load_keras(path: str | Path) -> Model:
     assembly = _Assembly(major, masks=LostMasks(loses_masks(file.keras_version)))
     assembly.make_layers(graph, "")
     paths: dict[str, str] = {}
-    if any(layer.weights for layer in file.layers) or _sources(graph) is not None:
+    if any(layer.weights for layer in file.layers) or sources(graph) is not None:
         assign = assign_v3 if file.layout == "v3" else assign_legacy
         assign(graph, assembly.layers, file, paths)
     assembly.refuse_unbuilt()
@@ -238,7 +239,7 @@ class _Assembly:
     def model(self, graph: GraphConfig, file: KerasFile, paths: dict[str, str]) -> Model:
         """The finished model."""
         notes = list(file.notes)
-        inputs = _sources(graph)
+        inputs = sources(graph)
         if inputs is None:
             notes.append("The model was never built: it has no input shape and no weights.")
             results: list[Ref] = []
@@ -366,57 +367,6 @@ def _steps(layer: Layer, known: dict[Layer, int]) -> int:
 
 def _is_operation(layer: LayerConfig) -> bool:
     return layer.is_op or layer.class_name in ("TFOpLambda", "SlicingOpLambda")
-
-
-def _sources(graph: GraphConfig) -> list[Source] | None:
-    """The inputs of a model; None for one that was never built."""
-    if not graph.sequential:
-        by_name = {layer.name: layer for layer in graph.layers}
-        return [_source(by_name[ref.layer]) for ref in graph.inputs]
-    if not graph.layers:
-        return None
-    first = graph.layers[0]
-    if first.graph is not None:
-        inner = _sources(first.graph)
-        if inner is not None:
-            return inner
-    shape = _input_shape(first.config)
-    if shape is None:
-        shape = graph.input_shape
-    if shape is None:
-        return None
-    name = first.name if first.class_name == "InputLayer" else f"{first.name}_input"
-    return [Source(name, _without_batch(shape, name), dtype=str(first.config.get("dtype")))]
-
-
-def _source(layer: LayerConfig) -> Source:
-    shape = _input_shape(layer.config)
-    if shape is None:
-        raise FormatError(f"the input {layer.name!r} has no shape")
-    return Source(
-        layer.name, _without_batch(shape, layer.name), dtype=str(layer.config.get("dtype"))
-    )
-
-
-def _input_shape(config: Mapping[str, Any]) -> Sequence[Any] | None:
-    """The input shape with batch, in whichever words a Keras version says it."""
-    for key in ("batch_shape", "batch_input_shape"):
-        if isinstance(config.get(key), (list, tuple)):
-            return tuple(config[key])
-    if isinstance(config.get("input_shape"), (list, tuple)):
-        return (None, *config["input_shape"])
-    if isinstance(config.get("input_dim"), int):
-        if "input_length" in config:
-            return (None, config["input_length"], config["input_dim"])
-        return (None, config["input_dim"])
-    return None
-
-
-def _without_batch(shape: Sequence[Any], name: str) -> tuple[int | None, ...]:
-    sizes = tuple(shape)[1:]
-    if not all(size is None or (isinstance(size, int) and size > 0) for size in sizes):
-        raise FormatError(f"the input {name!r} has the shape {list(shape)}")
-    return sizes
 
 
 def _name_flattened(model: Model) -> None:
