@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import netsheet
-from excel_models import corpus, random_samples, with_reference_input
+from excel_models import corpus, random_samples, single, with_reference_input
+from netsheet.cli import artefacts
 from netsheet.data.inputs import InputValue, Sample
-from netsheet.errors import UsageError
+from netsheet.errors import UnsupportedError, UsageError
 from netsheet.expr import Tensor
 from netsheet.layers.activation import Tanh
 from netsheet.layers.base import Graph
+from netsheet.layers.conv import Conv2D
 from netsheet.model import Call, Model, Ref, Source
 from netsheet.read.onnx import from_proto
 from netsheet.verify.onnx import verify_onnx
@@ -117,3 +119,16 @@ def test_every_keras_file_becomes_onnx_and_comes_back(shared: Path, tmp_path: Pa
 def test_published_models_become_onnx(name: str, shared: Path, tmp_path: Path) -> None:
     model = netsheet.load(shared / "models" / name)
     written_and_read(model, random_samples(model)[0], tmp_path)
+
+
+def test_open_sizes_want_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Conv2D(filters=2, kernel_size=(3, 3), strides=(1, 1), dilation_rate=(1, 1),
+                   padding="same", use_bias=True)  # fmt: skip
+    model = single(layer, (None, None, 1), {"height": 3, "width": 3, "in": 1, "out": 2})  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match="with open sizes: give an input"):
+        to_onnx(model, tmp_path / "net.onnx")
+    np.save(tmp_path / "x.npy", np.zeros((6, 5, 1), np.float32))
+    monkeypatch.setattr(netsheet, "load", lambda path: model)
+    artefacts.onnx(tmp_path / "any.keras", tmp_path / "net.onnx", [str(tmp_path / "x.npy")])
+    monkeypatch.undo()
+    assert netsheet.load(tmp_path / "net.onnx").sources[0].shape == (6, 5, 1)

@@ -145,11 +145,15 @@ def c(
     show.note(f"wrote {len(report.files)} files in {output}")
 
 
-def onnx(model_file: ModelFile, output: Output) -> None:
-    """Write an ONNX file with the layers' names kept."""
+def onnx(model_file: ModelFile, output: Output, inputs: Inputs = None) -> None:
+    """Write an ONNX file with the layers' names kept; an input fixes sizes that are open."""
     from netsheet.write.onnx import to_onnx
 
-    to_onnx(netsheet.load(model_file), output)
+    model = netsheet.load(model_file)
+    if inputs and not model.bound:
+        (sample, *_), _ = options.samples_of(model, inputs, None, 1, None)
+        model = model.bind({name: value.values.shape for name, value in sample.inputs.items()})
+    to_onnx(model, output)
     show.note(f"wrote {output}")
 
 

@@ -98,8 +98,8 @@ def _check_bound(tensors: Sequence[Tensor]) -> None:
     for tensor in tensors:
         if any(size is None for size in tensor.shape):
             raise UnsupportedError(
-                f"{tensor.name} has the shape {tensor.shape}: bind its open dimensions to the "
-                f"sizes of an input first."
+                f"{tensor.name} has the shape {tensor.shape}, with open sizes: give an input of "
+                f"the size that is meant (--input FILE, or Model.bind in Python)."
             )
 
 
