@@ -448,6 +448,20 @@ def test_the_published_network_is_fused(seed: Path) -> None:
     assert lib.fast.arena == 13 * 13 * 5 + 2 * 25 * 5
 
 
+@pytest.mark.parametrize(
+    "file", ["seed/my_model.h5", "models/pretrainedResnet.h5", "models/str_ww_ref_model.h5"]
+)
+def test_the_same_network_from_onnx(shared: Path, tmp_path: Path, file: str) -> None:
+    """Whatever its axes are called, and with channels first or last around every step."""
+    keras = netsheet.load(shared / file)
+    keras.to_onnx(tmp_path / "same.onnx")
+    ours = library(keras, traced=False).fast
+    other = library(netsheet.load(tmp_path / "same.onnx"), traced=False).fast
+    assert other.arena == ours.arena
+    assert other.unit.kernels == ours.unit.kernels
+    assert [type(step) for step in other.steps] == [type(step) for step in ours.steps]
+
+
 BOARD = pytest.mark.skipif(
     not (shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")),
     reason="there is no cross compiler or no emulator (tools/install-system.sh)",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from netsheet.expr import Equation, Tensor, Weight, equation, indices_of
 from netsheet.write.c.arena import Buffer, merged, plan
 from netsheet.write.c.kernels import rows_text
+from netsheet.write.c.layouts import layouts
 from netsheet.write.c.notes import note
-from netsheet.write.c.places import channels_last, natural, same_layout
+from netsheet.write.c.places import natural, same_layout
 from netsheet.write.c.recurrence import newest_only
 from netsheet.write.c.schedule import scheduled
 from netsheet.write.c.simplify import read_by, simplified
@@ -62,17 +64,18 @@ def build(
 
     ``fast`` False keeps to the general printer.
     """
-    everything, results, strides = _with_copies(inputs, outputs, equations, kept)
-    held = {*results, *kept, *(t for t in strides if t not in inputs)}
+    everything, results = _with_results(inputs, outputs, equations, kept)
+    held = {*results, *kept}
     short = simplified(everything, held)
-    for eq in short:
-        strides.setdefault(eq.target, channels_last(eq.target))
-    newest = newest_only(short, held)
-    for tensor, axis in newest.items():
-        strides[tensor] = _without_axis(tensor, axis)
+    strides, decided = layouts(short)
+    short, copies = _with_copies(short, inputs, results, strides, decided)
+    held |= copies
     names = dict(zip([*inputs, *results], [*arguments[0], *arguments[1]], strict=True))
     for tensor in names:
         strides[tensor] = natural(tensor.shape)
+    newest = newest_only(short, held)
+    for tensor, axis in newest.items():
+        strides[tensor] = _without_axis(strides[tensor], tensor, axis)
     program = Program(unit, constants, [], names, strides, {}, 0, {})
     program.sizes = {tensor: tensor.size // tensor.shape[axis] for tensor, axis in newest.items()}
     program.steps = scheduled(short, program.layout, held, constants, unit, fast)
@@ -83,45 +86,65 @@ def build(
     return program
 
 
-def _without_axis(tensor: Tensor, axis: int) -> tuple[int, ...]:
+def _without_axis(strides: Sequence[int], tensor: Tensor, axis: int) -> tuple[int, ...]:
     """Strides of a tensor whose elements along one axis share their memory."""
-    shape = tuple(1 if n == axis else size for n, size in enumerate(tensor.shape))
-    strides = channels_last(replace(tensor, shape=shape))
-    return tuple(0 if n == axis else stride for n, stride in enumerate(strides))
+    outer, size = strides[axis], tensor.shape[axis]
+    return tuple(
+        0 if n == axis else stride // size if stride > outer else stride
+        for n, stride in enumerate(strides)
+    )
 
 
-def _with_copies(
+def _with_results(
     inputs: Sequence[Tensor],
     outputs: Sequence[Tensor],
     equations: Sequence[Equation],
     kept: Sequence[Tensor],
-) -> tuple[list[Equation], list[Tensor], dict[Tensor, tuple[int, ...]]]:
-    """Outputs in their own layout, as copies where need be; inputs in the inner layout."""
+) -> tuple[list[Equation], list[Tensor]]:
+    """Equations that fill tensors of their own for the outputs; as copies where need be."""
     every = list(equations)
-    strides: dict[Tensor, tuple[int, ...]] = {}
-    before: list[Equation] = []
-    for tensor in inputs:
-        if same_layout(tensor.shape, natural(tensor.shape), channels_last(tensor)):
-            continue
-        inner = Tensor(f"{tensor.name}/inside", tensor.axes, tensor.shape)
-        strides[inner] = channels_last(inner)
-        at = indices_of(tensor)
-        before.append(equation(inner[at], tensor[at]))
-        every = [_reading(eq, tensor, inner) for eq in every]
     results = []
     for number, tensor in enumerate(outputs):
         result = Tensor(f"{tensor.name}/output{number}", tensor.axes, tensor.shape)
         results.append(result)
-        same = same_layout(tensor.shape, natural(tensor.shape), channels_last(tensor))
-        if same and not {tensor} & {*inputs, *kept} and list(outputs).count(tensor) == 1:
-            every = [_reading(eq, tensor, result) for eq in every]
-            every = [replace(eq, target=result) if eq.target is tensor else eq for eq in every]
+        if {tensor} & {*inputs, *kept} or list(outputs).count(tensor) > 1:
+            at = indices_of(tensor)
+            every.append(equation(result[at], tensor[at]))
+        else:
+            every = [_with(eq, tensor, result) for eq in every]
+    return every, results
+
+
+def _with_copies(
+    equations: Sequence[Equation],
+    inputs: Sequence[Tensor],
+    results: Sequence[Tensor],
+    strides: dict[Tensor, tuple[int, ...]],
+    decided: AbstractSet[Tensor],
+) -> tuple[list[Equation], set[Tensor]]:
+    """Copies of inputs and outputs in the layout that sums want, where it is not their own."""
+    every = list(equations)
+    copies: set[Tensor] = set()
+    for tensor in (*inputs, *results):
+        own = natural(tensor.shape)
+        if tensor not in decided or same_layout(tensor.shape, own, strides[tensor]):
             continue
+        inner = Tensor(f"{tensor.name}/inside", tensor.axes, tensor.shape)
+        strides[inner] = strides[tensor]
+        copies.add(inner)
         at = indices_of(tensor)
-        every.append(equation(result[at], tensor[at]))
-        if not same:
-            strides.setdefault(tensor, channels_last(tensor))
-    return before + every, results, {t: s for t, s in strides.items() if t not in inputs}
+        every = [_with(eq, tensor, inner) for eq in every]
+        if tensor in inputs:
+            every.insert(0, equation(inner[at], tensor[at]))
+        else:
+            every.append(equation(tensor[at], inner[at]))
+    return every, copies
+
+
+def _with(eq: Equation, old: Tensor, new: Tensor) -> Equation:
+    """The equation with one tensor in place of another."""
+    moved = _reading(eq, old, new)
+    return replace(moved, target=new) if eq.target is old else moved
 
 
 def _reading(eq: Equation, old: Tensor, new: Tensor) -> Equation:
