@@ -13,6 +13,7 @@ from netsheet.layers import (
     activation,
     adaptive,
     category,
+    contrast,
     conv,
     dense,
     local,
@@ -300,6 +301,11 @@ def _upsampling(kind: type[shape.UpSampling2D], rank: int) -> Row:
     )
 
 
+def _auto_contrast(a: Arguments, c: Context) -> Layer:
+    low, high = a.get("value_range", (0, 255))
+    return contrast.AutoContrast(value_range=(float(low), float(high)))
+
+
 def _resizing(a: Arguments, c: Context) -> Layer:
     for option in ("pad_to_aspect_ratio", "antialias"):
         if a.flag(option, False):
@@ -314,7 +320,7 @@ def _resizing(a: Arguments, c: Context) -> Layer:
 
 
 _NO_OPS = (
-    "ActivityRegularization", "AlphaDropout", "AugMix", "AutoContrast", "CutMix", "Dropout",
+    "ActivityRegularization", "AlphaDropout", "AugMix", "CutMix", "Dropout",
     "Equalization", "GaussianDropout", "GaussianNoise", "Identity", "MixUp", "RandAugment",
     "RandomApply", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter",
     "RandomContrast", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale",
@@ -336,6 +342,7 @@ _ROWS: dict[str, Row] = {
         for rank in (1, 2, 3)
     },
     "Add": _merge(merge.Add),
+    "AutoContrast": _auto_contrast,
     "Average": _merge(merge.Average),
     "AveragePooling1D": _pool(pool.AveragePooling1D, 1),
     "AveragePooling2D": _pool(pool.AveragePooling2D, 2),

@@ -268,3 +268,10 @@ def mixed_formats(k: Kit) -> Any:
             layers.Flatten(name="flat_first", **first)(y),
         ],
     )
+
+
+@case(KERAS3)
+def auto_contrast(k: Kit) -> Any:
+    """AutoContrast, which also works outside training."""
+    kind = k.layers.AutoContrast
+    return k.fan((4, 3, 2), {"bytes": kind(), "shares": kind(value_range=(0.0, 1.0))})
