@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from netsheet.expr import (
     Affine,
@@ -42,19 +42,33 @@ def latex(equation: Equation) -> str:
 
 def ranges(equation: Equation) -> str:
     """Over which values every index runs: ``y = 0..24, x = 0..24; u = 0..3``."""
-    own = _runs(equation.indices)
+    names = _names(equation)
+    own = _runs(equation.indices, names)
     summed: dict[Index, None] = {}
     for node in walk(equation.value):
         if isinstance(node, Reduce):
             summed.update(dict.fromkeys(node.over))
-    inner = _runs(summed)
+    inner = _runs(summed, names)
     return "; ".join(part for part in (own, inner) if part)
 
 
-def _runs(indices: Iterable[Index]) -> str:
+def _runs(indices: Iterable[Index], names: Mapping[Index, str]) -> str:
     return ", ".join(
-        f"{i.name} = 0..{i.size - 1}" if i.size > 1 else f"{i.name} = 0" for i in indices
+        f"{names[i]} = 0..{i.size - 1}" if i.size > 1 else f"{names[i]} = 0" for i in indices
     )
+
+
+def _names(equation: Equation) -> dict[Index, str]:
+    """A name for each index; one that another index of the equation has gets a prime."""
+    names: dict[Index, str] = {}
+    summed = [i for node in walk(equation.value) if isinstance(node, Reduce) for i in node.over]
+    for index in (*equation.indices, *summed):
+        if index not in names:
+            name = index.name
+            while name in names.values():
+                name += "'"
+            names[index] = name
+    return names
 
 
 def _number(value: float) -> str:
@@ -64,7 +78,10 @@ def _number(value: float) -> str:
 class _Plain:
     """Plain text; the LaTeX printer changes the words, not the structure."""
 
+    names: Mapping[Index, str]
+
     def equation(self, eq: Equation) -> str:
+        self.names = _names(eq)
         return f"{self.read(Read(eq.target, eq.at))} = {self.value(eq.value)}"
 
     def value(self, expr: Expr, outer: int = 0) -> str:
@@ -139,7 +156,7 @@ class _Plain:
         return f"{self.name(expr.tensor)}[{places}]" if expr.at else self.name(expr.tensor)
 
     def reduce(self, expr: Reduce) -> str:
-        over = ", ".join(index.name for index in expr.over)
+        over = ", ".join(self.names[index] for index in expr.over)
         where = f" where {self.guards(expr.where)}" if expr.where else ""
         return f"{expr.op}({over}{where}) {self.value(expr.body, _PRODUCT)}"
 
@@ -159,7 +176,7 @@ class _Plain:
 
     def atom(self, atom: object) -> str:
         if isinstance(atom, Index):
-            return atom.name
+            return self.names.get(atom, atom.name)
         if isinstance(atom, Quotient):
             return f"floor(({self.position(atom.value)}) / {atom.divisor})"
         if isinstance(atom, Remainder):
@@ -208,7 +225,7 @@ class _Latex(_Plain):
         return super().infix(name, left, right, outer)
 
     def reduce(self, expr: Reduce) -> str:
-        below = ",".join(index.name for index in expr.over)
+        below = ",".join(self.names[index] for index in expr.over)
         if expr.where:
             below = rf"\substack{{{below} \\ {self.guards(expr.where)}}}"
         symbol = _GREEK.get(expr.op, r"\operatorname{mean}")
