@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -153,3 +156,90 @@ def test_help_and_summary_import_nothing_heavy(network: Path) -> None:
         [sys.executable, "-c", code, str(network)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_read_is_not_overwritten(network: Path, seed: Path, tmp_path: Path) -> None:
+    model, picture = tmp_path / "model.h5", tmp_path / "digit5.png"
+    shutil.copy(network, model)
+    shutil.copy(seed / "digit5.png", picture)
+    before = model.read_bytes(), picture.read_bytes()
+    for arguments in (
+        ["csv", model, "-o", model],
+        ["onnx", model, "-o", model],
+        ["weights", model, "--plot", model],
+        ["activations", model, "--input", picture, "-o", picture],
+        ["activations", model, "--input", f"{picture}#0", "-o", picture],
+    ):
+        assert "would be overwritten" in run(*arguments, code=2).stderr
+    edited = tmp_path / "edited.csv"
+    run("csv", model, "-o", edited)
+    run("csv", model, "--import", edited, "-o", edited, code=2)
+    assert before == (model.read_bytes(), picture.read_bytes())
+
+
+@pytest.fixture
+def open_model(tmp_path: Path) -> Path:
+    """A network of one convolution, with Japanese names, that takes pictures of any size."""
+    names = {"input": "写真", "layer": "畳み込み😀"}
+    layers = [
+        {"class_name": "InputLayer", "config": {
+            "name": names["input"], "batch_input_shape": [None, None, None, 1]}},
+        {"class_name": "Conv2D", "config": {
+            "name": names["layer"], "filters": 1, "kernel_size": [2, 2], "use_bias": False}},
+    ]  # fmt: skip
+    config = {"class_name": "Sequential", "config": {"name": "open", "layers": layers}}
+    path = tmp_path / "open.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.15.0"
+        weights = file.create_group("model_weights")
+        weights.attrs["layer_names"] = [name.encode() for name in names.values()]
+        weights.create_group(names["input"]).attrs["weight_names"] = []
+        layer = weights.create_group(names["layer"])
+        layer.attrs["weight_names"] = [b"kernel:0"]
+        layer["kernel:0"] = np.ones((2, 2, 1, 1), np.float32)
+    return path
+
+
+def test_open_sizes_come_from_inputs_of_one_size(open_model: Path, tmp_path: Path) -> None:
+    small, large = tmp_path / "small.npy", tmp_path / "large.npy"
+    np.save(small, np.ones((3, 4, 1), np.float32))
+    np.save(large, np.ones((5, 4, 1), np.float32))
+    assert "y = 0..1, x = 0..2" in run("equations", open_model, "-i", small).stdout
+    for command in ("activations", "verify --target onnx", "verify --target c"):
+        name, *rest = command.split()
+        done = run(name, open_model, *rest, "-i", small, "-i", large, code=2)
+        assert "give inputs of one size" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp932", "utf-8"])
+def test_names_in_an_output_without_their_letters(open_model: Path, encoding: str) -> None:
+    def printed(*arguments: object) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "netsheet", *map(str, arguments)],
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode(encoding)
+
+    layers = json.loads(printed("summary", open_model, "--json"))["layers"]
+    assert [layer["name"] for layer in layers] == ["畳み込み😀"]
+    for arguments in (["summary", open_model], ["weights", open_model]):
+        assert "畳み込み".encode(encoding, "backslashreplace").decode(encoding) in printed(
+            *arguments
+        )
+
+
+def test_classes_are_the_lines_of_a_file(network: Path, seed: Path, tmp_path: Path) -> None:
+    import openpyxl
+
+    names = ["hot dog", *"abcdefghi"]
+    (tmp_path / "names.txt").write_text("\n".join(names), "utf-8")
+    book, digit = tmp_path / "net.xlsx", seed / "digit5.png"
+    run("excel", network, "-i", digit, "-o", book, "--classes", tmp_path / "names.txt")
+    sheet = openpyxl.load_workbook(book)["Overview"]
+    assert set(names) <= {str(cell.value) for row in sheet.iter_rows() for cell in row}
+    done = run("excel", network, "-i", digit, "-o", book, "--classes", "none.txt", code=2)
+    assert "none.txt" in done.stderr

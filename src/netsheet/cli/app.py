@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from netsheet.errors import NetsheetError, one_line
 
 def main() -> None:
     """Runs the command line; a failure is one sentence on standard error and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names are any UTF-8; a pipe or an old terminal may not have all their letters.
+            stream.reconfigure(errors="backslashreplace")
     try:
         _run(sys.argv[1:])
     except NetsheetError as error:

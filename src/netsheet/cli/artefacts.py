@@ -31,7 +31,8 @@ Arrangement = Annotated[
     str, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
 ]
 Classes = Annotated[
-    str | None, typer.Option("--classes", help="The classes' names: cat,dog,... or a text file.")
+    str | None,
+    typer.Option("--classes", help="The classes' names: cat,dog,... or a text file, one a line."),
 ]
 
 
@@ -49,6 +50,7 @@ def csv(
     ] = None,
 ) -> None:
     """Write all weights as CSV in a layout of your choice, or read an edited CSV back."""
+    options.spare(output, model_file, edited)
     model = netsheet.load(model_file)
     if edited is not None:
         from netsheet.read.csv_import import import_csv
@@ -104,8 +106,11 @@ def _classes(text: str | None) -> list[str] | None:
     if text is None:
         return None
     path = Path(text)
-    if "," not in text and path.is_file():
-        return path.read_text("utf-8").split()
+    if "," not in text and (path.is_file() or path.suffix):
+        try:
+            return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--classes {text}: cannot be read as UTF-8 text: {error}.") from None
     return [part.strip() for part in text.split(",")]
 
 
@@ -149,11 +154,8 @@ def onnx(model_file: ModelFile, output: Output, inputs: Inputs = None) -> None:
     """Write an ONNX file with the layers' names kept; an input fixes sizes that are open."""
     from netsheet.write.onnx import to_onnx
 
-    model = netsheet.load(model_file)
-    if inputs and not model.bound:
-        (sample, *_), _ = options.samples_of(model, inputs, None, 1, None)
-        model = model.bind({name: value.values.shape for name, value in sample.inputs.items()})
-    to_onnx(model, output)
+    options.spare(output, model_file, *(inputs or ()))
+    to_onnx(options.bound(netsheet.load(model_file), inputs), output)
     show.note(f"wrote {output}")
 
 

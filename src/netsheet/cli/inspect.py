@@ -77,6 +77,8 @@ def weights(
     as_json: Json = False,
 ) -> None:
     """Print weights and biases, with named axes, in any order of axes."""
+    if plot is not None:
+        options.spare(plot, model_file)
     model = netsheet.load(model_file)
     layers = [_layer(model, layer)] if layer else [x for x in model.layers.values() if x.weights]
     if plot is not None:
@@ -159,6 +161,8 @@ def activations(
     """Compute every layer's output for an input: as arrays, CSV, JSON or pictures."""
     import numpy as np
 
+    if output is not None:
+        options.spare(output, model_file, data, *(inputs or ()))
     model = netsheet.load(model_file)
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
@@ -190,12 +194,13 @@ def equations(
     model_file: ModelFile,
     layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="As LaTeX.")] = False,
+    inputs: Inputs = None,
     as_json: Json = False,
 ) -> None:
-    """Print each layer's equations as mathematics with its real sizes."""
+    """Print each layer's equations as mathematics with its real sizes; an input fixes open ones."""
     from netsheet.write import equations as printer
 
-    model = netsheet.load(model_file)
+    model = options.bound(netsheet.load(model_file), inputs)
     nodes = [model.node(layer)] if layer else model.computed()
     if not layer:
         for node in model.nodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +47,17 @@ Std = Annotated[
 ]
 Invert = Annotated[bool, typer.Option("--invert", help="255 - value first: black on white.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+
+
+def spare(output: Path, *read: Path | str | None) -> None:
+    """Refuses an output that is one of the files that the command reads (``name#7`` is name)."""
+    for source in read:
+        for name in (str(source or ""), str(source or "").rpartition("#")[0]):
+            with suppress(OSError):  # one of them is not there
+                if Path(name).is_file() and output.samefile(name):
+                    raise UsageError(
+                        f"{output}: is read here and would be overwritten; name another file."
+                    )
 
 
 def scaling(scale: str | None, mean: str | None, std: str | None, invert: bool) -> Scaling | None:
@@ -103,4 +115,25 @@ def samples_of(
         dataset = read_dataset(data, model.inputs, wanted, count)
         samples += [dataset.sample(n, model.inputs) for n in range(min(count, len(dataset)))]
         names = list(dataset.class_names) if dataset.class_names else None
+    _check_sizes(samples)
     return samples or [probe(model)], names
+
+
+def _check_sizes(samples: Sequence[Sample]) -> None:
+    """Where the model leaves sizes open, all samples have to have those of the first."""
+    for sample in samples[1:]:
+        for name, value in sample.inputs.items():
+            size, first = value.values.shape, samples[0].inputs[name].values.shape
+            if size != first:
+                raise UsageError(
+                    f"{sample.name}: has the shape {size}, but {samples[0].name} {first}; "
+                    "give inputs of one size."
+                )
+
+
+def bound(model: Model, inputs: Sequence[str] | None) -> Model:
+    """The model; where it leaves sizes open, with those of the first input."""
+    if model.bound or not inputs:
+        return model
+    (sample, *_), _ = samples_of(model, inputs, None, 1, None)
+    return model.bind({name: value.values.shape for name, value in sample.inputs.items()})

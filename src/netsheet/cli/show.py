@@ -48,10 +48,8 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(
-        title=Text(one_line(title)), title_justify="left", box=box.SIMPLE_HEAD,
-        pad_edge=False, collapse_padding=True,
-    )  # fmt: skip
+    say(one_line(title))  # not as the table's own title, which is folded at the table's width
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for number, (heading, side) in enumerate(columns):
         folds = number == 0 or (number == len(columns) - 1 and side == "left")
         made.add_column(
@@ -66,8 +64,12 @@ def table(
 
 
 def as_json(data: Any) -> None:
-    """JSON on standard output; numbers that JSON does not have become null."""
-    print(json.dumps(_plain(data), ensure_ascii=False, indent=2, allow_nan=False))
+    """JSON on standard output; numbers that JSON does not have become null.
+
+    Letters stand for themselves where the output is some form of Unicode, else as ``\\u5199``.
+    """
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(_plain(data), ensure_ascii=not unicode, indent=2, allow_nan=False))
 
 
 def _plain(data: Any) -> Any:
