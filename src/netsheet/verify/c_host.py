@@ -179,17 +179,3 @@ def run_library(
     """Write, compile and run one program of a library; its tensors for each sample."""
     with written(lib) as sources:
         return run_sources(sources, samples, traced, options)
-
-
-def run_host(model: Model, inputs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """The model's outputs for one input, by a quick compilation of its C.
-
-    Inputs by name, without batch axis; outputs by name in the model's own shape.
-    """
-    lib = library(model, traced=False)
-    sample = [np.asarray(inputs[tensor.name], np.float32) for tensor in model.inputs]
-    (tensors,) = run_library(lib, [sample], traced=False, options=["-O0"])
-    return {
-        tensor.name: values.reshape(tensor.shape)
-        for tensor, (_, values) in zip(model.outputs, tensors, strict=True)
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from netsheet.write.excel.grid import Grid
@@ -29,7 +29,7 @@ class Look:
     border: str | None = None
 
 
-INK, GREY, BLUE, PALE = "1F2937", "8A94A6", "1D4ED8", "F1F5F9"
+INK, GREY, BLUE = "1F2937", "8A94A6", "1D4ED8"
 TITLE = Look(18, bold=True, colour=INK)
 PLAIN = Look(colour=INK)
 NOTE = Look(9, colour=GREY)
@@ -48,7 +48,6 @@ VERDICT = Look(10, bold=True, colour=INK, align="center")
 SQUARE = Look(8, colour=INK, digits="0.00", align="center", shrink=True)
 PIXEL = Look(8, colour="808080", digits="0", align="center", shrink=True)
 VALUE = Look(10, colour=INK, digits="0.0000", align="center", shrink=True)
-ZERO = Look(8, colour="C4CAD4", digits="0", align="center")
 
 
 @dataclass(frozen=True)
@@ -155,10 +154,3 @@ class Canvas:
         """How many cells hold formulas."""
         single = sum(cell.formula is not None for cell in self.cells)
         return single + sum(grid.formulas for grid, _ in self.grids)
-
-    def looks(self) -> Iterator[Look]:
-        """Every look in use."""
-        for cell in self.cells:
-            yield cell.look
-        for _, look in self.grids:
-            yield look

@@ -92,8 +92,3 @@ def text_cell(row: int, column: int, text: str, style: int) -> str:
         f'<c r="{name}" s="{style}" t="inlineStr"><is><t xml:space="preserve">'
         f"{escaped(text)}</t></is></c>"
     )
-
-
-def blank_cells(row: int, column: int, count: int, style: int) -> str:
-    """Empty cells that only have a style."""
-    return "".join([f'<c r="{n}" s="{style}"/>' for n in _names(row, column, count)])
