@@ -69,3 +69,12 @@ def _as_keras_1(path: Path, arrays: Arrays) -> None:
         layer.attrs["weight_names"] = names
         for name, array in zip(names, arrays, strict=True):
             layer[name] = array.astype("float32")
+
+
+def test_attention_before_keras_2_10_heeds_no_carried_mask() -> None:
+    path = Path(__file__).parent / "keras_files" / "masked_attention_2_9.h5"
+    with np.load(path.with_suffix(".npz")) as stored:
+        found = netsheet.load(path).predict(stored["x"])
+        for number, value in enumerate(found):
+            expected = stored[f"y{number}"]
+            assert np.abs(value - expected).max() <= 1e-5 * max(1, np.abs(expected).max())

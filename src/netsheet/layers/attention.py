@@ -39,7 +39,8 @@ class _Attention(Layer):
 
     ``arguments`` names the inputs: query, value, key (by default the value), attention_mask
     (of the scores' shape without heads), query_mask, value_mask, key_mask. A mask that is not
-    given is the one that its tensor carries, unless ``ignored_masks`` has the argument.
+    given is the one that its tensor carries, unless ``ignored_masks`` has the argument. With
+    ``output`` among these, the output carries none either.
     """
 
     arguments: tuple[str, ...] = ("query", "value", "key", "attention_mask")
@@ -57,6 +58,8 @@ class _Attention(Layer):
         return given
 
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
+        if "output" in self.ignored_masks:
+            return None
         given = self._given(inputs)
         return given.get("query_mask", given["query"].mask)
 

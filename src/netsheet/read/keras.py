@@ -28,7 +28,7 @@ from netsheet.read.keras_graph import (
     parse_graph,
 )
 from netsheet.read.keras_inputs import sources
-from netsheet.read.keras_masks import LostMasks, carries_masks, loses_masks
+from netsheet.read.keras_masks import LostMasks, carries_masks, lost_masks
 from netsheet.read.keras_old import modern
 from netsheet.read.keras_order import ends, ordered_calls
 from netsheet.read.keras_table import RENAMED, TABLE
@@ -65,7 +65,7 @@ def load_keras(path: str | Path) -> Model:
         )  # fmt: skip
     major = _major(file.keras_version)
     graph = parse_graph(config, class_name, major, file.config.get("build_config"))
-    assembly = _Assembly(major, masks=LostMasks(loses_masks(file.keras_version)))
+    assembly = _Assembly(major, masks=lost_masks(file.keras_version))
     assembly.make_layers(graph, "")
     paths: dict[str, str] = {}
     if any(layer.weights for layer in file.layers) or sources(graph) is not None:

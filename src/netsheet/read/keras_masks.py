@@ -1,5 +1,6 @@
-"""Masks that Keras loses on their way.
+"""Masks that Keras loses on their way, or does not look for.
 
+Before Keras 2.10, a MultiHeadAttention heeds no mask that its query, value or key carries.
 From Keras 3.8 on, a MultiHeadAttention takes the masks off its query, value and key: layers that
 look for a mask on these tensors later find none, and neither do those behind an Add of them. A
 mask that the file passes on as an argument is not concerned.
@@ -19,7 +20,8 @@ from netsheet.model import Ref
 if TYPE_CHECKING:
     from netsheet.layers.attention import Attention
 
-SINCE = (3, 8)
+LOSES_SINCE = (3, 8)
+HEEDS_SINCE = (2, 10)
 
 # Layers that compute step by step and yet carry no mask on; nor do plain operations.
 _MASKLESS = {
@@ -33,23 +35,30 @@ def carries_masks(class_name: str, operation: bool, major: int) -> bool:
     return not operation and class_name not in _MASKLESS[3 if major >= 3 else 2]
 
 
-def loses_masks(version: str) -> bool:
-    """True for the versions of Keras that do so."""
-    numbers = [int(number) for number in re.findall(r"\d+", version)[:2]]
-    return tuple(numbers) >= SINCE
+def lost_masks(version: str) -> LostMasks:
+    """What the version of Keras that wrote a file does."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return LostMasks(active=numbers >= LOSES_SINCE, heeded=not numbers or numbers >= HEEDS_SINCE)
 
 
 @dataclass
 class LostMasks:
-    """The outputs that have no mask any more when a layer looks for one."""
+    """The outputs that have no mask any more when a layer looks for one.
+
+    ``heeded``: a MultiHeadAttention looks for the masks that its inputs carry.
+    """
 
     active: bool = False
+    heeded: bool = True
     lost: set[Ref] = field(default_factory=set)
 
     def seen(
         self, layer: Layer, inputs: Sequence[Ref], outputs: Sequence[Ref], given: bool
     ) -> Layer:
         """The layer as it runs, called in order of execution; ``given``: masks are arguments."""
+        if not self.heeded and layer.type == "MultiHeadAttention":
+            ignored = ("query", "value", "key", "output")
+            return replace(cast("Attention", layer), ignored_masks=ignored)
         if not self.active:
             return layer
         gone = [ref in self.lost for ref in inputs]
