@@ -1,4 +1,4 @@
-"""Writes masked_attention_2_9.h5 and .npz beside itself; run with tensorflow-cpu 2.9 and NumPy 1."""
+"""Writes masked_attention_2_9.h5 and .npz beside itself; run it with tensorflow-cpu 2.9."""
 
 from __future__ import annotations
 
