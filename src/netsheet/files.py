@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +17,20 @@ def atomic(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it onto ``target`` when the block succeeds.
 
     An exception, or an interruption, leaves the old file (or none) and removes the temporary one.
+    A link stays: what it points to is written. So do a pipe and a device (``/dev/stdout``): they
+    get the finished file's bytes.
 
     Raises:
         NetsheetError: the folder is missing or not writable, the disk is full, or another
             program holds ``target`` open.
     """
     target = Path(target)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with _streamed(target) as temporary:
+            yield temporary
+        return
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
     if target.is_dir():
         raise NetsheetError(f"{target}: is a folder; name a file inside it.")
     if not target.parent.is_dir():
@@ -42,6 +51,18 @@ def atomic(target: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _streamed(target: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="netsheet-") as folder:
+        temporary = Path(folder) / "output"
+        yield temporary
+        try:
+            with temporary.open("rb") as source, target.open("wb") as stream:
+                shutil.copyfileobj(source, stream)
+        except OSError as error:
+            raise _explained(target, error) from error
 
 
 def _umask() -> int:
