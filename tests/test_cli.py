@@ -243,3 +243,12 @@ def test_classes_are_the_lines_of_a_file(network: Path, seed: Path, tmp_path: Pa
     assert set(names) <= {str(cell.value) for row in sheet.iter_rows() for cell in row}
     done = run("excel", network, "-i", digit, "-o", book, "--classes", "none.txt", code=2)
     assert "none.txt" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["summary"], ["weights"], ["equations"]])
+def test_a_reader_may_leave(network: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-u", "-m", "netsheet", *arguments, str(network)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,13 @@ def main() -> None:
             # Names are any UTF-8; a pipe or an old terminal may not have all their letters.
             stream.reconfigure(errors="backslashreplace")
     try:
-        _run(sys.argv[1:])
+        try:
+            _run(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough: head, or a pager that was left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except NetsheetError as error:
         print(f"netsheet: {one_line(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
