@@ -5,19 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netsheet.errors import NetsheetError
+
 if TYPE_CHECKING:
     from netsheet.model import Model
     from netsheet.read.keras_context import Row
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load", "register"]
+__all__ = ["NetsheetError", "__version__", "load", "register"]
 
 
 def load(path: str | Path) -> Model:
     """The model in a Keras file (.h5, .keras) or an ONNX file.
 
-    Nothing in the file is executed. Raises :class:`netsheet.errors.NetsheetError` with a sentence
+    Nothing in the file is executed. Raises :class:`NetsheetError` with a sentence
     that says what is wrong with the file.
     """
     from netsheet.read import load as read
