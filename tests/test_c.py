@@ -621,6 +621,15 @@ def test_folders_that_cannot_be(digits: Model, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["net.h"]
 
 
+def test_files_of_somebody_else_stay(digits: Model, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("My project")
+    with pytest.raises(NetsheetError, match=r"has a README\.md"):
+        to_c(digits, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    assert readme.read_text() == "My project"
+
+
 def test_an_input_that_is_no_number(tmp_path: Path) -> None:
     """NaN and infinities flow through as they do in the reference."""
     calls = [Call("t", Tanh(name="t"), (Ref("x"),))]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from netsheet.errors import NetsheetError
 
+WRITTEN = "written by netsheet"  # stands in the README.md of every folder that netsheet made
+
 
 def write_folder(folder: str | Path, files: Mapping[str, str]) -> list[Path]:
     """Write texts by their paths inside ``folder``, which is made if it is missing.
@@ -18,13 +20,19 @@ def write_folder(folder: str | Path, files: Mapping[str, str]) -> list[Path]:
     those before it are undone. Other files in the folder stay.
 
     Raises:
-        NetsheetError: the folder cannot be made or written; nothing has changed then.
+        NetsheetError: the folder cannot be made or written, or has such files that somebody else
+            wrote; nothing has changed then.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NetsheetError(f"{folder}: is a file; name a folder for the C files.")
     if not folder.absolute().parent.is_dir():
         raise NetsheetError(f"{folder}: there is no folder {folder.parent}; make it first.")
+    there = next((file for file in files if (folder / file).is_file()), None)
+    if there is not None and not _written_before(folder):
+        raise NetsheetError(
+            f"{folder}: has a {there} that was not {WRITTEN}; name a folder of its own."
+        )
     try:
         beside = folder if folder.is_dir() else folder.absolute().parent
         with tempfile.TemporaryDirectory(prefix=".netsheet-", dir=beside) as name:
@@ -44,6 +52,13 @@ def write_folder(folder: str | Path, files: Mapping[str, str]) -> list[Path]:
             f"{folder}: cannot be written: {where}{error.strerror or error}; nothing was changed."
         ) from error
     return [folder / file for file in files]
+
+
+def _written_before(folder: Path) -> bool:
+    try:
+        return WRITTEN in (folder / "README.md").read_text("utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 def _move_in(names: list[str], new: Path, folder: Path, old: Path) -> None:
