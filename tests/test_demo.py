@@ -29,3 +29,10 @@ def test_demo_writes_everything_and_proves_it(tmp_path: Path) -> None:
     command = ["cc", "-std=c99", "-DNET_TRACE", "net.c", "net_weights.c", "net_test.c", "-lm"]
     subprocess.run([*command, "-o", "run"], cwd=out / "c", check=True)
     subprocess.run(["./run"], cwd=out / "c", check=True, stdout=subprocess.DEVNULL)
+    for line in re.findall(r"^\$ netsheet (.*)$", done.stdout, re.MULTILINE):
+        words = line.partition(" > ")[0].split()
+        again = subprocess.run(
+            [sys.executable, "-m", "netsheet", *words],
+            cwd=out, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert again.returncode == 0, (line, again.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -37,6 +38,7 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
     copied.write_bytes(file.read_bytes())
     picture = sample / "digit5.png"
     (folder / picture.name).write_bytes(picture.read_bytes())
+    shutil.copytree(sample / "digits", folder / "digits", dirs_exist_ok=True)
     digit = read_input(picture, model.inputs)
 
     yield (
