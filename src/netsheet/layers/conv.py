@@ -73,7 +73,7 @@ class _Convolution(Layer):
         return self.weights["bias"][out] if self.use_bias else 0
 
     def _reads(
-        self, x: Tensor, spans: Sequence[Window], outs: Sequence[Index], taps: Sequence[Index]
+        self, spans: Sequence[Window], outs: Sequence[Index], taps: Sequence[Index]
     ) -> tuple[list[Position], list[Guard]]:
         triples = list(zip(spans, outs, taps, strict=True))
         return [s.at(o, u) for s, o, u in triples], [s.guard(o, u) for s, o, u in triples]
@@ -117,7 +117,7 @@ class Conv2D(_Convolution):
             group, within = Index("g", self.groups), Index("c", self.filters // self.groups)
             c, source = group * within.size + within, group * i.size + i
         axes = tensor_axes(self.rank, self.data_format)
-        places, guards = self._reads(x, spans, outs, taps)
+        places, guards = self._reads(spans, outs, taps)
         term = named(x, axes)(placed(self.rank, places, source)) * _kernel(
             self.weights["kernel"], self.rank, taps, **{"in": i, "out": c}
         )
@@ -186,7 +186,7 @@ class DepthwiseConv2D(_Convolution):
         i, m = Index("i", channels), Index("m", self.depth_multiplier)
         c = i * m.size + m if m.size > 1 else i + 0
         axes = tensor_axes(self.rank, self.data_format)
-        places, guards = self._reads(x, spans, outs, taps)
+        places, guards = self._reads(spans, outs, taps)
         kernel = _kernel(
             self.weights[self.kernel_label],
             self.rank,
