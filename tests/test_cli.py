@@ -252,3 +252,9 @@ def test_a_reader_may_leave(network: Path, arguments: list[str]) -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_names_for_every_class(network: Path, tmp_path: Path) -> None:
+    target = tmp_path / "x.xlsx"
+    done = run("excel", network, "--classes", "cat,dog", "-o", target, code=2)
+    assert "2 names for 10 outputs" in done.stderr and not target.exists()

@@ -24,6 +24,7 @@ from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
+    from netsheet.model import Model
 
 Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
 Until = Annotated[str | None, typer.Option("--until", help="Stop behind this layer (excel, c).")]
@@ -97,21 +98,26 @@ def excel(
     with show.progress("writing cells") as bar:
         report = to_excel(
             model, output, chosen, lang=lang, until=until, arrangement=arrangement,
-            class_names=_classes(classes) or names, progress=bar,
+            class_names=_classes(classes, model) or names, progress=bar,
         )  # fmt: skip
     show.note(f"wrote {output}: {report}")
 
 
-def _classes(text: str | None) -> list[str] | None:
+def _classes(text: str | None, model: Model) -> list[str] | None:
+    """The names of the classes, as many as the network has outputs."""
     if text is None:
         return None
     path = Path(text)
+    parts = text.split(",")
     if "," not in text and (path.is_file() or path.suffix):
         try:
-            return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
+            parts = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"--classes {text}: cannot be read as UTF-8 text: {error}.") from None
-    return [part.strip() for part in text.split(",")]
+    count = model.outputs[0].shape[-1] if model.outputs and model.outputs[0].shape else None
+    if count is not None and len(parts) != count:
+        raise UsageError(f"--classes {text}: {len(parts)} names for {count} outputs.")
+    return [part.strip() for part in parts]
 
 
 def c(
