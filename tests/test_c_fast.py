@@ -25,7 +25,8 @@ from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add, Multiply
 from netsheet.layers.norm import BatchNormalization
 from netsheet.layers.pool import AveragePooling2D, MaxPooling1D, MaxPooling2D
-from netsheet.layers.shape import Flatten, ZeroPadding2D
+from netsheet.layers.shape import Flatten
+from netsheet.layers.spatial import ZeroPadding2D
 from netsheet.model import Call, Model, Ref, Source
 from netsheet.verify.c_board import measure_board
 from netsheet.verify.c_harness import WARNINGS

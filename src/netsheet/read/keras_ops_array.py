@@ -10,7 +10,7 @@ import numpy as np
 
 from netsheet.errors import UnsupportedError
 from netsheet.expr import Weight, call
-from netsheet.layers import activation, array_ops, norm, ops, pool, shape, sparse
+from netsheet.layers import activation, array_ops, norm, ops, pool, shape, sparse, spatial
 from netsheet.layers.base import Layer, constant
 from netsheet.layers.onnx_ops.base import Rule
 from netsheet.layers.onnx_ops.products import einsum, matmul
@@ -300,7 +300,7 @@ def _resize(c: Call) -> Made:
         raise UnsupportedError("resizing with these arguments is not computed")
     method = str(c.get(2, ("interpolation", "method"), "bilinear")).lower()
     first = c.get(9, ("data_format",), None) == "channels_first"
-    layer = shape.Resizing(
+    layer = spatial.Resizing(
         height=int(size[0]), width=int(size[1]), interpolation=method,
         data_format="channels_first" if first else "channels_last",
     )  # fmt: skip

@@ -22,6 +22,7 @@ from netsheet.layers import (
     pool,
     scale,
     shape,
+    spatial,
 )
 from netsheet.layers.base import Layer
 from netsheet.read.arguments import Arguments
@@ -282,18 +283,18 @@ def _permute(a: Arguments, c: Context) -> Layer:
     return shape.Permute(dims=tuple(dims))
 
 
-def _padding(kind: type[shape.ZeroPadding2D], rank: int) -> Row:
+def _padding(kind: type[spatial.ZeroPadding2D], rank: int) -> Row:
     return lambda a, c: kind(padding=a.pairs("padding", rank, 1), data_format=_data_format(a))
 
 
-def _cropping(kind: type[shape.Cropping2D], rank: int) -> Row:
+def _cropping(kind: type[spatial.Cropping2D], rank: int) -> Row:
     default = 1 if rank == 1 else 0
     return lambda a, c: kind(
         cropping=a.pairs("cropping", rank, default), data_format=_data_format(a)
     )
 
 
-def _upsampling(kind: type[shape.UpSampling2D], rank: int) -> Row:
+def _upsampling(kind: type[spatial.UpSampling2D], rank: int) -> Row:
     return lambda a, c: kind(
         size=a.ints("size", rank, 2),
         data_format=_data_format(a),
@@ -310,7 +311,7 @@ def _resizing(a: Arguments, c: Context) -> Layer:
     for option in ("pad_to_aspect_ratio", "antialias"):
         if a.flag(option, False):
             raise UnsupportedError(f"Resizing with {option} is not supported")
-    return shape.Resizing(
+    return spatial.Resizing(
         height=a.positive("height"),
         width=a.positive("width"),
         interpolation=a.text("interpolation", "bilinear").lower(),
@@ -349,7 +350,7 @@ _ROWS: dict[str, Row] = {
     "AveragePooling3D": _pool(pool.AveragePooling3D, 3),
     "BatchNormalization": _batch_norm,
     "CategoryEncoding": _category,
-    "CenterCrop": lambda a, c: shape.CenterCrop(
+    "CenterCrop": lambda a, c: spatial.CenterCrop(
         size=(a.positive("height"), a.positive("width")), data_format=_data_format(a)
     ),
     "Concatenate": lambda a, c: merge.Concatenate(axis=a.axis("axis"), any_mask=c.major >= 3),
@@ -359,9 +360,9 @@ _ROWS: dict[str, Row] = {
     "Conv2DTranspose": _transposed(conv.Conv2DTranspose, 2),
     "Conv3D": _conv(conv.Conv3D, 3),
     "Conv3DTranspose": _transposed(conv.Conv3DTranspose, 3),
-    "Cropping1D": _cropping(shape.Cropping1D, 1),
-    "Cropping2D": _cropping(shape.Cropping2D, 2),
-    "Cropping3D": _cropping(shape.Cropping3D, 3),
+    "Cropping1D": _cropping(spatial.Cropping1D, 1),
+    "Cropping2D": _cropping(spatial.Cropping2D, 2),
+    "Cropping3D": _cropping(spatial.Cropping3D, 3),
     "CustomScaleLayer": lambda a, c: scale.ScaledAdd(scale=a.number("scale", 1)),
     "Dense": _dense,
     "DepthwiseConv1D": _depthwise(conv.DepthwiseConv1D, 1),
@@ -406,12 +407,12 @@ _ROWS: dict[str, Row] = {
     "Subtract": _merge(merge.Subtract),
     "ThresholdedReLU": lambda a, c: activation.Threshold(threshold=a.number("theta", 1)),
     "UnitNormalization": lambda a, c: norm.UnitNormalization(axis=_axis(a.axes("axis"))),
-    "UpSampling1D": _upsampling(shape.UpSampling1D, 1),
-    "UpSampling2D": _upsampling(shape.UpSampling2D, 2),
-    "UpSampling3D": _upsampling(shape.UpSampling3D, 3),
-    "ZeroPadding1D": _padding(shape.ZeroPadding1D, 1),
-    "ZeroPadding2D": _padding(shape.ZeroPadding2D, 2),
-    "ZeroPadding3D": _padding(shape.ZeroPadding3D, 3),
+    "UpSampling1D": _upsampling(spatial.UpSampling1D, 1),
+    "UpSampling2D": _upsampling(spatial.UpSampling2D, 2),
+    "UpSampling3D": _upsampling(spatial.UpSampling3D, 3),
+    "ZeroPadding1D": _padding(spatial.ZeroPadding1D, 1),
+    "ZeroPadding2D": _padding(spatial.ZeroPadding2D, 2),
+    "ZeroPadding3D": _padding(spatial.ZeroPadding3D, 3),
 }
 
 
