@@ -27,7 +27,7 @@ import numpy as np
 
 import netsheet
 from netsheet.data.probe import probe
-from netsheet.expr import multiply_accumulates
+from netsheet.equations import multiply_accumulates
 from netsheet.model import Model
 from netsheet.verify.c_board import emulator, measure_board
 from netsheet.verify.c_host import compiler

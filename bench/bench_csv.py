@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.expr import Weight
+from netsheet.equations import Weight
 from netsheet.layers.base import Layer
-from netsheet.write.csv import write_csv
+from netsheet.write.csv.writer import write_csv
 
 BASE_NUMBERS = 4_000_000
 FORMS = {"dense": ("in", "out"), "conv": ("height", "width", "in", "out")}

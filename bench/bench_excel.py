@@ -15,9 +15,10 @@ import numpy as np
 
 import netsheet
 from netsheet.data.inputs import InputValue, Sample, Scaling
-from netsheet.expr import Weight
+from netsheet.equations import Weight
 from netsheet.layers.conv import Conv2D
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.verify.engines import time_libreoffice
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.place import cell_name

@@ -10,9 +10,10 @@ import numpy as np
 
 import netsheet
 from netsheet.data.inputs import InputValue, Sample, Scaling
-from netsheet.expr import Weight
+from netsheet.equations import Weight
 from netsheet.layers.base import Layer
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 
 
 def single(layer: Layer, shape: tuple[int, ...], sizes: dict[str, int]) -> Model:

@@ -15,13 +15,14 @@ import pytest
 import netsheet
 from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.data.probe import probe
+from netsheet.equations import Weight
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
-from netsheet.expr import Weight
 from netsheet.layers.activation import Softmax, Tanh
 from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add
 from netsheet.layers.opaque import Opaque
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.verify.c_host import compiler, run_library, verify_c
 from netsheet.write.c import TARGETS, emit, to_c
 from netsheet.write.c.emit import library

@@ -13,10 +13,11 @@ import pytest
 import netsheet
 from netsheet.data.inputs import read_input
 from netsheet.data.probe import probe
+from netsheet.equations import Weight
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
-from netsheet.expr import Weight
 from netsheet.layers.dense import Dense
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.verify.c_board import (
     GCC,
     INSTRUCTIONS_PER_TICK,

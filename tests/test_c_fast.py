@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import netsheet
-from netsheet.expr import FloatArray, Tensor, Weight
+from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.layers.activation import ELU, GELU, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh
 from netsheet.layers.base import Layer
 from netsheet.layers.conv import (
@@ -27,7 +27,8 @@ from netsheet.layers.norm import BatchNormalization
 from netsheet.layers.pool import AveragePooling2D, MaxPooling1D, MaxPooling2D
 from netsheet.layers.shape import Flatten
 from netsheet.layers.spatial import ZeroPadding2D
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.verify.c_board import measure_board
 from netsheet.verify.c_harness import WARNINGS
 from netsheet.verify.c_host import run_library

@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 
 import netsheet
+from netsheet.equations import Weight
 from netsheet.errors import FormatError, NetsheetError, UsageError
-from netsheet.expr import Weight
 from netsheet.layers.base import Layer
-from netsheet.read.csv_import import import_csv
-from netsheet.write import csv as csv_writer
 from netsheet.write import float_text
-from netsheet.write.copy import by_dataset, write_copy
-from netsheet.write.csv import write_csv
+from netsheet.write.csv import writer as csv_writer
+from netsheet.write.csv.copy_model import by_dataset, write_copy
+from netsheet.write.csv.layout import layout_names, load_layout, parse_layout
+from netsheet.write.csv.read_back import import_csv
+from netsheet.write.csv.writer import write_csv
 from netsheet.write.float_text import row_texts
-from netsheet.write.layout import layout_names, load_layout, parse_layout
 
 
 @dataclass

@@ -25,8 +25,8 @@ from netsheet.data.arrays import read_idx
 from netsheet.data.datasets import read_dataset
 from netsheet.data.download import KNOWN, cache_folder
 from netsheet.data.inputs import Scaling, read_input
+from netsheet.equations import Tensor
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
-from netsheet.expr import Tensor
 
 LAST = Tensor("image", ("height", "width", "channel"), (28, 28, 1))
 FIRST = Tensor("image", ("channel", "height", "width"), (1, 28, 28))

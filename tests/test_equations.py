@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netsheet.expr import Index, Tensor, equation, reduce
-from netsheet.write.equations import latex, ranges, text
+from netsheet.equations import Index, Tensor, equation, reduce
+from netsheet.write.mathematics import latex, ranges, text
 
 
 def test_two_indices_of_one_name_are_told_apart() -> None:

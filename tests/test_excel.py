@@ -14,13 +14,13 @@ import pytest
 import netsheet
 from excel_models import picture
 from netsheet.data.inputs import Sample
-from netsheet.expr import FloatArray
+from netsheet.equations import FloatArray
+from netsheet.equations.evaluation import evaluate
+from netsheet.fidelity import judge
 from netsheet.model import Model
-from netsheet.reference import evaluate
 from netsheet.verify.engines import Area, recalculate
 from netsheet.verify.excel import edit, read_map, recalculated, verify_excel
 from netsheet.verify.spoil import WRONG, spoil
-from netsheet.verify.verdict import judge
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.numbers import as_stored
 

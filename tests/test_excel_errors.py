@@ -15,7 +15,8 @@ from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageE
 from netsheet.layers.activation import Tanh
 from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.verify.excel import read_map, verify_excel
 from netsheet.write.excel import to_excel, workbook
 from netsheet.write.xlsx import Book

@@ -12,11 +12,12 @@ import pytest
 import netsheet
 from conftest import SHARED
 from excel_models import corpus, random_samples, single, with_reference_input
-from netsheet.expr import FUNCTIONS, Equation, Tensor, call, equation, indices_of
+from netsheet.equations import FUNCTIONS, Equation, Tensor, call, equation, indices_of
 from netsheet.layers.base import Layer, Signature
 from netsheet.layers.conv import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from netsheet.layers.merge import Add
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.verify.excel import read_map, recalculated, verify_excel
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.mapping import place_from, steps_text
@@ -105,7 +106,7 @@ def test_every_function(engine: str, tmp_path: Path) -> None:
     to_excel(model, tmp_path / "x.xlsx", [sample])
     values, notes = recalculated(tmp_path / "x.xlsx", read_map(tmp_path / "x.xlsx"), engine)
     assert not notes
-    from netsheet.reference import evaluate
+    from netsheet.equations.evaluation import evaluate
 
     expected = evaluate(model.equations(), {model.inputs[0]: numbers})[model.nodes[0].outputs[0]]
     for number, name in enumerate(FUNCTIONS):

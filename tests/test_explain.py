@@ -11,8 +11,8 @@ import pytest
 
 import netsheet
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.fidelity import LayerVerdict, Verdict
 from netsheet.verify.explain import explained
-from netsheet.verify.verdict import LayerVerdict, Verdict
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

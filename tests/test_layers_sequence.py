@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsheet.equations import Equation, FloatArray, Select, Tensor, Weight, walk
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Equation, FloatArray, Select, Tensor, Weight, walk
 from netsheet.layers import activation as act
 from netsheet.layers.attention import (
     AdditiveAttention,
@@ -30,7 +31,6 @@ from netsheet.layers.dense import Dense
 from netsheet.layers.embedding import Embedding, Masking
 from netsheet.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from netsheet.layers.wrappers import Bidirectional, TimeDistributed
-from netsheet.reference import evaluate
 from netsheet.write.onnx.builder import Builder
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

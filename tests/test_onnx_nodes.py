@@ -17,7 +17,7 @@ from c_batch import through_c
 from cases import PASSED, REFUSED, WRONG, Prepared, node_cases, operators, prepare
 from run_node_tests import ENGINES, parallel, run
 
-from netsheet.layers.onnx_ops import elementwise
+from netsheet.operators import elementwise
 from netsheet.read.onnx import table
 
 # What another generator of C passes; and what passed here when this was written.

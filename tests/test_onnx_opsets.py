@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import pytest
 
+from netsheet.engine.run import Engine
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError
+from netsheet.fidelity import judge
 from netsheet.read.onnx import from_proto
-from netsheet.reference import evaluate
-from netsheet.run import Engine
-from netsheet.verify.verdict import judge
 from onnx_models import NETWORKS
 from onnx_opsets import models
 

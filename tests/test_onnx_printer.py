@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from netsheet.expr import (
+from netsheet.equations import (
     FUNCTIONS,
     Equation,
     FloatArray,
@@ -25,10 +25,10 @@ from netsheet.expr import (
     reduce,
     select,
 )
+from netsheet.equations.evaluation import evaluate
 from netsheet.layers.base import Layer
 from netsheet.layers.conv import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from netsheet.layers.dense import Dense
-from netsheet.reference import evaluate
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.functions import SPELLED
 

@@ -12,11 +12,11 @@ import onnx
 import pytest
 
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.engine.run import Engine
+from netsheet.equations.evaluation import evaluate
+from netsheet.fidelity import judge
 from netsheet.model import Model
 from netsheet.read.onnx import from_proto
-from netsheet.reference import evaluate
-from netsheet.run import Engine
-from netsheet.verify.verdict import judge
 
 FILES = Path(__file__).parent / "onnx_files" / "pytorch.zip"
 # Version 9 has no bilinear resizing as PyTorch has it: its exporter says that values differ.

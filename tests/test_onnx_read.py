@@ -10,12 +10,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from netsheet.engine.run import Engine
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
+from netsheet.fidelity import judge
 from netsheet.model import Model
 from netsheet.read.onnx import load_onnx
-from netsheet.reference import evaluate
-from netsheet.run import Engine
-from netsheet.verify.verdict import judge
 from onnx_models import NETWORKS, Network, convolutional
 
 SAMPLES = 3

@@ -12,15 +12,16 @@ import netsheet
 from excel_models import corpus, random_samples, single, with_reference_input
 from netsheet.cli import artefacts
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.equations import Tensor
 from netsheet.errors import UnsupportedError, UsageError
-from netsheet.expr import Tensor
+from netsheet.fidelity import judge
 from netsheet.layers.activation import Tanh
 from netsheet.layers.base import Graph
 from netsheet.layers.conv import Conv2D
-from netsheet.model import Call, Model, Ref, Source
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.read.onnx import from_proto
 from netsheet.verify.onnx import verify_onnx
-from netsheet.verify.verdict import judge
 from netsheet.write.onnx import to_onnx
 from onnx_models import NETWORKS
 

@@ -13,7 +13,7 @@ import pytest
 import netsheet
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.errors import UnsupportedError
-from netsheet.read.keras import REGISTERED
+from netsheet.read.keras.assembly import REGISTERED
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "retrieval>GeMPooling2D"

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netsheet.engine.run import Engine
+from netsheet.equations import Weight
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
-from netsheet.expr import Weight
 from netsheet.layers.activation import Softmax, Tanh
 from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add
-from netsheet.model import Call, Model, Ref, Source
-from netsheet.run import Engine
+from netsheet.model import Model
+from netsheet.network import Call, Ref, Source
 from netsheet.write.onnx import build, to_onnx
 
 
@@ -74,7 +75,7 @@ def test_predict_gives_outputs_in_the_model_s_order(data: dict[str, Any]) -> Non
 
 def test_batches_join_to_the_whole(monkeypatch: pytest.MonkeyPatch, data: dict[str, Any]) -> None:
     whole = Engine(two_branches()).activations(data)
-    monkeypatch.setattr("netsheet.run.MAX_BATCH", 2)
+    monkeypatch.setattr("netsheet.engine.run.MAX_BATCH", 2)
     steps: list[tuple[int, int]] = []
     parts = Engine(two_branches()).activations(data, progress=lambda *at: steps.append(at))
     assert steps == [(2, 5), (4, 5), (5, 5)]

@@ -9,7 +9,7 @@ from netsheet.errors import NetsheetError
 
 if TYPE_CHECKING:
     from netsheet.model import Model
-    from netsheet.read.keras_context import Row
+    from netsheet.read.keras.context import Row
 
 __version__ = "0.1.0"
 
@@ -22,9 +22,10 @@ def load(path: str | Path) -> Model:
     Nothing in the file is executed. Raises :class:`NetsheetError` with a sentence
     that says what is wrong with the file.
     """
+    from netsheet.model import Model
     from netsheet.read import load as read
 
-    return read(path)
+    return Model.over(read(path))
 
 
 def register(class_name: str, row: Row) -> None:
@@ -33,6 +34,6 @@ def register(class_name: str, row: Row) -> None:
     ``class_name`` is the name in the file, with its package where it has one, or the bare name:
     ``register("my_package>Scale", lambda a, c: Scale(factor=a.number("factor", 1)))``.
     """
-    from netsheet.read.keras import REGISTERED
+    from netsheet.read.keras.assembly import REGISTERED
 
     REGISTERED[class_name] = row

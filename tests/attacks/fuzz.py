@@ -121,9 +121,9 @@ def _read(path: Path) -> None:
     """A layout, or an input in every way that it can be used."""
     from netsheet.data.datasets import read_dataset
     from netsheet.data.inputs import read_input
+    from netsheet.equations import Tensor
     from netsheet.errors import NetsheetError
-    from netsheet.expr import Tensor
-    from netsheet.write.layout import load_layout
+    from netsheet.write.csv.layout import load_layout
 
     if path.suffix == ".toml":
         load_layout(path)

@@ -112,7 +112,7 @@ def _inputs() -> Iterator[tuple[str, bytes]]:
     yield "plain-idx3-ubyte", idx
     yield "packed-idx3-ubyte.gz", gzip.compress(idx)
     yield "numbers.csv", b"label,a,b\r\n" + b"\r\n".join(b"1,0.5,-3e-5" for _ in range(9))
-    for path in sorted((HERE.parent.parent / "src/netsheet/write/layouts").glob("*.toml")):
+    for path in sorted((HERE.parent.parent / "src/netsheet/write/csv/layouts").glob("*.toml")):
         yield path.name, path.read_bytes()
 
 
@@ -125,7 +125,7 @@ def _configs(seeds: Any) -> dict[str, Any]:
 
 
 def _class_names(files: dict[str, bytes]) -> Iterator[str]:
-    from netsheet.read.keras_table import TABLE
+    from netsheet.read.keras.table import TABLE
 
     yield from TABLE
     yield from ("Lambda", "InputLayer", "Functional", "Sequential", "TFOpLambda", "GetItem")

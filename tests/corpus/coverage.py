@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from conftest import ROOT, SHARED
 from corpus.reading import Entry, own, shared
 from corpus.targets import EXCEL_CELLS, TARGETS, Opened, cells, judged, opened
+from netsheet.fidelity import BOUND
 from netsheet.layers.base import Layer
 from netsheet.layers.composite import Part
-from netsheet.read.keras_table import TABLE
-from netsheet.verify.verdict import BOUND
+from netsheet.read.keras.table import TABLE
 
 DOCUMENT = ROOT / "docs" / "coverage.md"
 HEADS = {"run": "run", "equations": "equations", "excel": "Excel", "c": "C", "onnx": "ONNX"}

@@ -12,9 +12,9 @@ import numpy as np
 import netsheet
 from corpus.reading import Array, Entry
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError
 from netsheet.model import Model
-from netsheet.reference import evaluate
 
 EXCEL_CELLS = 200_000
 

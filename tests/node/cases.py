@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError, UnsupportedError
+from netsheet.fidelity import judge
 from netsheet.model import Model
-from netsheet.read.onnx import OnnxModel, from_proto
-from netsheet.reference import evaluate
-from netsheet.verify.verdict import judge
+from netsheet.network import Network
+from netsheet.read.onnx import from_proto
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -117,7 +118,7 @@ def judged(prepared: Prepared, results: Sequence[Sequence[Any]]) -> Outcome:
     return prepared.outcome(PASSED)
 
 
-def _read(case: Any) -> tuple[OnnxModel, tuple[str, ...]]:
+def _read(case: Any) -> tuple[Network, tuple[str, ...]]:
     """The model; inputs that decide a shape are fixed to the values of the case."""
     graph = case.model.graph
     values = _inputs(case, case.data_sets[0])

@@ -54,14 +54,14 @@ def csv(
     options.spare(output, model_file, edited)
     model = netsheet.load(model_file)
     if edited is not None:
-        from netsheet.read.csv_import import import_csv
-        from netsheet.write.copy import by_dataset, write_copy
+        from netsheet.write.csv.copy_model import by_dataset, write_copy
+        from netsheet.write.csv.read_back import import_csv
 
         changed = by_dataset(model, import_csv(model, edited, layout=layout))
         write_copy(model_file, changed, output)
         show.note(f"wrote {output}: {len(changed)} weights differ from {model_file}")
         return
-    from netsheet.write.csv import write_csv
+    from netsheet.write.csv.writer import write_csv
 
     with show.progress("writing") as bar:
         written = write_csv(model, output, layout=layout, newline=newline, progress=bar)

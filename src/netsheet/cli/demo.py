@@ -29,8 +29,8 @@ def run(folder: Path) -> None:
 
 def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
     from netsheet.verify import verify
-    from netsheet.write.activations import write_activations
-    from netsheet.write.pictures import write_weight
+    from netsheet.write.pictures.activations import write_activations
+    from netsheet.write.pictures.draw import write_weight
 
     file = sample / "digits.h5"
     model = netsheet.load(file)
@@ -101,7 +101,7 @@ def _verified(model: netsheet.model.Model, digit: Sample) -> str:
 
 
 def _equations(model: netsheet.model.Model) -> str:
-    from netsheet.write import equations
+    from netsheet.write.mathematics import ranges, text
 
-    lines = [f"{equations.text(eq)}\n    {equations.ranges(eq)}" for eq in model.equations()]
+    lines = [f"{text(eq)}\n    {ranges(eq)}" for eq in model.equations()]
     return "\n".join(lines) + "\n"

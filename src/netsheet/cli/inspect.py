@@ -13,7 +13,7 @@ from netsheet.cli.options import Data, Inputs, Invert, Json, Mean, ModelFile, Sc
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
-    from netsheet.expr import Weight
+    from netsheet.equations import Weight
     from netsheet.layers.base import Layer
     from netsheet.model import Model
 
@@ -43,7 +43,7 @@ def evaluate(
     """Print accuracy and loss on a labelled data set."""
     from netsheet.data.datasets import read_dataset
     from netsheet.data.natural import natural_scaling
-    from netsheet.evaluation import evaluate as run
+    from netsheet.engine.evaluation import evaluate as run
 
     model = netsheet.load(model_file)
     wanted = options.scaling(scale, mean, std, invert) or natural_scaling(model)
@@ -82,7 +82,7 @@ def weights(
     model = netsheet.load(model_file)
     layers = [_layer(model, layer)] if layer else [x for x in model.layers.values() if x.weights]
     if plot is not None:
-        from netsheet.write.pictures import write_weight
+        from netsheet.write.pictures.draw import write_weight
 
         chosen = [weight for one in layers for weight in one.weights.values()]
         if not chosen:
@@ -178,7 +178,7 @@ def activations(
         model = model.bind({name: array.shape[1:] for name, array in given.items()})
     values = model.activations(given, layer or None)
     if output is not None:
-        from netsheet.write.activations import write_activations
+        from netsheet.write.pictures.activations import write_activations
 
         write_activations(output, values, model.tensors() | model.alias_tensors())
         show.note(f"wrote {output}: {len(values)} layer{'s' if len(values) != 1 else ''}")
@@ -198,7 +198,7 @@ def equations(
     as_json: Json = False,
 ) -> None:
     """Print each layer's equations as mathematics with its real sizes; an input fixes open ones."""
-    from netsheet.write import equations as printer
+    from netsheet.write import mathematics as printer
 
     model = options.bound(netsheet.load(model_file), inputs)
     nodes = [model.node(layer)] if layer else model.computed()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import netsheet
 from netsheet.cli import show
-from netsheet.model import shown
+from netsheet.network import shown
 
 if TYPE_CHECKING:
-    from netsheet.model import Model, Row
+    from netsheet.model import Model
+    from netsheet.network import Row
 
 
 def print_summary(model_file: Path, as_json: bool = False) -> None:

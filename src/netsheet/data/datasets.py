@@ -19,7 +19,7 @@ from netsheet.data.inputs import InputValue, Sample, Scaling, scaling_for
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from netsheet.expr import Tensor
+    from netsheet.equations import Tensor
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]

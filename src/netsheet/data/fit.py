@@ -15,7 +15,7 @@ from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Scaling
-    from netsheet.expr import Tensor
+    from netsheet.equations import Tensor
 
 Array = npt.NDArray[Any]
 Shape = tuple[int | None, ...]

@@ -24,7 +24,7 @@ from netsheet.data.images import SUFFIXES
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
-    from netsheet.expr import Tensor
+    from netsheet.equations import Tensor
 
 Array = npt.NDArray[Any]
 

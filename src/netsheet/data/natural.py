@@ -9,12 +9,12 @@ from netsheet.layers.base import Layer
 from netsheet.layers.category import CategoryEncoding
 from netsheet.layers.embedding import Embedding
 from netsheet.layers.norm import Normalization, Rescaling
-from netsheet.model import Model
+from netsheet.network import Network
 
 _SMALL, _LARGE = 1 / 50, 2  # a factor for raw pixels; a mean or deviation of raw pixels
 
 
-def token_inputs(model: Model) -> dict[str, int]:
+def token_inputs(model: Network) -> dict[str, int]:
     """The inputs that an Embedding reads, and how many tokens it knows."""
     return {
         node.inputs[0].name: node.layer.input_dim
@@ -23,7 +23,7 @@ def token_inputs(model: Model) -> dict[str, int]:
     }
 
 
-def natural_scaling(model: Model) -> Scaling | None:
+def natural_scaling(model: Network) -> Scaling | None:
     """No scaling at all where the network reads tokens or scales pixels itself; else None.
 
     None leaves it to the usual rule: whole numbers of 0 .. 255 are scaled by 1/255.

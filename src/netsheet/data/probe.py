@@ -6,12 +6,12 @@ import numpy as np
 
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.data.natural import token_inputs
-from netsheet.model import Model
+from netsheet.network import Network
 
 OPEN_SIZE = 8  # stands for a size that the model leaves open
 
 
-def probe(model: Model, seed: int = 0) -> Sample:
+def probe(model: Network, seed: int = 0) -> Sample:
     """Numbers of a normal distribution for every input; tokens where an Embedding reads them."""
     random = np.random.default_rng(seed)
     tokens = token_inputs(model)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from netsheet.equations import Equation, Expr, Tensor, call, equation, indices_of, reduce
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Equation, Expr, Tensor, call, equation, indices_of, reduce
 from netsheet.layers.base import Along, Elementwise, Graph, Layer, Signature, broadcast
 
 SELU_ALPHA = 1.6732632423543772

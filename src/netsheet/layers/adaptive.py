@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netsheet.expr import Affine, Equation, Guard, Index, Lookup, Tensor, affine, equation, reduce
+from netsheet.equations import (
+    Affine,
+    Equation,
+    Guard,
+    Index,
+    Lookup,
+    Tensor,
+    affine,
+    equation,
+    reduce,
+)
 from netsheet.layers.base import Layer, Signature, named
 from netsheet.layers.pool import OUT_NAMES, TAP_NAMES
 from netsheet.layers.window import arranged, check_table, placed, sizes, tensor_axes

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from netsheet.errors import UnsupportedError
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Guard,
@@ -26,9 +25,10 @@ from netsheet.expr import (
     select,
     value,
 )
+from netsheet.errors import UnsupportedError
 from netsheet.layers.base import Along, Signature, broadcast, default_axes
-from netsheet.layers.onnx_ops.base import Formula, OnnxNode, Operator, Rule, indices, pointwise
-from netsheet.layers.onnx_ops.reduction import reduction
+from netsheet.operators.base import Formula, OnnxNode, Operator, Rule, indices, pointwise
+from netsheet.operators.reduction import reduction
 
 
 @dataclass(eq=False, kw_only=True)
@@ -102,7 +102,7 @@ def variance(axes: Sequence[int], keepdims: bool, root: bool) -> Rule:
 
 def selected(axis: int, places: Sequence[int] | None, source: Callable[[int], list[int]]) -> Rule:
     """Elements of an axis in another order or number: those that ``source(size)`` lists."""
-    from netsheet.expr import Lookup
+    from netsheet.equations import Lookup
 
     def rule(node: OnnxNode) -> Formula:
         x = node.input(0)
@@ -260,7 +260,7 @@ def blocks(size: int, to_depth: bool) -> Rule:
 
 def padded(pads: Sequence[Sequence[int]], mode: str, filling: float) -> Rule:
     """A border of a constant, or of mirrored elements."""
-    from netsheet.layers.onnx_ops.movement import _bordered
+    from netsheet.operators.movement import _bordered
 
     def rule(node: OnnxNode) -> Formula:
         x = node.input(0)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Guard,

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from netsheet.errors import UnsupportedError
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     FloatArray,
@@ -19,6 +18,7 @@ from netsheet.expr import (
     equation,
     indices_of,
 )
+from netsheet.errors import UnsupportedError
 
 Shape = tuple[int | None, ...]
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Index,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     FloatArray,
@@ -26,7 +26,7 @@ from netsheet.expr import (
 )
 from netsheet.layers.activation import HardSigmoid, Linear, ReLU, Sigmoid, Softsign, Tanh
 from netsheet.layers.base import Layer, Signature
-from netsheet.layers.steps import Reader, State, Step
+from netsheet.layers.recurrence import Reader, State, Step
 
 
 class OnnxForm(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netsheet.expr import Equation, Tensor, equation, indices_of
+from netsheet.equations import Equation, Tensor, equation, indices_of
 from netsheet.layers.base import Graph, Layer, Signature
 
 

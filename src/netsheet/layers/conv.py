@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netsheet.errors import UnsupportedError
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Guard,
@@ -22,6 +21,7 @@ from netsheet.expr import (
     reduce,
     value,
 )
+from netsheet.errors import UnsupportedError
 from netsheet.layers.base import Graph, Layer, Signature, activated, activated_onnx, named
 from netsheet.layers.window import (
     KERNEL,

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netsheet.expr import Equation, Expr, Guard, Index, Position, reduce
+from netsheet.equations import Equation, Expr, Guard, Index, Position, reduce
 from netsheet.layers.base import Layer, Signature, named
 from netsheet.layers.cells import Cell, gated
 from netsheet.layers.conv import TAP_NAMES
+from netsheet.layers.recurrence import Reader, State, Step
 from netsheet.layers.recurrent import Loop
-from netsheet.layers.steps import Reader, State, Step
 from netsheet.layers.window import KERNEL, Padding, Window, arranged, windows
 
 

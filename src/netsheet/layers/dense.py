@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Index,

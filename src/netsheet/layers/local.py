@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netsheet.expr import Affine, Equation, Index, Position, Tensor, affine, equation, reduce
+from netsheet.equations import Affine, Equation, Index, Position, Tensor, affine, equation, reduce
 from netsheet.layers.base import Layer, Signature, activated, named
 from netsheet.layers.pool import OUT_NAMES, TAP_NAMES
 from netsheet.layers.window import (

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import reduce as fold
 from typing import ClassVar
 
-from netsheet.errors import UnsupportedError
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Index,
@@ -19,6 +18,7 @@ from netsheet.expr import (
     indices_of,
     reduce,
 )
+from netsheet.errors import UnsupportedError
 from netsheet.layers.base import (
     Along,
     Graph,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netsheet.equations import Equation, Tensor
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Equation, Tensor
 from netsheet.layers.base import Layer, Signature, default_axes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netsheet.expr import Equation, Index, Tensor, equation, indices_of, reduce
+from netsheet.equations import Equation, Index, Tensor, equation, indices_of, reduce
 from netsheet.layers.base import Graph, Layer, Signature, named
 from netsheet.layers.window import (
     Padding,

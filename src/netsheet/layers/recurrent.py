@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Index,
     Position,
@@ -32,7 +32,7 @@ from netsheet.layers.cells import (
     SimpleRNNCell,
     StackedRNNCells,
 )
-from netsheet.layers.steps import State, Step, after_first
+from netsheet.layers.recurrence import State, Step, after_first
 
 
 def part(weights: dict[str, Weight], prefix: str) -> dict[str, Weight]:

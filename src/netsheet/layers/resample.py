@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     FloatArray,
     Index,

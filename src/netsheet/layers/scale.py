@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netsheet.expr import Equation, Tensor, equation, indices_of
+from netsheet.equations import Equation, Tensor, equation, indices_of
 from netsheet.layers.base import Layer, Signature
 
 

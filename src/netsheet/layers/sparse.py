@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netsheet.expr import Equation, Expr, Index, Position, Tensor, call, equation, reduce
+from netsheet.equations import Equation, Expr, Index, Position, Tensor, call, equation, reduce
 from netsheet.layers.base import Along, Elementwise, Layer, Signature
 
 

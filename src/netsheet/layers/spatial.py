@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from netsheet.errors import UnsupportedError
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Equation,
     Expr,
@@ -24,6 +23,7 @@ from netsheet.expr import (
     indices_of,
     select,
 )
+from netsheet.errors import UnsupportedError
 from netsheet.layers.base import Graph, Layer, Signature, named
 from netsheet.layers.resample import INTERPOLATIONS, resampled
 from netsheet.layers.window import LARGEST_MATRIX, arranged, check_table, placed, sizes, tensor_axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netsheet.equations import Affine, Guard, Index, Position, Tensor
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Affine, Guard, Index, Position, Tensor
 from netsheet.layers.base import Graph, Shape
 
 Padding = str | tuple[tuple[int, int], ...]

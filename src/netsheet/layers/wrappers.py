@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsheet.errors import UnsupportedError
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Index,
@@ -21,6 +20,7 @@ from netsheet.expr import (
     indices_of,
     lift,
 )
+from netsheet.errors import UnsupportedError
 from netsheet.layers.base import Graph, Layer, Signature
 from netsheet.layers.composite import Composite
 from netsheet.layers.recurrent import Loop, base_tensor, part, reversed_axis

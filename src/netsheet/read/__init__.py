@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from netsheet.errors import FormatError, NetsheetError
 
 if TYPE_CHECKING:
-    from netsheet.model import Model
+    from netsheet.network import Network
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path) -> Network:
     """The model in a file, by what the file holds and not by its name."""
     from netsheet.read.sniff import sniff
 
@@ -22,7 +22,7 @@ def load(path: str | Path) -> Model:
             from netsheet.read.onnx import load_onnx
 
             return load_onnx(path)
-        from netsheet.read.keras import load_keras
+        from netsheet.read.keras.assembly import load_keras
 
         return load_keras(path)
     except NetsheetError as error:

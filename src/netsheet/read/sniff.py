@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from netsheet.errors import FormatError, NetsheetError, UsageError
-from netsheet.read import keras_zip
-from netsheet.read.hdf5_raw import signature_at
+from netsheet.read.hdf5.raw import signature_at
+from netsheet.read.keras import zip_archive as keras_zip
 
 _WANTED = "netsheet reads Keras .h5 and .keras files and ONNX files."
 _PROGRAM = "which is a program and never opened"

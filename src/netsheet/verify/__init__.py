@@ -9,13 +9,13 @@ from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
-    from netsheet.model import Model
-    from netsheet.verify.verdict import Verdict
+    from netsheet.fidelity import Verdict
+    from netsheet.network import Network
 
 TARGETS = ("excel", "c", "onnx", "keras")
 
 
-def verify(model: Model, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
+def verify(model: Network, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
     """The verdict on a target; options are those of the target's own function."""
     verdict = _verdict(model, target, samples, **options)
     if verdict.ok:
@@ -25,7 +25,7 @@ def verify(model: Model, target: str, samples: Sequence[Sample], **options: Any)
     return explained(model, samples, verdict)
 
 
-def _verdict(model: Model, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
+def _verdict(model: Network, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
     if target == "excel":
         from netsheet.verify.excel import verify_excel
 

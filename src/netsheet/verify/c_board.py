@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 
 from netsheet.data.inputs import Sample
+from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError
-from netsheet.expr import FloatArray
 from netsheet.verify.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError
-from netsheet.expr import FloatArray
 from netsheet.write.c.emit import Library, files
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.engine.run import engine
+from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError
-from netsheet.expr import FloatArray
-from netsheet.model import Model
+from netsheet.fidelity import LayerVerdict, Verdict, judge, worst
+from netsheet.network import Network
 from netsheet.verify.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,
@@ -25,7 +27,6 @@ from netsheet.verify.c_harness import (
     tensors_of,
     written,
 )
-from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
 from netsheet.write.c.emit import Library, code, library
 from netsheet.write.c.scope import writable
 
@@ -35,7 +36,7 @@ REFERENCE = "ONNX Runtime, float32"
 
 
 def verify_c(
-    model: Model,
+    model: Network,
     samples: Sequence[Sample],
     *,
     board: str | None = None,
@@ -106,7 +107,7 @@ def _judged(lib: Library, sample: Sample, runs: Mapping[str, Tensors]) -> list[L
     """One row for each layer of the traced program, the first, then the outputs of each."""
     model = lib.model
     batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
-    reference = {**model.activations(batch), **batch}
+    reference = {**engine(model).activations(batch), **batch}
     rows = []
     outputs = [t.name for t in model.outputs]
     for run, results in {"": next(iter(runs.values())), **runs}.items():

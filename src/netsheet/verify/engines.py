@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError
-from netsheet.expr import FloatArray
 from netsheet.verify.spoil import spoil
 from netsheet.write.xlsx.cells import cell_name
 

@@ -16,11 +16,12 @@ from xml.etree import ElementTree
 import numpy as np
 
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.engine.run import engine
+from netsheet.equations import FloatArray
 from netsheet.errors import FormatError, NetsheetError
-from netsheet.expr import FloatArray
-from netsheet.model import Model
+from netsheet.fidelity import LayerVerdict, Verdict, judge, worst
+from netsheet.network import Network
 from netsheet.verify.engines import Area, recalculate
-from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.functions import LARGEST
 from netsheet.write.excel.mapping import COLUMNS, Located, place_from, shape_from
@@ -33,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 
 def verify_excel(
-    model: Model,
+    model: Network,
     samples: Sequence[Sample],
     *,
     xlsx: str | Path | None = None,
@@ -77,7 +78,7 @@ def verify_excel(
     return Verdict("excel", engine, "ONNX Runtime, float32", layers)
 
 
-def _own_sample(model: Model, values: Mapping[str, FloatArray], book: Path) -> Sample:
+def _own_sample(model: Network, values: Mapping[str, FloatArray], book: Path) -> Sample:
     """The input that flows through a workbook at present."""
     missing = [tensor.name for tensor in model.inputs if tensor.name not in values]
     if missing:
@@ -111,7 +112,7 @@ def recalculated(
 
 
 def _judged(
-    model: Model,
+    model: Network,
     sample: Sample,
     values: Mapping[str, FloatArray],
     notes: Mapping[str, str],
@@ -122,7 +123,7 @@ def _judged(
     read = {tensor for node in nodes for tensor in node.inputs}
     batch = {tensor.name: sample.inputs[tensor.name].values[None] for tensor in model.inputs}
     keys = [tensor.name for node in nodes for tensor in node.outputs]
-    reference = model.activations(batch, keys)
+    reference = engine(model).activations(batch, keys)
     rows = [
         judge(tensor.name, values.get(tensor.name), batch[tensor.name][0])
         for tensor in model.inputs

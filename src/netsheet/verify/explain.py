@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netsheet.verify.verdict import BOUND, Verdict
+from netsheet.engine.run import engine
+from netsheet.fidelity import BOUND, Verdict
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
-    from netsheet.model import Model
+    from netsheet.network import Network
 
 
-def explained(model: Model, samples: Sequence[Sample], verdict: Verdict) -> Verdict:
+def explained(model: Network, samples: Sequence[Sample], verdict: Verdict) -> Verdict:
     """The verdict with a note at each failing layer whose float32 reference is itself that far off.
 
     Large sums that cancel, or a small range behind large values (ReLU6 in a network of random
@@ -25,7 +26,7 @@ def explained(model: Model, samples: Sequence[Sample], verdict: Verdict) -> Verd
     failing = [row.layer for row in verdict.layers if not row.ok and math.isfinite(row.max_abs)]
     if not failing or not samples:
         return verdict
-    from netsheet.reference import evaluate
+    from netsheet.equations.evaluation import evaluate
 
     sample = samples[0]
     if not model.bound:
@@ -33,7 +34,7 @@ def explained(model: Model, samples: Sequence[Sample], verdict: Verdict) -> Verd
     given = {t: sample.inputs[t.name].values.astype(float) for t in model.inputs}
     exact = evaluate(model.equations(), given)
     tensors = {tensor.name: tensor for tensor in exact}
-    single = model.activations([array[None] for array in sample.arrays])
+    single = engine(model).activations([array[None] for array in sample.arrays])
     notes = {}
     for name in failing:
         if name in tensors and name in single:

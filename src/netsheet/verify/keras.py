@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.engine.run import Engine
+from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError
-from netsheet.expr import FloatArray
+from netsheet.fidelity import LayerVerdict, Verdict, judge
 from netsheet.layers.opaque import Opaque
-from netsheet.run import Engine
-from netsheet.verify.verdict import LayerVerdict, Verdict, judge
 
 if TYPE_CHECKING:
-    from netsheet.model import Model
+    from netsheet.network import Network
 
 LONGEST = 300  # characters of what Keras says
 INSTALL = "pip install keras tensorflow-cpu (or tf_keras for files of Keras 1 and 2)"
 
 
 def verify_keras(
-    model: Model, samples: Sequence[Sample], progress: Callable[[int, int], None] | None = None
+    model: Network, samples: Sequence[Sample], progress: Callable[[int, int], None] | None = None
 ) -> Verdict:
     """Compare every computed layer with what Keras computes from the same file and inputs.
 
@@ -66,7 +66,7 @@ def _judged(key: str, array: FloatArray, recorded: dict[str, FloatArray]) -> Lay
     return judge(key, array, recorded[key])
 
 
-def _keras(model: Model) -> Any:
+def _keras(model: Network) -> Any:
     """The Keras that reads this file."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     older = model.framework_version.split(".", 1)[0] in ("", "1", "2")
@@ -78,7 +78,7 @@ def _keras(model: Model) -> Any:
     raise NetsheetError(f"Keras is not installed here: {INSTALL}.")
 
 
-def _recorded(keras: Any, model: Model, inputs: Sequence[FloatArray]) -> dict[str, FloatArray]:
+def _recorded(keras: Any, model: Network, inputs: Sequence[FloatArray]) -> dict[str, FloatArray]:
     """Outputs of every layer call by netsheet's keys, from one pass of the loaded model."""
     recorder = _Recorder()
     try:

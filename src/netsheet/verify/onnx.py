@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.equations import FloatArray
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import UsageError
-from netsheet.expr import FloatArray
-from netsheet.reference import evaluate
-from netsheet.verify.verdict import LayerVerdict, Verdict, judge, worst
+from netsheet.fidelity import LayerVerdict, Verdict, judge, worst
 from netsheet.write.onnx import build
 
 if TYPE_CHECKING:
-    from netsheet.model import Model
+    from netsheet.network import Network
 
 REFERENCE = "the equations, evaluated in doubles"
 
 
 def verify_onnx(
-    model: Model,
+    model: Network,
     samples: Sequence[Sample],
     progress: Callable[[int, int], None] | None = None,
 ) -> Verdict:
@@ -54,7 +54,7 @@ def verify_onnx(
     return Verdict("onnx", f"onnxruntime {onnxruntime.__version__}", REFERENCE, layers)
 
 
-def _judged(model: Model, session: Any, sample: Sample) -> dict[str, LayerVerdict]:
+def _judged(model: Network, session: Any, sample: Sample) -> dict[str, LayerVerdict]:
     given: dict[str, FloatArray] = {
         tensor.name: np.asarray(array, np.float32)
         for tensor, array in zip(model.inputs, sample.arrays, strict=True)

@@ -11,19 +11,18 @@ whole: every axis stays.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netsheet.equations import FloatArray, Tensor
 from netsheet.errors import FormatError, NetsheetError
-from netsheet.expr import FloatArray, Tensor
-from netsheet.layers.onnx_ops.base import axes_of
-from netsheet.layers.onnx_ops.elementwise import type_name
 from netsheet.layers.opaque import Opaque
-from netsheet.model import Call, Entry, Model, Ref, Source
+from netsheet.network import Call, Entry, Network, Ref, Source
+from netsheet.operators.base import axes_of
+from netsheet.operators.elementwise import type_name
 from netsheet.read.onnx.assembly import FREE_KNOWN, KNOWN_PER_BYTE, Assembly
 from netsheet.read.onnx.file import opsets, read_proto
 from netsheet.read.onnx.values import Computed, Known, Uncomputed
@@ -35,23 +34,7 @@ Shapes = Mapping[str, Sequence[int]]
 OpenShape = tuple[int | None, ...]
 
 
-@dataclass(eq=False)
-class OnnxModel(Model):
-    """A model whose open sizes are put in by reading the graph again."""
-
-    again: Callable[[Shapes], Model] | None = None
-    deciding: Sequence[str] = ()  # values that decide a shape, but are computed
-
-    def bind(self, shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]]) -> Model:
-        """The same model for inputs of these shapes (without batch)."""
-        if not isinstance(shapes, Mapping):
-            shapes = dict(zip((source.name for source in self.sources), shapes, strict=True))
-        if self.bound or self.again is None:
-            return super().bind(shapes)
-        return self.again(shapes)
-
-
-def load_onnx(path: str | Path, batch: bool = True) -> Model:
+def load_onnx(path: str | Path, batch: bool = True) -> Network:
     """The model in an ONNX file.
 
     Raises:
@@ -71,7 +54,7 @@ def from_proto(
     batch: bool = True,
     constants: Mapping[str, FloatArray] | None = None,
     shapes: Shapes | None = None,
-) -> Model:
+) -> Network:
     """The model in a message; ``constants`` fixes inputs to values, ``shapes`` their open sizes."""
     graph, constants, shapes = proto.graph, constants or {}, shapes or {}
     assembly = Assembly(opsets(proto), batch)
@@ -104,10 +87,10 @@ def from_proto(
     results = [assembly.result(entry.name) for entry in graph.output]
     version = opsets(proto).get("", 0)
 
-    def again(given: Shapes) -> Model:
+    def again(given: Shapes) -> Network:
         return from_proto(proto, path, sha256, batch, constants, given)
 
-    return OnnxModel(
+    return Network(
         name=graph.name or path.stem,
         calls=assembly.calls,
         sources=sources,
@@ -118,7 +101,7 @@ def from_proto(
         sha256=sha256,
         framework_version=str(version),
         stored=assembly.stored,
-        again=again,
+        reread=again,
         deciding=assembly.deciding,
     )
 

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netsheet.equations import Equation, FloatArray, Reduce, Tensor, Weight, factors, walk
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
-from netsheet.expr import Equation, FloatArray, Reduce, Tensor, Weight, factors, walk
 from netsheet.layers.base import Layer
-from netsheet.layers.onnx_ops.base import NeedsConstantError, OnnxNode, Operator, axes_of, pointwise
-from netsheet.layers.onnx_ops.batched import Batched
-from netsheet.layers.onnx_ops.numbers import check
 from netsheet.layers.opaque import Opaque
-from netsheet.model import MAX_TABLES, Call, Ref
+from netsheet.network import MAX_TABLES, Call, Ref
+from netsheet.operators.base import NeedsConstantError, OnnxNode, Operator, axes_of, pointwise
+from netsheet.operators.batched import Batched
+from netsheet.operators.numbers import check
 from netsheet.read.onnx.file import array_of
 from netsheet.read.onnx.layers import LAYERS, is_layer
 from netsheet.read.onnx.sequences import SEQUENCES
 from netsheet.read.onnx.table import RULES
 from netsheet.read.onnx.values import Computed, Known, Several, Uncomputed, Value
-from netsheet.reference import evaluate
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from netsheet.equations import Weight
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Weight
 from netsheet.layers.base import Layer
 from netsheet.layers.conv import (
     Conv1D,
@@ -15,10 +15,10 @@ from netsheet.layers.conv import (
     Conv3D,
     Conv3DTranspose,
 )
-from netsheet.layers.onnx_ops.base import OnnxNode
-from netsheet.layers.onnx_ops.convolution import transposed_pads
-from netsheet.layers.onnx_ops.windows import padding, steps
 from netsheet.layers.window import KERNEL
+from netsheet.operators.base import OnnxNode
+from netsheet.operators.convolution import transposed_pads
+from netsheet.operators.windows import padding, steps
 
 CONVOLUTIONS: dict[int, type[Conv2D]] = {1: Conv1D, 2: Conv2D, 3: Conv3D}
 TRANSPOSED: dict[int, type[Conv2DTranspose]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsheet.layers.onnx_ops import (
+from netsheet.operators import (
     attention,
     convolution,
     elementwise,
@@ -19,7 +19,7 @@ from netsheet.layers.onnx_ops import (
     signal,
     windows,
 )
-from netsheet.layers.onnx_ops.base import Rule
+from netsheet.operators.base import Rule
 
 RULES: dict[str, Rule] = {
     **elementwise.ROWS,

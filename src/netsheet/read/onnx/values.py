@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netsheet.expr import FloatArray, Tensor
-from netsheet.model import Ref
+from netsheet.equations import FloatArray, Tensor
+from netsheet.network import Ref
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from netsheet.write.c.report import CReport
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
-    from netsheet.model import Model
+    from netsheet.network import Network
 
 __all__ = ["TARGETS", "CReport", "to_c"]
 
@@ -19,7 +19,7 @@ TARGETS = ("plain", "arduino", "esp-idf", "platformio")
 
 
 def to_c(
-    model: Model,
+    model: Network,
     folder: str | Path,
     *,
     name: str = "net",
@@ -48,6 +48,7 @@ def to_c(
     import numpy as np
 
     from netsheet.data.probe import probe
+    from netsheet.engine.run import engine
     from netsheet.write.c.emit import library
     from netsheet.write.c.folder import write_folder
     from netsheet.write.c.names import library_name
@@ -66,7 +67,7 @@ def to_c(
     lib = library(model, name)
     show(1, 4)
     batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
-    reference = {key: v[0] for key, v in {**model.activations(batch), **batch}.items()}
+    reference = {key: v[0] for key, v in {**engine(model).activations(batch), **batch}.items()}
     show(2, 4)
     made = report(lib, target, sample.note or sample.name, [])
     texts = package(lib, target, sample, reference, made)

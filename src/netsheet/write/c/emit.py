@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsheet.expr import FloatArray, Tensor
-from netsheet.model import Model
+from netsheet.equations import FloatArray, Tensor
+from netsheet.network import Network
 from netsheet.write.c.functions import helper_text, helpers_of
 from netsheet.write.c.names import Identifiers, comment, identifier, library_name, number, string
 from netsheet.write.c.places import natural, same_layout
@@ -26,7 +26,7 @@ PER_LINE = 8  # numbers
 class Library:
     """A model as two programs over shared constants: the fast one, and the one that shows all."""
 
-    model: Model
+    model: Network
     name: str
     fast: Program
     traced: Program
@@ -40,7 +40,7 @@ class Library:
         return self.name.upper()
 
 
-def library(model: Model, name: str = "net", fast: bool = True, traced: bool = True) -> Library:
+def library(model: Network, name: str = "net", fast: bool = True, traced: bool = True) -> Library:
     """Plan both programs for a model whose layers are all computed.
 
     ``fast`` False uses the general printer only; ``traced`` False leaves out the second program.
@@ -82,7 +82,7 @@ def size_macro(lib: Library, parameter: str) -> str:
     return f"{lib.upper}_{parameter.upper()}_SIZE"
 
 
-def classes(model: Model) -> int | None:
+def classes(model: Network) -> int | None:
     """The number of classes, where the output is a row of numbers and not the input again."""
     if len(model.outputs) != 1 or len(model.outputs[0].shape) != 1 or model.outputs[0].size < 2:
         return None

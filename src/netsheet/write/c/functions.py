@@ -1,4 +1,4 @@
-"""How C spells each function of :data:`netsheet.expr.FUNCTIONS`.
+"""How C spells each function of :data:`netsheet.equations.FUNCTIONS`.
 
 Truth is 1 and 0. ``@`` stands for the library's name; what a spelling needs is in HELPERS.
 """

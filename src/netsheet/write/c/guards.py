@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Const,
     Equation,
     Expr,
@@ -21,26 +21,16 @@ from netsheet.expr import (
     factors,
     reads,
 )
-from netsheet.write.c.matching import matched
-from netsheet.write.c.places import Rewriter, substituted
+from netsheet.equations.matching import matched
+from netsheet.equations.positions import substituted
+from netsheet.equations.transform import Transform, transform
 
 
 def narrowed(eq: Equation) -> Equation:
     """The equation without taps that lie outside wherever the window is."""
 
-    class Narrower(Rewriter):
-        changed = False
-
-        def _copy(self, node: Expr) -> Expr:
-            if isinstance(node, Reduce):
-                less = _less(node)
-                self.changed |= less is not node
-                node = less
-            return super()._copy(node)
-
-    rewriter = Narrower()
-    value = rewriter(eq.value)
-    return replace(eq, value=value) if rewriter.changed else eq
+    value = transform(eq.value, lambda node: _less(node) if isinstance(node, Reduce) else None)
+    return eq if value is eq.value else replace(eq, value=value)
 
 
 def _less(node: Reduce) -> Reduce:
@@ -61,7 +51,7 @@ def _less(node: Reduce) -> Reduce:
         return node
     fresh = {i: affine(mapping[i]).indices()[0] for i in mapping}
     over = tuple(fresh.get(index, index) for index in node.over)
-    rewriter = Rewriter(position=lambda at: substituted(at, mapping))
+    rewriter = Transform(position=lambda at: substituted(at, mapping))
     return Reduce(node.op, over, rewriter(node.body), rewriter.guards(node.where))
 
 
@@ -74,23 +64,22 @@ def unpadded(user: Equation, padding: Equation) -> Equation | None:
     if not isinstance(inside, Read):
         return None
 
-    class Unpadder(Rewriter):
-        def _copy(self, node: Expr) -> Expr:
-            if not isinstance(node, Reduce) or node.op != "sum" or node.where:
-                return super()._copy(node)
-            parts = factors(node.body)
-            found = [p for p in parts if isinstance(p, Read) and p.tensor is padding.target]
-            rest = [p for p in parts if p not in found]
-            mapping = matched(padding, found[0].at) if len(found) == 1 else None
-            if mapping is None or not rest or not all(finite(part) for part in rest):
-                return super()._copy(node)
-            moved = Rewriter(position=lambda at: substituted(at, mapping))
-            body = moved(inside)
-            for part in rest:
-                body = body * part
-            return Reduce("sum", node.over, body, moved.guards(where))
+    def unpad(node: Expr) -> Expr | None:
+        if not isinstance(node, Reduce) or node.op != "sum" or node.where:
+            return None
+        parts = factors(node.body)
+        found = [p for p in parts if isinstance(p, Read) and p.tensor is padding.target]
+        rest = [p for p in parts if p not in found]
+        mapping = matched(padding, found[0].at) if len(found) == 1 else None
+        if mapping is None or not rest or not all(finite(part) for part in rest):
+            return None
+        moved = Transform(position=lambda at: substituted(at, mapping))
+        body = moved(inside)
+        for part in rest:
+            body = body * part
+        return Reduce("sum", node.over, body, moved.guards(where))
 
-    value = Unpadder()(user.value)
+    value = transform(user.value, unpad)
     if any(read.tensor is padding.target for read in reads(value)):
         return None
     return replace(user, value=value)

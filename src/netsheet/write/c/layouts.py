@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Equation,
     Index,

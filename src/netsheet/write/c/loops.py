@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Call,
     Const,
@@ -26,9 +26,11 @@ from netsheet.expr import (
     children,
     walk,
 )
+from netsheet.equations.positions import substituted
+from netsheet.equations.transform import substitute
 from netsheet.write.c.functions import CONDITIONS, HELPERS, SPELLED
 from netsheet.write.c.names import number
-from netsheet.write.c.places import Layout, lowered, substitute, substituted
+from netsheet.write.c.places import Layout, lowered
 from netsheet.write.c.text import Scope, sum_text
 
 UNROLLED = 4  # a reduction over so few points is written out

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from netsheet.expr import Equation
+from netsheet.equations import Equation
 from netsheet.write.c.names import comment
 from netsheet.write.c.pool import Pool, Pooled
 from netsheet.write.c.steps import Loops, Recurrence, Step
 from netsheet.write.c.sums import Sums
-from netsheet.write.equations import text
+from netsheet.write.mathematics import text
 
 WIDTH, LINES = 94, 6
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from netsheet.data.inputs import Sample
-from netsheet.expr import FloatArray
+from netsheet.equations import FloatArray
 from netsheet.write.c.emit import Library, files
 from netsheet.write.c.names import comment
 from netsheet.write.c.readme import readme

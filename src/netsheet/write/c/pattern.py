@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Call,
     Const,
@@ -34,8 +34,10 @@ from netsheet.expr import (
     reads,
     walk,
 )
+from netsheet.equations.positions import substituted
+from netsheet.equations.transform import Transform, replaced, transform
 from netsheet.write.c.guards import finite, zero
-from netsheet.write.c.places import Layout, Memory, Rewriter, lowered, replaced, substituted
+from netsheet.write.c.places import Layout, Memory, lowered
 from netsheet.write.c.simplify import constant_values
 
 
@@ -132,7 +134,7 @@ def _reversed(eq: Equation, total: Reduce, backward: Sequence[Index]) -> Equatio
     fresh = {index: Index(index.name, index.size) for index in backward}
     mapping: dict[Index, Position] = {i: affine(i.size - 1) - fresh[i] for i in backward}
     over = tuple(fresh.get(index, index) for index in total.over)
-    rewriter = Rewriter(position=lambda at: substituted(at, mapping))
+    rewriter = Transform(position=lambda at: substituted(at, mapping))
     turned = Reduce(total.op, over, rewriter(total.body), rewriter.guards(total.where))
     return replace(eq, value=replaced(eq.value, total, turned))
 
@@ -140,26 +142,24 @@ def _reversed(eq: Equation, total: Reduce, backward: Sequence[Index]) -> Equatio
 def _selected(eq: Equation) -> Equation:
     """Sums that count somewhere only, and factors that are zero elsewhere, as guards of sums."""
 
-    class Guarded(Rewriter):
-        def _copy(self, node: Expr) -> Expr:
-            if isinstance(node, Select) and zero(node.otherwise):
-                inner = node.then
-                if isinstance(inner, Reduce) and inner.op == "sum":
-                    where = (*inner.where, *node.where)
-                    return self(Reduce("sum", inner.over, inner.body, where))
-            if isinstance(node, Reduce) and node.op == "sum":
-                parts = factors(node.body)
-                chosen = [p for p in parts if isinstance(p, Select) and zero(p.otherwise)]
-                rest = [p for p in parts if p not in chosen]
-                if len(chosen) == 1 and rest and all(finite(part) for part in rest):
-                    where = (*node.where, *chosen[0].where)
-                    body = _product([chosen[0].then, *rest])
-                    return self(Reduce("sum", node.over, body, where))
-            return super()._copy(node)
+    def guarded(node: Expr) -> Expr | None:
+        if isinstance(node, Select) and zero(node.otherwise):
+            inner = node.then
+            if isinstance(inner, Reduce) and inner.op == "sum":
+                where = (*inner.where, *node.where)
+                return guarded_sum(Reduce("sum", inner.over, inner.body, where))
+        return guarded_sum(node) if isinstance(node, Reduce) else None
 
-    if not any(isinstance(node, Select) for node in walk(eq.value)):
-        return eq
-    return replace(eq, value=Guarded()(eq.value))
+    def guarded_sum(node: Reduce) -> Reduce:
+        parts = factors(node.body)
+        chosen = [p for p in parts if isinstance(p, Select) and zero(p.otherwise)]
+        rest = [p for p in parts if p not in chosen]
+        if node.op == "sum" and len(chosen) == 1 and rest and all(finite(p) for p in rest):
+            body = _product([chosen[0].then, *rest])
+            return guarded_sum(Reduce("sum", node.over, body, (*node.where, *chosen[0].where)))
+        return node
+
+    return replace(eq, value=transform(eq.value, guarded))
 
 
 def two_sums(eq: Equation) -> list[Equation]:
@@ -393,6 +393,6 @@ def _with(
 
 
 def _without_units(expr: Expr) -> Expr:
-    from netsheet.write.c.places import substitute
+    from netsheet.equations.transform import substitute
 
     return substitute(expr, {i: affine(0) for i in free_indices(expr) if i.size == 1})

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from netsheet.expr import Affine, Const, Equation, Index, Read, Reduce, Tensor, reads, walk
+from netsheet.equations import Affine, Const, Equation, Index, Read, Reduce, Tensor, reads, walk
+from netsheet.equations.positions import substituted
+from netsheet.equations.transform import replaced
 from netsheet.write.c.loops import Body, nested
-from netsheet.write.c.places import Layout, lowered, replaced, substituted
+from netsheet.write.c.places import Layout, lowered
 from netsheet.write.c.steps import Step, ordered_reads
 from netsheet.write.c.sums import Sums
 from netsheet.write.c.text import Scope

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsheet.expr import Affine, Call, Const, Expr, Guard, Index, Read
+from netsheet.equations import Affine, Call, Const, Expr, Guard, Index, Read
 from netsheet.write.c.pattern import Products
 from netsheet.write.c.sums import Sums, without
 

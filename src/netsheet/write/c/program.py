@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from netsheet.expr import Equation, Tensor, Weight, equation, indices_of
+from netsheet.equations import Equation, Tensor, Weight, equation, indices_of
 from netsheet.write.c.arena import Buffer, merged, plan
 from netsheet.write.c.kernels import rows_text
 from netsheet.write.c.layouts import layouts
@@ -148,12 +148,12 @@ def _with(eq: Equation, old: Tensor, new: Tensor) -> Equation:
 
 
 def _reading(eq: Equation, old: Tensor, new: Tensor) -> Equation:
-    from netsheet.write.c.places import Rewriter
+    from netsheet.equations.transform import Transform, on_reads
 
     if old not in read_by(eq):
         return eq
-    rewriter = Rewriter(lambda node: replace(node, tensor=new) if node.tensor is old else node)
-    return replace(eq, at=tuple(map(rewriter.at, eq.at)), value=rewriter(eq.value))
+    moved = on_reads(lambda node: replace(node, tensor=new) if node.tensor is old else node)
+    return Transform(moved).equation(eq)
 
 
 def _place(program: Program, kept: Sequence[Tensor]) -> None:

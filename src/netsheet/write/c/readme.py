@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netsheet.data.inputs import Sample, Scaling
-from netsheet.expr import Tensor
+from netsheet.equations import Tensor
 from netsheet.layers.embedding import Embedding
 from netsheet.write.c.emit import Library, classes, signature, size_macro
 from netsheet.write.c.report import CReport

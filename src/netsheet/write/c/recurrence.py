@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from netsheet.expr import Affine, Equation, Expr, Index, Read, Reduce, Tensor, reads, walk
-from netsheet.write.c.places import substituted
+from netsheet.equations import Affine, Equation, Expr, Index, Read, Reduce, Tensor, reads, walk
+from netsheet.equations.positions import substituted
 from netsheet.write.c.simplify import read_by
 from netsheet.write.c.steps import groups
 

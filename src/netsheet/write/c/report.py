@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netsheet.expr import Tensor, multiply_accumulates
-from netsheet.model import shown
+from netsheet.equations import Tensor, multiply_accumulates
+from netsheet.network import shown
 from netsheet.write.c.emit import Library, arena_floats
 from netsheet.write.c.program import Program
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsheet.expr import Equation, Index, Tensor
+from netsheet.equations import Equation, Index, Tensor
 from netsheet.write.c.kernels import WORTH, Kernel, Row
 from netsheet.write.c.pattern import recognised, two_sums
 from netsheet.write.c.places import Layout

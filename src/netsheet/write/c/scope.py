@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from netsheet.equations import Call, walk
 from netsheet.errors import UnsupportedError
-from netsheet.expr import Call, walk
-from netsheet.model import Model, Node, Ref, shown
+from netsheet.network import Network, Node, Ref, shown
 from netsheet.write.c.functions import SPELLED
 
 MAX_FLOATS = 1 << 29  # positions are ints, sizes in bytes too
@@ -15,8 +15,8 @@ MAX_WEIGHTS = 1 << 26  # as C text already 800 MB
 
 
 def writable(
-    model: Model, until: str | None = None, shapes: Sequence[Sequence[int]] | None = None
-) -> Model:
+    model: Network, until: str | None = None, shapes: Sequence[Sequence[int]] | None = None
+) -> Network:
     """The model, bound to ``shapes`` where sizes are open, as far as ``until``.
 
     Raises:
@@ -53,7 +53,7 @@ def writable(
     return model
 
 
-def _until(model: Model, key: str) -> Model:
+def _until(model: Network, key: str) -> Network:
     """The part of the model that computes one layer."""
     last = model.node(key)
     wanted = {node.key for node in model.computed(last.key)}
@@ -62,7 +62,7 @@ def _until(model: Model, key: str) -> Model:
     return replace(model, calls=calls, results=results, aliases={})
 
 
-def _needed(model: Model) -> list[Node]:
+def _needed(model: Network) -> list[Node]:
     """The calls that the model's results need, in order."""
     calls = {call.key: call for call in model.calls}
     pending, found = [ref.key for ref in model.results], set[str]()
@@ -74,7 +74,7 @@ def _needed(model: Model) -> list[Node]:
     return [node for node in model.nodes if node.key in found]
 
 
-def _missing(model: Model, node: Node) -> str | None:
+def _missing(model: Network, node: Node) -> str | None:
     """Why C cannot compute a call that has equations."""
     if not model.bound:
         return None
@@ -87,7 +87,7 @@ def _missing(model: Model, node: Node) -> str | None:
     return None
 
 
-def _advice(model: Model, node: Node) -> str:
+def _advice(model: Network, node: Node) -> str:
     before = [n.key for n in model.nodes[: model.nodes.index(node)] if not n.refusal]
     if not before:
         return "there is no layer before it"

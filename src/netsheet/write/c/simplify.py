@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Equation,
     Expr,
@@ -31,10 +31,11 @@ from netsheet.expr import (
     reads,
     walk,
 )
-from netsheet.reference import evaluate
+from netsheet.equations.evaluation import evaluate
+from netsheet.equations.matching import matched, mixed_radix
+from netsheet.equations.positions import substituted
+from netsheet.equations.transform import Transform, on_reads, substitute, transform
 from netsheet.write.c.guards import narrowed, unpadded
-from netsheet.write.c.matching import matched, mixed_radix
-from netsheet.write.c.places import Rewriter, substituted
 
 MOST_CONSTANT = 1 << 16  # elements; larger constants are computed on the device
 
@@ -104,8 +105,9 @@ def _by_target(equations: Iterable[Equation]) -> dict[Tensor, list[Equation]]:
 def _replaced(eq: Equation, values: dict[Tensor, Weight]) -> Equation:
     if not read_by(eq) & values.keys():
         return eq
-    rewriter = Rewriter(lambda node: replace(node, tensor=values.get(node.tensor, node.tensor)))
-    return replace(eq, value=rewriter(eq.value))
+    known = on_reads(lambda node: replace(node, tensor=values[node.tensor])
+                     if node.tensor in values else node)  # fmt: skip
+    return replace(eq, value=transform(eq.value, known))
 
 
 # --------------------------------------------------------------------------- one step less
@@ -195,10 +197,9 @@ def _through(eq: Equation, copy: Equation) -> Equation | None:
             failed = True
             return node
         assert isinstance(copy.value, Read)
-        rewriter = Rewriter(position=lambda at: substituted(at, mapping))
-        return rewriter(copy.value)
+        return substitute(copy.value, mapping)
 
-    result = replace(eq, value=Rewriter(read)(eq.value))
+    result = replace(eq, value=transform(eq.value, on_reads(read)))
     return None if failed else result
 
 
@@ -212,16 +213,11 @@ def _split(eq: Equation, split: dict[Index, Affine]) -> Equation:
             for part in (split[index].indices() if index in split else (index,))
         )
 
-    class Spreader(Rewriter):
-        def _copy(self, node: Expr) -> Expr:
-            result = super()._copy(node)
-            return (
-                replace(result, over=spread(result.over)) if isinstance(result, Reduce) else result
-            )
+    def spread_sums(node: Expr) -> Expr | None:
+        return replace(node, over=spread(node.over)) if isinstance(node, Reduce) else None
 
-    rewriter = Spreader(position=lambda at: substituted(at, mapping))
-    at = tuple(rewriter.at(place) for place in eq.at)
-    return replace(eq, at=at, indices=spread(eq.indices), value=rewriter(eq.value))
+    rewriting = Transform(spread_sums, lambda at: substituted(at, mapping))
+    return replace(rewriting.equation(eq), indices=spread(eq.indices))
 
 
 def inlined(eq: Equation, user: Equation) -> Equation | None:
@@ -242,9 +238,9 @@ def inlined(eq: Equation, user: Equation) -> Equation | None:
         return None
     if eq.time is not None and mapping[eq.time] != affine(eq.time):
         return None
-    value = Rewriter(position=lambda at: substituted(at, mapping))(eq.value)
-    rewriter = Rewriter(lambda node: value if node.tensor is eq.target else node)
-    return replace(user, value=rewriter(user.value))
+    value = substitute(eq.value, mapping)
+    inline = on_reads(lambda node: value if node.tensor is eq.target else node)
+    return replace(user, value=transform(user.value, inline))
 
 
 def _outside_reductions(expr: Expr) -> list[Read]:
@@ -253,7 +249,7 @@ def _outside_reductions(expr: Expr) -> list[Read]:
         return [expr]
     if isinstance(expr, (Reduce, Select, Number)):
         return []
-    from netsheet.expr import children
+    from netsheet.equations import children
 
     return [node for child in children(expr) for node in _outside_reductions(child)]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from netsheet.data.inputs import Sample
-from netsheet.expr import Tensor
+from netsheet.equations import Tensor
 from netsheet.write.c.emit import Library, numbers, size_macro
 from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from netsheet.expr import Affine, Equation, Index, Reduce, Tensor, Weight, reads, walk
+from netsheet.equations import Affine, Equation, Index, Reduce, Tensor, Weight, reads, walk
 from netsheet.write.c.loops import print_equation
 from netsheet.write.c.places import Layout, Memory, lowered
 from netsheet.write.c.simplify import read_by

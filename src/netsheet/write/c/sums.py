@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from netsheet.expr import Affine, Const, Expr, Guard, Index, Tensor, affine, reads
+from netsheet.equations import Affine, Const, Expr, Guard, Index, Tensor, affine, reads
 from netsheet.write.c.kernels import Kernel, Row
 from netsheet.write.c.loops import Body, nested, print_equation, tap_range
 from netsheet.write.c.names import number

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsheet.data.inputs import Sample
-from netsheet.expr import FloatArray
-from netsheet.verify.verdict import BOUND
+from netsheet.equations import FloatArray
+from netsheet.fidelity import BOUND
 from netsheet.write.c.emit import Library, classes, numbers, size_macro
 from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from netsheet.expr import FloatArray, Index, Tensor
+from netsheet.equations import FloatArray, Index, Tensor
 from netsheet.write.c.kernels import Kernel, Row
 from netsheet.write.c.names import Identifiers, identifier
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from netsheet.expr import Tensor
+from netsheet.equations import Tensor
 from netsheet.write.excel.place import MAX_COLUMNS, Axis, Placement, along, wrapped
 
 PLANES, INTERLEAVED = "planes", "interleaved"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsheet.expr import FloatArray, Tensor
-from netsheet.verify.verdict import BOUND
+from netsheet.equations import FloatArray, Tensor
+from netsheet.fidelity import BOUND
 from netsheet.write.excel import canvas
 from netsheet.write.excel.canvas import Canvas
 from netsheet.write.excel.functions import number_text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netsheet.expr import Call, Equation, Expr, Read, Reduce, Select, Weight, reads, walk
+from netsheet.equations import Call, Equation, Expr, Read, Reduce, Select, Weight, reads, walk
 
 _ENGLISH = {
     "product": "Each value is the sum of {a} times {b}{over}{more}.",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Call,
     Const,
     Equation,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.expr import Equation, FloatArray, Tensor
+from netsheet.equations import Equation, FloatArray, Tensor
 from netsheet.write.excel.formula import families
 from netsheet.write.excel.place import IntArray, Placement
 from netsheet.write.excel.shared import Shared, written

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.data.inputs import Sample, Scaling
-from netsheet.errors import UsageError
-from netsheet.expr import (
+from netsheet.equations import (
     Expr,
     FloatArray,
     Gather,
@@ -22,6 +21,7 @@ from netsheet.expr import (
     equation,
     indices_of,
 )
+from netsheet.errors import UsageError
 from netsheet.write.excel.arrange import WIDEST
 from netsheet.write.excel.numbers import as_stored
 from netsheet.write.excel.place import Axis, Placement, along

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Equation,
     Index,

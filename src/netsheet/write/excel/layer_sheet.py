@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from netsheet.expr import FloatArray, Tensor, Weight
-from netsheet.write.equations import text
+from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.write.excel import arrange, canvas
 from netsheet.write.excel.canvas import Canvas, Scale
 from netsheet.write.excel.describe import sentence
@@ -16,6 +15,7 @@ from netsheet.write.excel.grid import computed, numbers
 from netsheet.write.excel.kernels import KERNELS
 from netsheet.write.excel.place import Placement, cell_name
 from netsheet.write.excel.plan import INPUT, MAX_STATED, RAW, Block, Plan, Sheet
+from netsheet.write.mathematics import text
 
 WIDE_CELLS = 12  # columns from which on cells are square, as in a picture
 MAX_INDEX = 2048  # labels along one side of a block

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.expr import FloatArray
+from netsheet.equations import FloatArray
 
 
 def as_stored(values: npt.NDArray[Any]) -> FloatArray:

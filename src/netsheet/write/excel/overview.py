@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netsheet.expr import Equation, FloatArray, Index, Tensor, equation, reduce
-from netsheet.model import Model, shown
+from netsheet.equations import Equation, FloatArray, Index, Tensor, equation, reduce
+from netsheet.network import Network, shown
 from netsheet.write.excel import arrange, canvas
 from netsheet.write.excel.canvas import Bars, Canvas, Scale
 from netsheet.write.excel.check import DEVIATION_COLUMN, VERDICT_COLUMN
@@ -94,7 +94,7 @@ def _picture(plan: Plan, result: Overview, source: Tensor) -> bool:
 
 def overview_canvas(
     overview: Overview,
-    model: Model,
+    model: Network,
     plan: Plan,
     layers: Sequence[Sheet],
     inputs: Inputs,

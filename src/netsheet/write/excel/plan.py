@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netsheet.expr import (
+from netsheet.equations import (
     Equation,
     Expr,
     Gather,
@@ -26,7 +26,7 @@ from netsheet.write.excel.sheetname import sheet_names
 from netsheet.write.excel.split import split
 
 if TYPE_CHECKING:
-    from netsheet.model import Model, Node
+    from netsheet.network import Network, Node
 
 AUTO = "auto"
 ARRANGEMENTS = (AUTO, arrange.PLANES, arrange.INTERLEAVED)
@@ -241,6 +241,6 @@ def _products(body: Expr) -> list[Read]:
     return [factor for factor in factors(body) if isinstance(factor, Read) and free_indices(factor)]
 
 
-def stated_equations(model: Model, until: str | None) -> list[tuple[Node, list[Equation]]]:
+def stated_equations(model: Network, until: str | None) -> list[tuple[Node, list[Equation]]]:
     """The computed nodes, each with its equations (whose intermediates are made once here)."""
     return [(node, model.node_equations(node)) for node in model.computed(until)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Equation,
     Expr,

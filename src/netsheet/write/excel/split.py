@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netsheet.expr import (
+from netsheet.equations import (
     Call,
     Equation,
     Expr,

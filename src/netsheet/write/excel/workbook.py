@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.engine.run import engine
+from netsheet.equations import FloatArray, Tensor, Weight
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
-from netsheet.expr import FloatArray, Tensor, Weight
-from netsheet.model import Model, Node
-from netsheet.reference import evaluate
+from netsheet.network import Network, Node
 from netsheet.write.excel import canvas, inputs, overview, package
 from netsheet.write.excel.canvas import Canvas
 from netsheet.write.excel.check import MAX_CHOICES, References, check_canvas, reference_canvas
@@ -55,7 +56,7 @@ class ExcelReport:
 
 
 def to_excel(
-    model: Model,
+    model: Network,
     target: str | Path,
     samples: Sequence[Sample],
     *,
@@ -96,7 +97,7 @@ def to_excel(
     return ExcelReport(Path(target), len(book.plan.sheets) + 4, book.formulas, book.numbers, size)
 
 
-def _refuse_uncomputed(model: Model, until: str | None) -> None:
+def _refuse_uncomputed(model: Network, until: str | None) -> None:
     if not model.nodes:
         raise UnsupportedError(
             f"{model.path}: there is no layer that can be computed (weights without a network?)"
@@ -118,7 +119,7 @@ class _Book:
 
     def __init__(
         self,
-        model: Model,
+        model: Network,
         samples: Sequence[Sample],
         words: Mapping[str, str],
         language: str,
@@ -214,7 +215,7 @@ class _Book:
             for tensor in self.model.inputs
         }
         keys = [tensor.name for tensor in self.checked]
-        found = self.model.activations(batch, keys)
+        found = engine(self.model).activations(batch, keys)
         return References({key: found[key] for key in keys}, "ONNX Runtime", stored)
 
     # ------------------------------------------------------------------ sheets
@@ -301,7 +302,7 @@ def _list_samples(result: Canvas, found: Inputs, words: Mapping[str, str]) -> No
     result.frozen = (SAMPLE_ROW, SAMPLE_COL)
 
 
-def _used_inputs(model: Model, nodes: Sequence[Node]) -> list[Tensor]:
+def _used_inputs(model: Network, nodes: Sequence[Node]) -> list[Tensor]:
     """The inputs that the written layers read."""
     read = {tensor for node in nodes for tensor in node.inputs}
     return [tensor for tensor in model.inputs if tensor in read]
@@ -312,7 +313,7 @@ def _outputs(sheet: Sheet) -> list[Tensor]:
 
 
 def _judged(values: FloatArray, reference: FloatArray) -> tuple[float, bool]:
-    from netsheet.verify.verdict import judge
+    from netsheet.fidelity import judge
 
     verdict = judge("", values, reference)
     return verdict.max_abs, verdict.ok

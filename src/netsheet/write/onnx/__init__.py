@@ -6,21 +6,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netsheet.equations import Tensor
 from netsheet.errors import UnsupportedError, UsageError
-from netsheet.expr import Tensor
 from netsheet.files import atomic
 from netsheet.write.onnx.builder import Builder
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from netsheet.model import Model, Node
+    from netsheet.network import Network, Node
 
 # A protobuf message ends at 2 GiB; some room is left for the graph itself.
 MAX_BYTES = 2**31 - 2**24
 
 
-def build(model: Model, outputs: str | Iterable[str] = "outputs") -> ModelProto:
+def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProto:
     """The ONNX model; values have a batch axis N in front.
 
     ``outputs`` is "outputs" (those of the model), "all" (every computed layer's too) or the keys
@@ -46,7 +46,7 @@ def build(model: Model, outputs: str | Iterable[str] = "outputs") -> ModelProto:
     return graph.finish(model.name, wanted)
 
 
-def to_onnx(model: Model, target: str | Path, outputs: str | Iterable[str] = "outputs") -> Path:
+def to_onnx(model: Network, target: str | Path, outputs: str | Iterable[str] = "outputs") -> Path:
     """Write the ONNX file, after the ONNX checker has found nothing wrong with it."""
     import onnx
 
@@ -57,12 +57,12 @@ def to_onnx(model: Model, target: str | Path, outputs: str | Iterable[str] = "ou
     return Path(target)
 
 
-def onnx_bytes(model: Model, outputs: str | Iterable[str] = "outputs") -> bytes:
+def onnx_bytes(model: Network, outputs: str | Iterable[str] = "outputs") -> bytes:
     """The ONNX model, serialised."""
     return bytes(build(model, outputs).SerializeToString())
 
 
-def _wanted(model: Model, outputs: str | Iterable[str]) -> list[Tensor]:
+def _wanted(model: Network, outputs: str | Iterable[str]) -> list[Tensor]:
     known = model.tensors()
     if outputs == "outputs":
         check_outputs(model)
@@ -76,7 +76,7 @@ def _wanted(model: Model, outputs: str | Iterable[str]) -> list[Tensor]:
     return [known[key] for key in dict.fromkeys(keys)]
 
 
-def check_outputs(model: Model) -> None:
+def check_outputs(model: Network) -> None:
     """UnsupportedError, with the reason, where an output of the model is not computed."""
     refused = [node for node in model.nodes if node.refusal is not None]
     for ref in model.results:
@@ -103,7 +103,7 @@ def _check_bound(tensors: Sequence[Tensor]) -> None:
             )
 
 
-def _needed(model: Model, wanted: Iterable[Tensor]) -> list[Node]:
+def _needed(model: Network, wanted: Iterable[Tensor]) -> list[Node]:
     """The nodes that the tensors depend on, in order of execution."""
     wanting = set(wanted)
     needed: list[Node] = []
@@ -118,7 +118,7 @@ def _needed(model: Model, wanted: Iterable[Tensor]) -> list[Node]:
     return needed[::-1]
 
 
-def _write(graph: Builder, model: Model, node: Node) -> None:
+def _write(graph: Builder, model: Network, node: Node) -> None:
     """One layer's nodes; its outputs get their own names."""
     graph.scope = node.key
     if all(tensor in graph.values for tensor in node.outputs):
@@ -131,7 +131,7 @@ def _write(graph: Builder, model: Model, node: Node) -> None:
     _write_masks(graph, model, node)
 
 
-def _write_masks(graph: Builder, model: Model, node: Node) -> None:
+def _write_masks(graph: Builder, model: Network, node: Node) -> None:
     """The masks over time that this layer makes, which are equations besides its outputs."""
     for tensor in node.outputs:
         mask = tensor.mask

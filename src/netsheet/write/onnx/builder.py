@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsheet.expr import Equation, FloatArray, Tensor, Weight
+from netsheet.equations import Equation, FloatArray, Tensor, Weight
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, ValueInfoProto

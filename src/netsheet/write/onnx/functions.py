@@ -1,4 +1,4 @@
-"""One ONNX spelling for each function of :data:`netsheet.expr.FUNCTIONS`."""
+"""One ONNX spelling for each function of :data:`netsheet.equations.FUNCTIONS`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Any equations as ONNX nodes: the general way, for what has no operator of its own.
 
-As in :mod:`netsheet.reference`, an expression becomes an array whose axes are the indices it
-varies over; here the array is the name of an ONNX value, with the batch axis in front if it
+As in :mod:`netsheet.equations.evaluation`, an expression becomes an array over the indices that
+it depends on; here the array is the name of an ONNX value, with the batch axis in front if it
 depends on the input. Positions and guards are tables worked out beforehand; reading is Reshape,
 Slice or Gather; a sum of products is one Einsum or MatMul. A recurrence is written out step by
 step.
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsheet.expr import (
+from netsheet.equations import (
     Affine,
     Call,
     Const,
@@ -34,7 +34,7 @@ from netsheet.expr import (
     Weight,
     factors,
 )
-from netsheet.reference import recurrences
+from netsheet.equations.evaluation import recurrences
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.expr import Tensor
+from netsheet.equations import Tensor
 from netsheet.layers.base import Graph
 from netsheet.write.onnx.tables import counts_up
 

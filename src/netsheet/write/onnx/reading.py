@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netsheet.expr import Index
+from netsheet.equations import Index
 from netsheet.layers.base import Graph
 from netsheet.write.onnx.tables import Table, counts_up, flat_table, union
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.expr import Affine, Gather, Guard, Index, Lookup, Quotient, Remainder
+from netsheet.equations import Affine, Gather, Guard, Index, Lookup, Quotient, Remainder
 
 Fixed = Mapping[Index, int]
 

@@ -1,0 +1,187 @@
+"""The fast engine: a model computed by ONNX Runtime, in float32 and in batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsheet.equations import FloatArray, Tensor
+from netsheet.errors import NetsheetError, UsageError
+from netsheet.write.onnx import build, check_outputs
+
+if TYPE_CHECKING:
+    from netsheet.network import Network
+
+# A batch holds about this many values of all tensors together (256 MB of float32).
+VALUES_PER_BATCH = 1 << 26
+MAX_BATCH = 1024
+
+Progress = Callable[[int, int], None]
+
+
+class Engine:
+    """Computes a model's layers for inputs with a batch axis.
+
+    Inputs are one array, a list in the order of the model's inputs, or a dict by input name. Open
+    dimensions take the sizes of the data.
+    """
+
+    def __init__(self, model: Network, threads: int | None = None) -> None:
+        self.model = model
+        self.threads = threads or _cores()
+        self._sessions: dict[tuple[str, ...], Any] = {}
+        self._bound: dict[tuple[tuple[int, ...], ...], Engine] = {}
+
+    def __call__(self, x: object, keys: Sequence[str] | None = None) -> dict[str, FloatArray]:
+        """As :meth:`activations`."""
+        return self.activations(x, keys)
+
+    def activations(
+        self, x: object, keys: Sequence[str] | None = None, progress: Progress | None = None
+    ) -> dict[str, FloatArray]:
+        """Outputs, batch axis in front, of the layers named by ``keys`` (None: all), by key.
+
+        Raises:
+            UsageError: a key that no computed layer has.
+            NetsheetError: inputs whose number, names or shapes do not fit.
+        """
+        arrays = self._arrays(x)
+        engine = self._for(arrays)
+        aliases = engine.model.alias_tensors()
+        names = list(dict.fromkeys(keys or [*engine.model.tensors(), *aliases]))
+        tensors = {name: aliases[name].name if name in aliases else name for name in names}
+        values = engine._run(arrays, tuple(dict.fromkeys(tensors.values())), progress)
+        return {name: values[tensor] for name, tensor in tensors.items()}
+
+    def predict(self, x: object, progress: Progress | None = None) -> FloatArray | list[FloatArray]:
+        """The model's output, or the list of its outputs where it has several."""
+        arrays = self._arrays(x)
+        engine = self._for(arrays)
+        check_outputs(engine.model)
+        names = [tensor.name for tensor in engine.model.outputs]
+        values = engine._run(arrays, tuple(dict.fromkeys(names)), progress)
+        results = [values[name] for name in names]
+        return results[0] if len(results) == 1 else results
+
+    def batches(self, arrays: Mapping[str, FloatArray]) -> Iterator[dict[str, FloatArray]]:
+        """The inputs in portions that fit into memory together with all layers' outputs."""
+        tensors = [*self.model.inputs, *self.model.tensors().values()]
+        values = sum(tensor.size for tensor in tensors)
+        size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // max(values, 1)))
+        for start in range(0, _count(arrays), size):
+            yield {name: array[start : start + size] for name, array in arrays.items()}
+
+    def _run(
+        self, arrays: Mapping[str, FloatArray], names: tuple[str, ...], progress: Progress | None
+    ) -> dict[str, FloatArray]:
+        given = {tensor.name for tensor in self.model.inputs}
+        wanted = tuple(name for name in names if name not in given)
+        parts: dict[str, list[FloatArray]] = {name: [] for name in names}
+        total, done = _count(arrays), 0
+        for batch in self.batches(arrays):
+            results = self._session(wanted).run(list(wanted), batch) if wanted else []
+            found = {**batch, **dict(zip(wanted, results, strict=True))}
+            for name in names:
+                parts[name].append(found[name])
+            done += _count(batch)
+            if progress is not None:
+                progress(done, total)
+        return {name: np.concatenate(part) for name, part in parts.items()}
+
+    def _session(self, names: tuple[str, ...]) -> Any:
+        """One session for each set of outputs: what is asked for is not fused away."""
+        if names not in self._sessions:
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self.threads
+            options.log_severity_level = 3
+            proto = build(self.model, names).SerializeToString()
+            self._sessions[names] = onnxruntime.InferenceSession(
+                proto, options, providers=["CPUExecutionProvider"]
+            )
+        return self._sessions[names]
+
+    # ------------------------------------------------------------------ inputs
+
+    def _arrays(self, x: object) -> dict[str, FloatArray]:
+        """The inputs by name as float32 arrays with a batch axis."""
+        inputs = self.model.inputs
+        names = [tensor.name for tensor in inputs]
+        if isinstance(x, Mapping):
+            missing = [name for name in names if name not in x]
+            unknown = [str(name) for name in x if name not in names]
+            if missing or unknown:
+                what = f"without {_listed(missing)}" if missing else f"with {_listed(unknown)}"
+                raise UsageError(f"inputs are {_listed(names)}; values were given {what}.")
+            values = [x[name] for name in names]
+        elif isinstance(x, (list, tuple)) and (len(names) > 1 or len(x) == 1):
+            values = list(x)
+        else:
+            values = [x]
+        if len(values) != len(names):
+            raise UsageError(
+                f"{self.model.name} takes {len(names)} inputs ({_listed(names)}), "
+                f"not {len(values)}; give a list in this order or a dict by name."
+            )
+        arrays = {t.name: _array(t, v) for t, v in zip(inputs, values, strict=True)}
+        counts = {name: len(array) for name, array in arrays.items()}
+        if len(set(counts.values())) > 1:
+            raise UsageError(f"inputs have different numbers of samples: {counts}.")
+        if not min(counts.values(), default=1):
+            raise UsageError("there is no sample in the input.")
+        return arrays
+
+    def _for(self, arrays: Mapping[str, FloatArray]) -> Engine:
+        """This engine, or the one of the model bound to the sizes of the data."""
+        if self.model.bound:
+            return self
+        shapes = tuple(array.shape[1:] for array in arrays.values())
+        if shapes not in self._bound:
+            bound = self.model.bind(dict(zip(arrays, shapes, strict=True)))
+            self._bound[shapes] = Engine(bound, self.threads)
+        return self._bound[shapes]
+
+
+def engine(network: Network) -> Engine:
+    """The network's own engine, made once and kept with it."""
+    if "engine" not in network.memo:
+        network.memo["engine"] = Engine(network)
+    found: Engine = network.memo["engine"]
+    return found
+
+
+def _array(tensor: Tensor, values: object) -> FloatArray:
+    try:
+        array = np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"input {tensor.name!r}: these are no numbers: {error}.") from error
+    shape: tuple[int | None, ...] = tensor.shape
+    fits = array.ndim == len(shape) + 1 and all(
+        size is None or size == got for size, got in zip(shape, array.shape[1:], strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("?" if size is None else str(size) for size in (None, *shape))
+        hint = " (the first axis counts the samples)" if array.ndim == len(shape) else ""
+        raise NetsheetError(
+            f"input {tensor.name!r} takes the shape ({wanted}), not {array.shape}{hint}."
+        )
+    return array
+
+
+def _count(arrays: Mapping[str, FloatArray]) -> int:
+    return len(next(iter(arrays.values())))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

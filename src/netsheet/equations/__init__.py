@@ -1,0 +1,73 @@
+"""Tensor equations: what every layer says once and every target prints.
+
+An :class:`Equation` fills (part of) one tensor, element by element::
+
+    conv1[y, x, c] = sum(u, v, i) input[y + u, x + v, i] * kernel[u, v, i, c] + bias[c]
+
+Positions are integer expressions (:class:`Affine`) over :class:`Index` variables, values are
+expressions (:class:`Expr`) over reads of tensors. No tensor has a batch axis.
+
+Padding is a condition (:class:`Guard`), never a stored zero: a reduction skips the points where a
+guard fails, a :class:`Select` takes its other branch. A printer may therefore read out of range
+nowhere.
+
+Several equations may fill one tensor (the parts of a Concatenate). Consecutive equations that
+share a ``time`` index form a recurrence: for t = 0, 1, ... each of them is evaluated at t, and may
+read what the group wrote at t - 1.
+"""
+
+from netsheet.equations.functions import FUNCTIONS
+from netsheet.equations.positions import (
+    Affine,
+    Atom,
+    Gather,
+    Index,
+    Lookup,
+    Position,
+    Quotient,
+    Remainder,
+    affine,
+    gathers,
+    substituted,
+)
+from netsheet.equations.transform import Transform, lift, on_reads, replaced, substitute, transform
+from netsheet.equations.values import (
+    CHANNELS_FIRST_RANK,
+    Call,
+    Const,
+    Equation,
+    Expr,
+    FloatArray,
+    Guard,
+    Number,
+    Read,
+    Reduce,
+    Select,
+    Tensor,
+    Value,
+    Weight,
+    call,
+    children,
+    equation,
+    factors,
+    free_indices,
+    in_order,
+    index_names,
+    indices_of,
+    multiply_accumulates,
+    positions,
+    reads,
+    reduce,
+    select,
+    value,
+    walk,
+)
+
+__all__ = [
+    "CHANNELS_FIRST_RANK", "FUNCTIONS", "Affine", "Atom", "Call", "Const", "Equation", "Expr",
+    "FloatArray", "Gather", "Guard", "Index", "Lookup", "Number", "Position", "Quotient", "Read",
+    "Reduce", "Remainder", "Select", "Tensor", "Transform", "Value", "Weight", "affine", "call",
+    "children", "equation", "factors", "free_indices", "gathers", "in_order", "index_names",
+    "indices_of", "lift", "multiply_accumulates", "on_reads", "positions", "reads", "reduce",
+    "replaced", "select", "substitute", "substituted", "transform", "value", "walk",
+]  # fmt: skip

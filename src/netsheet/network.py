@@ -1,0 +1,384 @@
+"""A trained network: layers with their weights, and the calls that connect them.
+
+The ground of the house: readers make it, every other room takes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from netsheet.equations import Affine, Equation, Lookup, Tensor, Weight, multiply_accumulates, reads
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
+from netsheet.layers.base import Layer, Shape, Signature, default_axes
+from netsheet.layers.opaque import Opaque
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An output of a call, or (``output`` 0) an input of the model."""
+
+    key: str
+    output: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A layer applied to values; ``key`` is its name, with ``#i`` if it is called several times.
+
+    ``masks`` False: its output carries no mask, whatever the layer says.
+    """
+
+    key: str
+    layer: Layer
+    inputs: tuple[Ref, ...]
+    masks: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input of the model; ``shape`` is without batch, ``axes`` empty for the usual names."""
+
+    name: str
+    shape: Shape
+    axes: tuple[str, ...] = ()
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A call with its tensors; ``refusal`` says why it is not computed."""
+
+    key: str
+    layer: Layer
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    refusal: str | None = None
+    tables: int = 0  # positions that its equations write out one by one
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A line of the summary: a layer, or a nested model with the lines in it."""
+
+    name: str
+    type: str
+    key: str | None  # of the call whose output is shown; None where nothing calls the layer
+    layer: Layer | None = None  # None for a nested model
+    inside: tuple[Entry, ...] = ()
+    source: Source | None = None  # for an InputLayer
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the summary says of a layer; shapes have the batch axis in front, as None."""
+
+    name: str
+    type: str
+    output_shape: tuple[int | None, ...] | None
+    params: int
+    macs: int | None
+    depth: int = 0
+    refusal: str | None = None
+
+
+@dataclass(eq=False)
+class Network:
+    """A network read from a file.
+
+    ``layers`` has every layer once, by name (``encoder/conv1`` inside a nested model); ``nodes``
+    every call in the order of computation. Tensors have no batch axis; arrays that go in or come
+    out of methods do.
+    """
+
+    name: str
+    calls: Sequence[Call]
+    sources: Sequence[Source]
+    results: Sequence[Ref]
+    entries: Sequence[Entry] = ()
+    aliases: Mapping[str, Ref] = field(default_factory=dict)  # a nested model's own outputs
+    path: Path = Path()
+    format: str = ""
+    sha256: str = ""
+    framework_version: str = ""
+    notes: list[str] = field(default_factory=list)
+    training_config: Mapping[str, Any] | None = None
+    # where each weight lies in the file: weight name -> dataset path
+    stored: Mapping[str, str] = field(default_factory=dict)
+    extra_layers: Sequence[Layer] = ()  # with weights, but called by nothing
+    # reads the file again with these sizes of its inputs, where they decide what is computed
+    reread: Callable[[Mapping[str, Sequence[int]]], Network] | None = None
+    deciding: Sequence[str] = ()  # values that decide a shape, but are computed
+
+    inputs: list[Tensor] = field(init=False)
+    outputs: list[Tensor] = field(init=False)
+    nodes: list[Node] = field(init=False)
+    # What rooms above keep with the network and lose with it, as its inference sessions.
+    memo: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        values: dict[Ref, Tensor] = {}
+        self.inputs, self.nodes = [], []
+        channels_first = any(
+            getattr(call.layer, "data_format", None) == "channels_first" for call in self.calls
+        )
+        for source in self.sources:
+            axes = source.axes or default_axes(len(source.shape))
+            if channels_first and not source.axes and len(axes) > 2:
+                axes = ("channel", *(axis for axis in axes if axis != "channel"))
+            tensor = Tensor(source.name, axes, source.shape)  # type: ignore[arg-type]
+            values[Ref(source.name)] = tensor
+            self.inputs.append(tensor)
+        refused: dict[str, str] = {}
+        tables = 0
+        for call in self.calls:
+            node = _node(call, values, refused)
+            self.nodes.append(node)
+            if node.refusal:
+                refused[node.key] = node.refusal
+            values.update({Ref(call.key, i): t for i, t in enumerate(node.outputs)})
+            tables += node.tables
+            if tables > MAX_TABLES:
+                raise FormatError(f"its layers hold tables of more than {MAX_TABLES:,} positions")
+        self.outputs = [values[ref] for ref in self.results if ref in values]
+        self._values = values
+
+    # ------------------------------------------------------------------ structure
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """Every layer by its name."""
+        found = {call.layer.name: call.layer for call in self.calls}
+        return found | {layer.name: layer for layer in self.extra_layers}
+
+    @property
+    def bound(self) -> bool:
+        """True if no size is open, so that equations can be written."""
+        return all(None not in tensor.shape for tensor in self.inputs)
+
+    def bind(self, shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]]) -> Network:
+        """The same model for inputs of these shapes (without batch)."""
+        if not isinstance(shapes, Mapping):
+            names = [source.name for source in self.sources]
+            shapes = dict(zip(names, shapes, strict=True))
+        if self.reread is not None and not self.bound:
+            return self.reread(shapes)
+        sources = []
+        for source in self.sources:
+            shape = tuple(shapes.get(source.name, source.shape))
+            if len(shape) != len(source.shape) or any(
+                old is not None and old != new for old, new in zip(source.shape, shape, strict=True)
+            ):
+                raise NetsheetError(
+                    f"input {source.name!r} takes the shape {shown(source.shape)}, "
+                    f"not {shown(shape)}"
+                )
+            sources.append(Source(source.name, shape, source.axes, source.dtype))
+        return replace(self, sources=sources)
+
+    def node(self, key: str) -> Node:
+        """The call of that key, or the only call of the layer of that name."""
+        found = [node for node in self.nodes if node.key == key]
+        found = found or [node for node in self.nodes if node.layer.name == key]
+        if not found and key in self.aliases:
+            return self.node(self.aliases[key].key)
+        if not found:
+            raise UsageError(
+                f"there is no layer {key!r}; layers are: {', '.join(n.key for n in self.nodes)}"
+            )
+        return found[0]
+
+    def node_equations(self, node: Node) -> list[Equation]:
+        """The equations of one call."""
+        if node.refusal:
+            raise UnsupportedError(f"layer {node.key!r} is not computed: {node.refusal}")
+        if not self.bound:
+            open_ = ", ".join(f"{t.name} {shown(t.shape)}" for t in self.inputs)
+            raise UnsupportedError(
+                f"the input has open sizes ({open_}): give an input or bind() the model to sizes"
+            )
+        return node.layer.equations(node.inputs, node.outputs)
+
+    def equations(self, until: str | None = None) -> list[Equation]:
+        """The equations of all calls in order (of those that ``until`` needs)."""
+        return [eq for node in self.computed(until) for eq in self.node_equations(node)]
+
+    def computed(self, until: str | None = None) -> list[Node]:
+        """The calls that are computed; with ``until`` those that its outputs need."""
+        if until is None:
+            return [node for node in self.nodes if node.refusal is None]
+        last = self.node(until)
+        needed, result = set(last.inputs), [last]
+        for node in reversed(self.nodes[: self.nodes.index(last)]):
+            if needed & set(node.outputs):
+                needed |= set(node.inputs)
+                needed |= {t.mask for t in node.inputs if t.mask is not None}
+                result.insert(0, node)
+        return result
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The output tensors of all computed calls by key, in order."""
+        return {
+            tensor.name: tensor
+            for node in self.nodes
+            if node.refusal is None
+            for tensor in node.outputs
+        }
+
+    def alias_tensors(self) -> dict[str, Tensor]:
+        """What a nested model returns, by the nested model's key."""
+        return {key: self._values[ref] for key, ref in self.aliases.items() if ref in self._values}
+
+    # ------------------------------------------------------------------ summary
+
+    def summary(self) -> list[Row]:
+        """The table of layers, those of nested models one level deeper."""
+        called: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            called.setdefault(node.layer.name, []).append(node)
+        return list(self._rows(self.entries, called, 0))
+
+    def _rows(
+        self, entries: Sequence[Entry], called: Mapping[str, Sequence[Node]], depth: int
+    ) -> Iterator[Row]:
+        for entry in entries:
+            if entry.source is not None:
+                shape: tuple[int | None, ...] | None = (None, *entry.source.shape)
+                yield Row(entry.name, entry.type, shape, 0, 0, depth)
+                continue
+            inside = list(self._rows(entry.inside, called, depth + 1))
+            layers = list(_layers(entry))
+            names = dict.fromkeys(layer.name for layer in layers)
+            nodes = [node for name in names for node in called.get(name, ())]
+            yield Row(
+                entry.name,
+                entry.type,
+                self._output_shape(entry),
+                sum(layer.params for layer in layers),
+                self._macs(nodes),
+                depth,
+                next((node.refusal for node in nodes if node.refusal), None),
+            )
+            yield from inside
+
+    def _output_shape(self, entry: Entry) -> tuple[int | None, ...] | None:
+        tensor = self._values.get(self.aliases.get(entry.key or "", Ref(entry.key or "")))
+        return None if tensor is None else (None, *tensor.shape)
+
+    def _macs(self, nodes: Sequence[Node]) -> int | None:
+        if not self.bound:
+            return None
+        return sum(
+            multiply_accumulates(self.node_equations(node)) for node in nodes if not node.refusal
+        )
+
+    @property
+    def params(self) -> int:
+        """Number of stored values of all layers, each layer once."""
+        return sum(layer.params for layer in set(self.layers.values()))
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"<{kind} {self.name!r}: {len(self.layers)} layers, {self.params:,} parameters>"
+
+
+def shown(shape: Sequence[int | None]) -> str:
+    """A shape as Keras prints it: ``(None, 28, 28, 1)``."""
+    inner = ", ".join(str(size) for size in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _layers(entry: Entry) -> Iterator[Layer]:
+    """The layers of an entry, those of nested models included, each once."""
+    seen: dict[Layer, None] = {}
+
+    def visit(part: Entry) -> None:
+        if part.layer is not None:
+            seen[part.layer] = None
+        for child in part.inside:
+            visit(child)
+
+    visit(entry)
+    yield from seen
+
+
+def _node(call: Call, values: Mapping[Ref, Tensor], refused: Mapping[str, str]) -> Node:
+    """The call with its tensors; refused where the layer or one before it is not computed."""
+    layer = call.layer
+    inputs = tuple(values[ref] for ref in call.inputs if ref in values)
+    upstream = next((ref.key for ref in call.inputs if ref.key in refused), None)
+    refusal = layer.reason if isinstance(layer, Opaque) else None
+    if refusal is None and upstream is not None:
+        refusal = f"it needs {upstream!r}, which is not computed"
+    if len(inputs) < len(call.inputs):
+        return Node(call.key, layer, inputs, (), refusal or "an input has no known shape")
+    tables = 0
+    try:
+        signatures = layer.infer(inputs)
+        outputs = _outputs(call, inputs, signatures)
+        _check_sizes(layer, outputs)
+        if refusal is None and all(None not in t.shape for t in (*inputs, *outputs)):
+            tables = _check_weights(layer, layer.equations(inputs, outputs))
+    except UnsupportedError as error:
+        return Node(call.key, layer, inputs, (), refusal or str(error))
+    except (ValueError, IndexError, KeyError, ZeroDivisionError) as error:
+        if refusal:
+            return Node(call.key, layer, inputs, (), refusal)
+        raise FormatError(
+            f"layer {call.key!r} ({layer.type}) contradicts its input or weights: {error}"
+        ) from error
+    except TypeError as error:
+        if any(None in tensor.shape for tensor in inputs):
+            return Node(call.key, layer, inputs, (), "its sizes depend on the input's open sizes")
+        raise FormatError(f"layer {call.key!r} ({layer.type}) is malformed: {error}") from error
+    return Node(call.key, layer, inputs, outputs, refusal, tables)
+
+
+MAX_TABLES = 1 << 20  # positions written out one by one, of all layers
+MAX_ELEMENTS = 1 << 31
+
+
+def _outputs(
+    call: Call, inputs: Sequence[Tensor], signatures: Sequence[Signature]
+) -> tuple[Tensor, ...]:
+    result = []
+    for i, (axes, shape) in enumerate(signatures):
+        name = call.key if len(signatures) == 1 else f"{call.key}[{i}]"
+        masked = call.masks and i < call.layer.masked_outputs()
+        mask = call.layer.output_mask(inputs, name) if masked else None
+        result.append(Tensor(name, tuple(axes), shape, mask))  # type: ignore[arg-type]
+    return tuple(result)
+
+
+def _check_sizes(layer: Layer, outputs: Sequence[Tensor]) -> None:
+    for tensor in outputs:
+        known = [size for size in tensor.shape if size is not None]
+        if any(size <= 0 for size in known):
+            raise ValueError(f"its output would have the shape {tensor.shape}")
+        if math.prod(known) > MAX_ELEMENTS:
+            raise ValueError(f"its output of {tensor.shape} would have {math.prod(known):,} values")
+
+
+def _check_weights(layer: Layer, equations: Sequence[Equation]) -> int:
+    """Every weight has to be read from its first to its last element, and not beyond.
+
+    Returns how many positions stand in tables.
+    """
+    tables = 0
+    for eq in equations:
+        for read in reads(eq.value):
+            atoms = (atom for at in read.at if isinstance(at, Affine) for _, atom in at.terms)
+            tables += sum(len(atom.table) for atom in atoms if isinstance(atom, Lookup))
+            if not isinstance(read.tensor, Weight):
+                continue
+            for at, size in zip(read.at, read.tensor.shape, strict=True):
+                if at.bounds()[1] >= size:
+                    raise ValueError(
+                        f"{read.tensor.label} has the stored shape {shown(read.tensor.shape)}, "
+                        "which is not what the configuration says"
+                    )
+    return tables

@@ -1,0 +1,384 @@
+"""A Keras file as a Network: layers made, weights put in, calls connected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netsheet.errors import FormatError, UnsupportedError
+from netsheet.layers.base import Layer
+from netsheet.layers.composite import Composite, Part
+from netsheet.layers.dense import Dense
+from netsheet.layers.opaque import Opaque
+from netsheet.layers.shape import Flatten
+from netsheet.network import Call, Entry, Network, Ref, Source
+from netsheet.read.keras.arguments import Arguments
+from netsheet.read.keras.container import read_keras
+from netsheet.read.keras.context import Context, Row
+from netsheet.read.keras.graph import (
+    FUNCTIONAL,
+    SEQUENTIAL,
+    CallConfig,
+    GraphConfig,
+    LayerConfig,
+    TensorRef,
+    class_of,
+    parse_graph,
+)
+from netsheet.read.keras.inputs import sources
+from netsheet.read.keras.masks import LostMasks, carries_masks, lost_masks
+from netsheet.read.keras.old_configs import modern
+from netsheet.read.keras.order import ends, ordered_calls
+from netsheet.read.keras.stored import KerasFile
+from netsheet.read.keras.table import RENAMED, TABLE
+from netsheet.read.keras.weights import assign_legacy, assign_v3
+from netsheet.read.keras.wiring import mask_operations, wired
+from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NESTING, MAX_STEPS
+
+REGISTERED: dict[str, Row] = {}
+
+_OPAQUE = {
+    "Lambda": "it is a Lambda layer: its code is not run",
+    "StringLookup": "it works on strings",
+    "TextVectorization": "it works on strings",
+}
+
+
+def load_keras(path: str | Path) -> Network:
+    """The model in a Keras file; FormatError or UnsupportedError say what is wrong with it."""
+    file = read_keras(path)
+    if file.config is None:
+        return _weights_only(
+            file, "the file holds weights only, no architecture",
+            "The file holds weights only: the architecture is missing. "
+            "Weights can be listed and written; nothing can be computed.",
+        )  # fmt: skip
+    class_name = str(file.config.get("class_name", "Functional"))
+    config = file.config.get("config", file.config)
+    if class_name not in ("Sequential", "Functional", "Model"):
+        return _weights_only(
+            file, "the architecture is in the program that made the file",
+            f"A model of the class {class_name!r} has no readable architecture, only Sequential "
+            "and Functional models do: weights can be listed and written; nothing can be computed.",
+        )  # fmt: skip
+    major = _major(file.keras_version)
+    graph = parse_graph(config, class_name, major, file.config.get("build_config"))
+    assembly = _Assembly(major, masks=lost_masks(file.keras_version))
+    assembly.make_layers(graph, "")
+    paths: dict[str, str] = {}
+    if any(layer.weights for layer in file.layers) or sources(graph) is not None:
+        assign = assign_v3 if file.layout == "v3" else assign_legacy
+        assign(graph, assembly.layers, file, paths)
+    assembly.refuse_unbuilt()
+    return assembly.model(graph, file, paths)
+
+
+def _major(version: str) -> int:
+    digits = version.split(".", 1)[0]
+    return int(digits) if digits.isdigit() else 2
+
+
+def _weights_only(file: KerasFile, reason: str, note: str) -> Network:
+    layers = []
+    paths: dict[str, str] = {}
+    from netsheet.read.keras.weights import give_weights
+
+    for stored in file.layers:
+        layer = Opaque(
+            name=stored.keras_name or stored.name,
+            type_name="?",
+            reason=reason,
+        )
+        give_weights(layer, stored.weights, paths)
+        layers.append(layer)
+    return Network(
+        name=file.path.stem,
+        calls=[],
+        sources=[],
+        results=[],
+        entries=[Entry(layer.name, "?", None, layer) for layer in layers],
+        path=file.path,
+        format=_format(file),
+        sha256=file.sha256,
+        framework_version=file.keras_version,
+        notes=[*file.notes, note],
+        stored=paths,
+        extra_layers=layers,
+    )
+
+
+def _format(file: KerasFile) -> str:
+    kind = {"h5": "HDF5", "keras": ".keras", "weights": "HDF5 weights"}[file.kind]
+    return f"Keras {file.keras_version} {kind}"
+
+
+@dataclass
+class _Assembly:
+    """A model in the making."""
+
+    major: int
+    layers: dict[str, Layer] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    aliases: dict[str, Ref] = field(default_factory=dict)
+    first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
+    called: int = 0
+    given: int = 0
+    masks: LostMasks = field(default_factory=LostMasks)
+
+    # ------------------------------------------------------------------ layers
+
+    def make_layers(self, graph: GraphConfig, scope: str, depth: int = 0) -> None:
+        """Every layer of the graph and of the graphs in it, by scoped name."""
+        if depth > MAX_NESTING:
+            raise FormatError(f"more than {MAX_NESTING} models lie in each other")
+        for config in graph.layers:
+            name = scope + config.name
+            if config.graph is not None:
+                self.make_layers(config.graph, name + "/", depth + 1)
+            elif config.class_name != "InputLayer" and not _is_operation(config):
+                self.layers[name] = make_layer(name, config.class_name, config.config, self.major)
+
+    def refuse_unbuilt(self) -> None:
+        """Layers whose weights the file does not have are shown only."""
+        for name, layer in self.layers.items():
+            if layer.weight_axes() and not layer.weights and not isinstance(layer, Opaque):
+                made = Opaque(reason="the file stores no weights for it: it was never built")
+                made.name, made.type_name = layer.name, layer.type_name
+                self.layers[name] = made
+
+    # ------------------------------------------------------------------ calls
+
+    def inline(
+        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[Ref]
+    ) -> list[Ref]:
+        """The calls of a graph whose inputs are ``arguments``; returns its outputs."""
+        if graph.sequential:
+            return self._chain(graph, scope, keys, arguments)
+        values: dict[TensorRef, Ref] = {}
+        for ref, value in zip(graph.inputs, arguments, strict=False):
+            values[TensorRef(ref.layer, 0, 0)] = value
+        for made in ordered_calls(graph, self.major):
+            layer = made.layer
+            key = keys + layer.name + (f"#{made.number}" if len(layer.calls) > 1 else "")
+            for ref in made.call.refs():
+                if ref not in values:
+                    raise FormatError(
+                        f"layer {layer.name!r} needs the output number {ref.tensor} of "
+                        f"{ref.layer!r}, which does not exist"
+                    )
+            for i, output in enumerate(self._call(layer, scope, key, made.call, values)):
+                values[TensorRef(layer.name, made.number, i)] = output
+        results = []
+        for ref in ends(graph, self.major):
+            if ref not in values:
+                raise FormatError(f"the output {ref.layer!r} (call {ref.node}) is not computed")
+            results.append(values[ref])
+        return results
+
+    def _chain(
+        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[Ref]
+    ) -> list[Ref]:
+        values = list(arguments)
+        for layer in graph.layers:
+            if layer.class_name == "InputLayer":
+                continue
+            given = {TensorRef("", 0, i): ref for i, ref in enumerate(values)}
+            call = CallConfig(tuple(given))
+            values = self._call(layer, scope, keys + layer.name, call, given)[:1]
+        return values
+
+    def _call(
+        self,
+        layer: LayerConfig,
+        scope: str,
+        key: str,
+        call: CallConfig,
+        values: Mapping[TensorRef, Ref],
+    ) -> list[Ref]:
+        """One call of a layer or nested model; returns references to all its outputs."""
+        self.called += 1
+        self.given += len(call.refs())
+        if self.called > MAX_CALLS:
+            raise FormatError(f"the model calls its layers more than {MAX_CALLS:,} times")
+        if self.given > MAX_INPUTS:
+            raise FormatError(f"the calls of its layers have more than {MAX_INPUTS:,} inputs")
+        if layer.graph is not None:
+            given = [values[ref] for ref in call.refs()]
+            outputs = self.inline(layer.graph, f"{scope}{layer.name}/", key + "/", given)
+            for i, output in enumerate(outputs):
+                alias = key if len(outputs) == 1 else f"{key}[{i}]"
+                self.aliases[alias] = output
+                self.first_calls.setdefault(scope + layer.name, alias)
+            return outputs
+        name = scope + layer.name
+        if _is_operation(layer):
+            from netsheet.read.keras.ops import operation
+
+            made, refs = operation(name, layer, call)
+            self.layers.setdefault(name, made)
+        else:
+            try:
+                made, refs = wired(self.layers[name], call)
+            except UnsupportedError as error:
+                made, refs = Opaque(reason=str(error)), call.refs()
+                made.weights = self.layers[name].weights
+            made.name, made.type_name = name, layer.class_name
+        inputs = tuple(values[ref] for ref in refs)
+        outputs = [Ref(key, i) for i in range(MAX_OUTPUTS)]
+        made = self.masks.seen(made, inputs, outputs, call.masked)
+        carried = carries_masks(layer.class_name, _is_operation(layer), self.major)
+        self.calls.append(Call(key, made, inputs, carried))
+        self.first_calls.setdefault(name, key)
+        return outputs
+
+    # ------------------------------------------------------------------ result
+
+    def model(self, graph: GraphConfig, file: KerasFile, paths: dict[str, str]) -> Network:
+        """The finished model."""
+        notes = list(file.notes)
+        inputs = sources(graph)
+        if inputs is None:
+            notes.append("The model was never built: it has no input shape and no weights.")
+            results: list[Ref] = []
+        else:
+            self.sources = inputs
+            results = self.inline(graph, "", "", [Ref(source.name) for source in inputs])
+        called = {call.layer.name for call in self.calls}
+        model = Network(
+            name=graph.name,
+            calls=self.calls,
+            sources=self.sources,
+            results=results,
+            entries=self._entries(graph, "", self.sources),
+            aliases=self.aliases,
+            path=file.path,
+            format=_format(file),
+            sha256=file.sha256,
+            framework_version=file.keras_version,
+            notes=notes,
+            training_config=file.training_config,
+            stored=paths,
+            extra_layers=[layer for name, layer in self.layers.items() if name not in called],
+        )
+        _name_flattened(model)
+        return model
+
+    def _entries(
+        self, graph: GraphConfig, scope: str, sources: Sequence[Source]
+    ) -> tuple[Entry, ...]:
+        by_name = {source.name: source for source in sources}
+        masks = mask_operations(graph)
+        entries = []
+        for layer in graph.layers:
+            name = scope + layer.name
+            if layer.class_name == "InputLayer":
+                # Keras's summary shows the inputs of a Functional model only.
+                if not graph.sequential and name in by_name:
+                    source = by_name[name]
+                    entries.append(Entry(name, "InputLayer", None, source=source))
+                continue
+            if layer.name in masks:
+                continue
+            if layer.graph is not None:
+                inside = self._entries(layer.graph, name + "/", ())
+                entries.append(
+                    Entry(name, layer.class_name, self.first_calls.get(name), None, inside)
+                )
+            else:
+                made = self.layers.get(name)
+                entries.append(Entry(name, layer.class_name, self.first_calls.get(name), made))
+        return tuple(entries)
+
+
+MAX_OUTPUTS = 8  # more than any layer has; references to what does not exist are never followed
+
+
+def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int) -> Layer:
+    """The layer that a class name and its arguments describe; opaque if unknown."""
+    stored_class = class_name
+    if major < 2:
+        class_name, config = modern(class_name, config)
+    short = class_name.rsplit(">", 1)[-1]
+    row = REGISTERED.get(class_name) or REGISTERED.get(short)
+    if row is None and (class_name == short or class_name in RENAMED):
+        row = TABLE.get(RENAMED.get(class_name, short))
+    reason = _OPAQUE.get(short) or (
+        f"the class {class_name!r} is not known; netsheet.register() can add it"
+    )
+    layer: Layer | None = None
+    if row is not None:
+        made = 0
+
+        def inner(entry: Mapping[str, Any], label: str) -> Layer:
+            nonlocal made
+            made += 1
+            if made > MAX_STEPS:
+                raise UnsupportedError(f"it holds more than {MAX_STEPS:,} layers")
+            kind, own = class_of(entry), entry.get("config")
+            own = own if isinstance(own, Mapping) else {}
+            if kind in SEQUENTIAL or (kind in FUNCTIONAL and "layers" in own):
+                return _composite(parse_graph(own, kind, major), major)
+            return make_layer(f"{name}/{label}", kind, own, major)
+
+        try:
+            layer = row(Arguments(name, config), Context(name, major, inner))
+        except UnsupportedError as error:
+            reason = str(error)
+    if layer is None:
+        layer = Opaque(reason=reason)
+    layer.name, layer.type_name = name, stored_class
+    return layer
+
+
+def _composite(graph: GraphConfig, major: int) -> Composite:
+    """A model inside a wrapper, as one layer."""
+    inside = _Assembly(major)
+    inside.make_layers(graph, "")
+    given = [Ref("", number) for number in range(max(len(graph.inputs), 1))]
+    results = inside.inline(graph, "", "", given)
+    number = {call.key: i for i, call in enumerate(inside.calls)} | {"": -1}
+
+    def place(ref: Ref) -> tuple[int, int]:
+        return number[ref.key], ref.output
+
+    made = Composite(
+        parts=tuple(
+            Part(call.key, call.layer, tuple(place(ref) for ref in call.inputs))
+            for call in inside.calls
+        ),
+        results=tuple(place(ref) for ref in results),
+    )
+    if _steps(made, {}) > MAX_STEPS:
+        raise FormatError(f"a wrapped model calls layers more than {MAX_STEPS:,} times")
+    return made
+
+
+def _steps(layer: Layer, known: dict[Layer, int]) -> int:
+    """How many layers run when this one does: those in it, as often as they are called."""
+    if layer not in known:
+        parts = [part.layer for part in layer.parts] if isinstance(layer, Composite) else []
+        parts += [value for value in vars(layer).values() if isinstance(value, Layer)]
+        known[layer] = 1 + sum(_steps(part, known) for part in parts)
+    return known[layer]
+
+
+def _is_operation(layer: LayerConfig) -> bool:
+    return layer.is_op or layer.class_name in ("TFOpLambda", "SlicingOpLambda")
+
+
+def _name_flattened(model: Network) -> None:
+    """Tells each Dense behind a Flatten which feature map its rows come from."""
+    makers = {tensor: node for node in model.nodes for tensor in node.outputs}
+    for node in model.nodes:
+        if not isinstance(node.layer, Dense) or not node.inputs:
+            continue
+        maker = makers.get(node.inputs[0])
+        while maker is not None and len(maker.inputs) == 1 and not isinstance(maker.layer, Flatten):
+            if maker.inputs[0].shape != maker.outputs[0].shape or maker.layer.weights:
+                break
+            maker = makers.get(maker.inputs[0])
+        if maker is not None and isinstance(maker.layer, Flatten):
+            node.layer.flattened = maker.layer.order(maker.inputs[0])

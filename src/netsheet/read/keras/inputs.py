@@ -1,0 +1,61 @@
+"""What goes into a model: its input layers, or the shape that its first layer was built with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netsheet.errors import FormatError
+from netsheet.network import Source
+from netsheet.read.keras.graph import GraphConfig, LayerConfig
+
+
+def sources(graph: GraphConfig) -> list[Source] | None:
+    """The inputs of a model; None for one that was never built."""
+    if not graph.sequential:
+        by_name = {layer.name: layer for layer in graph.layers}
+        return [_source(by_name[ref.layer]) for ref in graph.inputs]
+    if not graph.layers:
+        return None
+    first = graph.layers[0]
+    if first.graph is not None:
+        inner = sources(first.graph)
+        if inner is not None:
+            return inner
+    shape = _input_shape(first.config)
+    if shape is None:
+        shape = graph.input_shape
+    if shape is None:
+        return None
+    name = first.name if first.class_name == "InputLayer" else f"{first.name}_input"
+    return [Source(name, _without_batch(shape, name), dtype=str(first.config.get("dtype")))]
+
+
+def _source(layer: LayerConfig) -> Source:
+    shape = _input_shape(layer.config)
+    if shape is None:
+        raise FormatError(f"the input {layer.name!r} has no shape")
+    return Source(
+        layer.name, _without_batch(shape, layer.name), dtype=str(layer.config.get("dtype"))
+    )
+
+
+def _input_shape(config: Mapping[str, Any]) -> Sequence[Any] | None:
+    """The input shape with batch, in whichever words a Keras version says it."""
+    for key in ("batch_shape", "batch_input_shape"):
+        if isinstance(config.get(key), (list, tuple)):
+            return tuple(config[key])
+    if isinstance(config.get("input_shape"), (list, tuple)):
+        return (None, *config["input_shape"])
+    if isinstance(config.get("input_dim"), int):
+        if "input_length" in config:
+            return (None, config["input_length"], config["input_dim"])
+        return (None, config["input_dim"])
+    return None
+
+
+def _without_batch(shape: Sequence[Any], name: str) -> tuple[int | None, ...]:
+    sizes = tuple(shape)[1:]
+    if not all(size is None or (isinstance(size, int) and size > 0) for size in sizes):
+        raise FormatError(f"the input {name!r} has the shape {list(shape)}")
+    return sizes

@@ -1,0 +1,90 @@
+"""Masks that Keras loses on their way, or does not look for.
+
+Before Keras 2.10, a MultiHeadAttention heeds no mask that its query, value or key carries.
+From Keras 3.8 on, a MultiHeadAttention takes the masks off its query, value and key: layers that
+look for a mask on these tensors later find none, and neither do those behind an Add of them. A
+mask that the file passes on as an argument is not concerned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+
+from netsheet.layers.base import Layer
+from netsheet.layers.merge import Concatenate, Maximum, Minimum, Multiply
+from netsheet.network import Ref
+
+if TYPE_CHECKING:
+    from netsheet.layers.attention import Attention
+
+LOSES_SINCE = (3, 8)
+HEEDS_SINCE = (2, 10)
+
+# Layers that compute step by step and yet carry no mask on; nor do plain operations.
+_MASKLESS = {
+    2: ("EinsumDense", "Identity", "Normalization", "Rescaling"),
+    3: ("EinsumDense", "RMSNormalization"),
+}
+
+
+def carries_masks(class_name: str, operation: bool, major: int) -> bool:
+    """True if a layer of this class hands the mask of its input on, where it has one."""
+    return not operation and class_name not in _MASKLESS[3 if major >= 3 else 2]
+
+
+def lost_masks(version: str) -> LostMasks:
+    """What the version of Keras that wrote a file does."""
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return LostMasks(active=numbers >= LOSES_SINCE, heeded=not numbers or numbers >= HEEDS_SINCE)
+
+
+@dataclass
+class LostMasks:
+    """The outputs that have no mask any more when a layer looks for one.
+
+    ``heeded``: a MultiHeadAttention looks for the masks that its inputs carry.
+    """
+
+    active: bool = False
+    heeded: bool = True
+    lost: set[Ref] = field(default_factory=set)
+
+    def seen(
+        self, layer: Layer, inputs: Sequence[Ref], outputs: Sequence[Ref], given: bool
+    ) -> Layer:
+        """The layer as it runs, called in order of execution; ``given``: masks are arguments."""
+        if not self.heeded and layer.type == "MultiHeadAttention":
+            ignored = ("query", "value", "key", "output")
+            return replace(cast("Attention", layer), ignored_masks=ignored)
+        if not self.active:
+            return layer
+        gone = [ref in self.lost for ref in inputs]
+        result = layer
+        if any(gone) and not given:
+            if layer.attends:
+                attention = cast("Attention", layer)
+                names = zip(attention.arguments, gone, strict=False)
+                result = replace(
+                    attention, ignored_masks=tuple(name for name, is_gone in names if is_gone)
+                )
+            elif isinstance(layer, (Multiply, Maximum, Minimum)):
+                result = replace(layer, ignored_masks=tuple(n for n, g in enumerate(gone) if g))
+        if self._loses(layer, gone, given):
+            self.lost.update(outputs)
+        if layer.attends and layer.type == "MultiHeadAttention":
+            by_name = dict(zip(cast("Attention", layer).arguments, inputs, strict=False))
+            self.lost |= {by_name[n] for n in ("query", "value", "key") if n in by_name}
+        return result
+
+    @staticmethod
+    def _loses(layer: Layer, gone: Sequence[bool], given: bool) -> bool:
+        if given or layer.type in ("Embedding", "Masking") or not gone:
+            return False
+        if isinstance(layer, Concatenate):
+            return all(gone)
+        if layer.attends:
+            return gone[cast("Attention", layer).arguments.index("query")]
+        return any(gone)

@@ -1,0 +1,425 @@
+"""Array operations of keras.ops and TensorFlow: which arguments become which rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsheet.equations import Weight, call
+from netsheet.errors import UnsupportedError
+from netsheet.layers import activation, array_ops, norm, ops, pool, shape, sparse, spatial
+from netsheet.layers.base import Layer, constant
+from netsheet.operators.base import Rule
+from netsheet.operators.products import einsum, matmul
+from netsheet.operators.reduction import arg, log_sum_exp
+from netsheet.read.keras.graph import TensorRef
+
+if TYPE_CHECKING:
+    from netsheet.read.keras.ops import Call
+
+Made = tuple[Layer, list[TensorRef]]
+Row = Callable[["Call"], Made]
+
+
+def made(
+    rule: Rule,
+    given: Sequence[Any],
+    *,
+    count: int = 1,
+    opset: int = 13,
+    attributes: Mapping[str, Any] | None = None,
+) -> Made:
+    """The rule applied to tensors and constants, and the tensors."""
+    operands: list[int | str] = []
+    refs: list[TensorRef] = []
+    weights: dict[str, Weight] = {}
+    for part in given:
+        if isinstance(part, TensorRef):
+            operands.append(len(refs))
+            refs.append(part)
+        else:
+            label = f"constant{len(weights)}"
+            weights[label] = constant(label, np.asarray(part, float))
+            operands.append(label)
+    layer = array_ops.ArrayOperation(
+        rule=rule, op="", opset=opset, attributes=dict(attributes or {}), count=count,
+        operands=tuple(operands), dtypes=("float32",) * len(operands),
+        stripped=(True,) * len(refs), batch=True, settings=weights,
+    )  # fmt: skip
+    return layer, refs
+
+
+def _axes(c: Call, position: int = 1, default: Any = None) -> list[int]:
+    given = c.get(position, ("axis", "axes"), default)
+    if given is None:
+        raise UnsupportedError("it reduces the batch axis")
+    return [int(n) for n in (given if isinstance(given, (list, tuple)) else [given])]
+
+
+def _axis(c: Call, position: int = 1, default: Any = None) -> int:
+    (axis,) = _axes(c, position, default)
+    return axis
+
+
+def _keep(c: Call) -> bool:
+    return c.flag("keepdims") or c.flag("keep_dims")
+
+
+# --------------------------------------------------------------------------- reductions
+
+
+def _reduced(op: str, before: Any = lambda x: x, after: Any = lambda x: x) -> Row:
+    return lambda c: made(array_ops.reduced(op, _axes(c), _keep(c), before, after), [c.tensor()])
+
+
+def _variance(root: bool) -> Row:
+    return lambda c: made(array_ops.variance(_axes(c), _keep(c), root), [c.tensor()])
+
+
+def _norm(c: Call) -> Made:
+    order = c.get(1, ("ord",), None)
+    axes, keep = _axes(c, 2), _keep(c)
+    if order in (None, "euclidean", 2):
+        rule = array_ops.reduced("sum", axes, keep, lambda x: x * x, lambda x: call("sqrt", x))
+    elif order == 1 and len(axes) == 1:
+        rule = array_ops.reduced("sum", axes, keep, lambda x: call("abs", x))
+    elif order in ("inf", math.inf) and len(axes) == 1:
+        rule = array_ops.reduced("max", axes, keep, lambda x: call("abs", x))
+    else:
+        raise UnsupportedError(f"the norm of order {order!r} is not computed")
+    return made(rule, [c.tensor()])
+
+
+def _average(c: Call) -> Made:
+    if c.get(2, ("weights",), None) is not None:
+        raise UnsupportedError("a weighted average is not computed")
+    return made(array_ops.reduced("mean", _axes(c), _keep(c)), [c.tensor()])
+
+
+def _log_sum_exp(c: Call) -> Made:
+    attributes = {"axes": _axes(c), "keepdims": int(_keep(c))}
+    return made(log_sum_exp, [c.tensor()], attributes=attributes)
+
+
+def _arg(greatest: bool) -> Row:
+    def row(c: Call) -> Made:
+        attributes = {"axis": _axis(c), "keepdims": int(_keep(c))}
+        return made(arg(greatest), [c.tensor()], attributes=attributes)
+
+    return row
+
+
+def _accumulated(op: str) -> Row:
+    return lambda c: made(
+        array_ops.accumulated(op, _axis(c), c.flag("reverse"), c.flag("exclusive")), [c.tensor()]
+    )
+
+
+# --------------------------------------------------------------------------- movements
+
+
+def _tile(c: Call) -> Made:
+    repeats = c.get(1, ("repeats", "multiples"))
+    if not isinstance(repeats, (list, tuple)) or repeats[0] != 1:
+        raise UnsupportedError("it repeats the batch axis")
+    return made(array_ops.tiled([int(n) for n in repeats]), [c.tensor()])
+
+
+def _repeat(c: Call) -> Made:
+    times = c.get(1, ("repeats",))
+    if not isinstance(times, int):
+        raise UnsupportedError("it repeats each element another number of times")
+    rule = array_ops.selected(
+        _axis(c, 2), None, lambda n: [i for i in range(n) for _ in range(times)]
+    )
+    return made(rule, [c.tensor()])
+
+
+def _flip(c: Call) -> Made:
+    return made(array_ops.selected(_axis(c), None, lambda n: list(range(n))[::-1]), [c.tensor()])
+
+
+def _roll(c: Call) -> Made:
+    shift = c.get(1, ("shift",))
+    if isinstance(shift, (list, tuple)):
+        (shift,) = shift
+    rule = array_ops.selected(_axis(c, 2), None, lambda n: [(i - shift) % n for i in range(n)])
+    return made(rule, [c.tensor()])
+
+
+def _take(c: Call) -> Made:
+    places = c.get(1, ("indices",))
+    if isinstance(places, TensorRef):
+        raise UnsupportedError("it takes elements at computed positions")
+    array = np.asarray(places)
+    if array.ndim != 1:
+        raise UnsupportedError("it takes elements at a table of positions")
+    axis = c.get(2, ("axis",), None)
+    if axis is None:
+        axis = c.get(3, ("axis",), 0)
+    listed = [int(n) for n in array]
+    return made(array_ops.selected(int(axis), listed, lambda n: listed), [c.tensor()])
+
+
+def _pad(c: Call) -> Made:
+    pads = c.get(1, ("pad_width", "paddings"))
+    mode = str(c.get(2, ("mode",), "constant")).lower()
+    filling = c.get(3, ("constant_values",), None)
+    if mode not in ("constant", "reflect") or not isinstance(pads, (list, tuple)):
+        raise UnsupportedError(f"padding of the kind {mode!r} is not computed")
+    pairs = [(int(pair[0]), int(pair[1])) for pair in pads]
+    return made(array_ops.padded(pairs, mode, float(filling or 0)), [c.tensor()])
+
+
+def _swap(c: Call) -> Made:
+    first, second = int(c.get(1, ("axis1",))), int(c.get(2, ("axis2",)))
+
+    def order(rank: int) -> list[int]:
+        axes = list(range(rank))
+        axes[first % rank], axes[second % rank] = axes[second % rank], axes[first % rank]
+        return axes
+
+    return made(array_ops.permuted(order), [c.tensor()])
+
+
+def _move(c: Call) -> Made:
+    source, target = c.get(1, ("source",)), c.get(2, ("destination",))
+    pairs = [
+        [int(n) for n in (part if isinstance(part, (list, tuple)) else [part])]
+        for part in (source, target)
+    ]
+    return made(array_ops.permuted(lambda rank: _moved(rank, *pairs)), [c.tensor()])
+
+
+def _moved(rank: int, source: list[int], target: list[int]) -> list[int]:
+    marked = np.moveaxis(np.empty(tuple(range(1, rank + 1)), np.int8), source, target)
+    return [size - 1 for size in marked.shape]
+
+
+def _expand(c: Call) -> Made:
+    wanted = c.get(1, ("shape",))
+    if not isinstance(wanted, (list, tuple)):
+        raise UnsupportedError("its shape is computed")
+    return made(array_ops.expanded(list(wanted)), [c.tensor()])
+
+
+def _split(c: Call) -> Made:
+    keras = "indices_or_sections" in c.kwargs or c.keras
+    parts = c.get(1, ("indices_or_sections", "num_or_size_splits"))
+    axis = _axis(c, 2, 0)
+    if isinstance(parts, int):
+        count = parts
+    else:
+        parts = [int(n) for n in parts]
+        count = len(parts) + 1 if keras else len(parts)
+    tensor = c.get(0, ("value", "x", "ary"))
+    return made(array_ops.split(axis, parts, keras), [tensor], count=count)
+
+
+def _unstack(c: Call) -> Made:
+    axis, number = c.get(2, ("axis",), 0), c.get(1, ("num",), None)
+    rule = array_ops.unstacked(int(axis), -1 if number is None else int(number))
+    return made(rule, [c.get(0, ("value", "x"))])
+
+
+def _slice(c: Call) -> Made:
+    begin, size = c.get(1, ("begin", "start_indices")), c.get(2, ("size", "shape"))
+    if not all(isinstance(part, (list, tuple)) for part in (begin, size)) or begin[0] != 0:
+        raise UnsupportedError("it slices the batch axis")
+    parts = tuple(
+        (int(b), None if n == -1 else int(b) + int(n), None)
+        for b, n in zip(begin[1:], size[1:], strict=True)
+    )
+    return shape.Slice(parts=parts), [c.tensor()]
+
+
+def _blocks(to_depth: bool) -> Row:
+    def row(c: Call) -> Made:
+        if str(c.get(2, ("data_format",), "NHWC")) != "NHWC":
+            raise UnsupportedError("channels first are not computed here")
+        return made(array_ops.blocks(int(c.get(1, ("block_size",))), to_depth), [c.tensor()])
+
+    return row
+
+
+# --------------------------------------------------------------------------- products
+
+
+def _einsum(c: Call) -> Made:
+    args = [*c.args]
+    equation = next((part for part in args if isinstance(part, str)), None)
+    equation = c.kwargs.get("subscripts", c.kwargs.get("equation", equation))
+    given = [part for part in args if not isinstance(part, str)]
+    if not isinstance(equation, str):
+        raise UnsupportedError("it has no equation")
+    flat: list[Any] = []
+    for part in given:
+        flat += part if isinstance(part, (list, tuple)) else [part]
+    if len(flat) != equation.count(",") + 1:
+        raise UnsupportedError("the file does not say what it multiplies")
+    return made(einsum, flat, attributes={"equation": equation})
+
+
+def matrix_product(c: Call) -> Made:
+    """A product of which one factor is constant."""
+    a, b = c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))
+    if not isinstance(a, TensorRef):
+        raise UnsupportedError("it multiplies a constant matrix by a tensor")
+    if not isinstance(b, TensorRef):
+        b = np.asarray(b, float)
+        b = np.swapaxes(b, -1, -2) if c.flag("transpose_b") else b
+    if c.flag("transpose_a"):
+        raise UnsupportedError("it transposes a tensor before multiplying by a constant")
+    return made(matmul, [a, b])
+
+
+def _tensordot(c: Call) -> Made:
+    axes = c.get(2, ("axes",), 2)
+    if axes not in (1, [[-1], [0]], [-1, 0]):
+        raise UnsupportedError(f"a product along the axes {axes!r} is not computed")
+    return matrix_product(c)
+
+
+def _normalize(c: Call) -> Made:
+    if c.get(2, ("order",), 2) != 2 and c.keras:
+        raise UnsupportedError("only the norm of order 2 normalizes")
+    axes = c.axes(1, -1)
+    assert axes is not None
+    return norm.UnitNormalization(axis=axes if len(axes) > 1 else axes[0]), [c.tensor()]
+
+
+# --------------------------------------------------------------------------- windows
+
+
+def _resize(c: Call) -> Made:
+    size = c.get(1, ("size",))
+    if not isinstance(size, (list, tuple)) or c.flag("antialias") or c.flag("crop_to_aspect_ratio"):
+        raise UnsupportedError("resizing with these arguments is not computed")
+    method = str(c.get(2, ("interpolation", "method"), "bilinear")).lower()
+    first = c.get(9, ("data_format",), None) == "channels_first"
+    layer = spatial.Resizing(
+        height=int(size[0]), width=int(size[1]), interpolation=method,
+        data_format="channels_first" if first else "channels_last",
+    )  # fmt: skip
+    return layer, [c.get(0, ("images", "x", "image"))]
+
+
+def _pooled(kind: str) -> Row:
+    def row(c: Call) -> Made:
+        size = c.get(1, ("pool_size", "ksize"))
+        steps = c.get(2, ("strides",), None)
+        tensor = c.get(0, ("inputs", "input", "value", "x"))
+        rank = len(tensor.shape or (size if isinstance(size, list) else (0,) * 4)) - 2
+        padding = str(c.get(3, ("padding",), "valid")).lower()
+        form = str(c.get(4, ("data_format",), None))
+        sizes = _window(size, rank)
+        layer = getattr(pool, f"{kind}Pooling{rank}D")(
+            pool_size=sizes,
+            strides=sizes if steps is None else _window(steps, rank),
+            padding=padding,
+            data_format="channels_first" if form in ("channels_first", "NCHW") else "channels_last",
+        )
+        return layer, [tensor]
+
+    return row
+
+
+def _window(given: Any, rank: int) -> tuple[int, ...]:
+    if isinstance(given, int):
+        return (given,) * rank
+    listed = [int(n) for n in given]
+    return tuple(listed[1:-1] if len(listed) == rank + 2 else listed * (rank // len(listed)))
+
+
+def _one_hot(c: Call) -> Made:
+    depth = int(c.get(1, ("num_classes", "depth")))
+    on, off = c.kwargs.get("on_value"), c.kwargs.get("off_value")
+    axis = int(c.kwargs.get("axis", -1) or -1)
+    rule = array_ops.one_hot(depth, axis, 1.0 if on is None else on, off or 0.0)
+    return made(rule, [c.get(0, ("x", "indices"))])
+
+
+# --------------------------------------------------------------------------- activations
+
+
+def _with(kind: Callable[..., Layer], **parameters: float) -> Row:
+    """A layer whose numbers come by position or by name."""
+
+    def row(c: Call) -> Made:
+        values = {
+            name: float(c.get(1 + n, (name,), default))
+            for n, (name, default) in enumerate(parameters.items())
+        }
+        return kind(**values), [c.tensor()]
+
+    return row
+
+
+def _log_softmax(c: Call) -> Made:
+    axes = c.axes(1, -1)
+    return activation.LogSoftmax(axis=-1 if axes is None else axes), [c.tensor()]
+
+
+def _sparsemax(c: Call) -> Made:
+    axes = c.axes(1, -1)
+    return sparse.Sparsemax(axis=-1 if axes is None else axes[0]), [c.tensor()]
+
+
+def _glu(c: Call) -> Made:
+    return made(array_ops.gated(_axis(c, 1, -1)), [c.tensor()])
+
+
+def _cast(c: Call) -> Made:
+    """To whole numbers rounds towards 0, to truth is 1 where there is no 0."""
+    dtype = c.get(1, ("dtype",), None)
+    if isinstance(dtype, Mapping):
+        config = dtype.get("config")
+        dtype = config.get("name") if isinstance(config, Mapping) else dtype.get("value")
+    kind = str(dtype)
+    if "int" in kind:
+
+        def whole(x: Any) -> Any:
+            return call("sign", x) * call("floor", call("abs", x))
+
+        return ops.Operation(function=whole, operands=(None,)), [c.tensor()]
+    if "bool" in kind:
+
+        def truth(x: Any) -> Any:
+            return call("not", call("equal", x, 0))
+
+        return ops.Operation(function=truth, operands=(None,)), [c.tensor()]
+    return activation.Linear(), [c.tensor()]
+
+
+def _truth(x: Any) -> Any:
+    return call("not", call("equal", x, 0))
+
+
+ARRAY: dict[str, Row] = {
+    "var": _variance(False), "variance": _variance(False), "reduce_variance": _variance(False),
+    "std": _variance(True), "logsumexp": _log_sum_exp, "norm": _norm,
+    "euclidean_norm": _reduced("sum", lambda x: x * x, lambda x: call("sqrt", x)),
+    "any": _reduced("max", _truth), "all": _reduced("min", _truth), "average": _average,
+    "count_nonzero": _reduced("sum", _truth), "argmax": _arg(True), "argmin": _arg(False),
+    "cumsum": _accumulated("sum"), "cumprod": _accumulated("prod"),
+    "tile": _tile, "repeat": _repeat, "flip": _flip, "reverse": _flip, "roll": _roll,
+    "take": _take, "gather": _take, "pad": _pad, "swapaxes": _swap, "moveaxis": _move,
+    "broadcast_to": _expand, "split": _split, "unstack": _unstack, "slice": _slice,
+    "zeros_like": lambda c: made(array_ops.filled(0), [c.tensor()]),
+    "ones_like": lambda c: made(array_ops.filled(1), [c.tensor()]),
+    "depth_to_space": _blocks(False), "space_to_depth": _blocks(True),
+    "einsum": _einsum, "dot": matrix_product, "tensordot": _tensordot,
+    "normalize": _normalize, "l2_normalize": _normalize,
+    "resize": _resize, "max_pool": _pooled("Max"), "average_pool": _pooled("Average"),
+    "max_pool2d": _pooled("Max"), "avg_pool": _pooled("Average"), "avg_pool2d": _pooled("Average"),
+    "one_hot": _one_hot, "cast": _cast, "log_softmax": _log_softmax, "sparsemax": _sparsemax,
+    "glu": _glu, "celu": _with(activation.CELU, alpha=1.0),
+    "soft_shrink": _with(activation.SoftShrink, threshold=0.5),
+    "hard_shrink": _with(activation.HardShrink, threshold=0.5),
+    "threshold": _with(activation.Threshold, threshold=0.0, default_value=0.0),
+    "squareplus": _with(activation.Squareplus, b=4.0),
+    "sparse_sigmoid": lambda c: (sparse.SparseSigmoid(), [c.tensor()]),
+}  # fmt: skip

@@ -1,0 +1,188 @@
+"""Rows of the class table for layers over time: recurrent, wrappers, embedding, attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from netsheet.errors import UnsupportedError
+from netsheet.layers import attention, cells, conv_lstm, embedding, recurrent, wrappers
+from netsheet.layers.base import Layer
+from netsheet.read.keras.arguments import Arguments
+from netsheet.read.keras.context import Context, Row
+
+
+def _cell(a: Arguments, c: Context) -> dict[str, Any]:
+    return {
+        "units": a.positive("units"),
+        "activation": c.activation(a, default="tanh"),
+        "use_bias": a.flag("use_bias", True),
+    }
+
+
+def _gated(a: Arguments, c: Context) -> dict[str, Any]:
+    # Keras 1 and the first GRU and LSTM of Keras 2 gate by hard_sigmoid; files always say so.
+    return {
+        **_cell(a, c),
+        "recurrent_activation": c.activation(a, "recurrent_activation", "sigmoid"),
+    }
+
+
+def _gru(a: Arguments, c: Context) -> dict[str, Any]:
+    # Absent in files of Keras before 2.2 (False); the bias' shape then agrees.
+    return {**_gated(a, c), "reset_after": a.flag("reset_after", c.major >= 3)}
+
+
+def _cudnn(a: Arguments, c: Context) -> dict[str, Any]:
+    fixed = {"units": a.positive("units"), "activation": c.named("tanh")}
+    return {**fixed, "use_bias": True, "recurrent_activation": c.named("sigmoid")}
+
+
+def _loop(a: Arguments) -> dict[str, Any]:
+    if a.flag("time_major", False):
+        raise UnsupportedError("time_major input is not supported")
+    return {
+        "return_sequences": a.flag("return_sequences", False),
+        "return_state": a.flag("return_state", False),
+        "go_backwards": a.flag("go_backwards", False),
+        "zero_output_for_mask": a.flag("zero_output_for_mask", False),
+    }
+
+
+def _conv_lstm(kind: type[conv_lstm.ConvLSTM2D], rank: int) -> Row:
+    gate = {1: "hard_sigmoid", 2: "hard_sigmoid", 3: "sigmoid"}
+    return lambda a, c: kind(
+        filters=a.positive("filters"),
+        kernel_size=a.ints("kernel_size", rank),
+        strides=a.ints("strides", rank),
+        dilation_rate=a.ints("dilation_rate", rank),
+        padding=a.text("padding", "valid"),
+        data_format=a.text("data_format", "channels_last"),
+        activation=c.activation(a, default="tanh"),
+        recurrent_activation=c.activation(a, "recurrent_activation", gate.get(c.major, "sigmoid")),
+        use_bias=a.flag("use_bias", True),
+        **_loop(a),
+    )
+
+
+def _rnn(a: Arguments, c: Context) -> Layer:
+    cell = _inner(a, c, "cell", cells.Cell, cells.StackedRNNCells)
+    return recurrent.RNN(cell=cell, **_loop(a))
+
+
+def _stacked(a: Arguments, c: Context) -> Layer:
+    inner = [c.make(entry, f"cell{n}") for n, entry in enumerate(a.get("cells", []))]
+    if not inner or not all(isinstance(cell, cells.Cell) for cell in inner):
+        raise UnsupportedError("it stacks cells that are not known")
+    return cells.StackedRNNCells(cells=tuple(c for c in inner if isinstance(c, cells.Cell)))
+
+
+def _inner(a: Arguments, c: Context, key: str, *kinds: type[Layer]) -> Any:
+    entry = a.get(key)
+    if not isinstance(entry, Mapping):
+        a.refuse(key, "a layer")
+    layer = c.make(entry, key)
+    if not isinstance(layer, kinds):
+        reason = getattr(layer, "reason", "it is of another kind")
+        raise UnsupportedError(f"its {key} {layer.type!r} is not computed: {reason}")
+    return layer
+
+
+def _bidirectional(a: Arguments, c: Context) -> Layer:
+    forward = _inner(a, c, "layer", recurrent.Loop)
+    backward = None
+    if a.get("backward_layer") is not None:
+        backward = _inner(a, c, "backward_layer", recurrent.Loop)
+    mode = a.config.get("merge_mode", "concat")
+    return wrappers.Bidirectional(forward_layer=forward, backward_layer=backward, merge_mode=mode)
+
+
+def _time_distributed(a: Arguments, c: Context) -> Layer:
+    return wrappers.TimeDistributed(layer=_inner(a, c, "layer", Layer), inner_masks=c.major < 3)
+
+
+def _spectral(a: Arguments, c: Context) -> Layer:
+    return wrappers.SpectralNormalization(
+        layer=_inner(a, c, "layer", Layer), vector="vector_u" if c.major >= 3 else "sn_u"
+    )
+
+
+def _embedding(a: Arguments, c: Context) -> Layer:
+    return embedding.Embedding(
+        input_dim=a.positive("input_dim"),
+        output_dim=a.positive("output_dim"),
+        mask_zero=a.flag("mask_zero", False),
+    )
+
+
+def _attention(a: Arguments, c: Context) -> Layer:
+    return attention.Attention(
+        use_scale=a.flag("use_scale", False),
+        score_mode=a.text("score_mode", "dot"),
+        use_causal_mask=a.flag("causal", False),
+    )
+
+
+def _additive(a: Arguments, c: Context) -> Layer:
+    return attention.AdditiveAttention(
+        use_scale=a.flag("use_scale", True), use_causal_mask=a.flag("causal", False)
+    )
+
+
+def _whole_numbers(a: Arguments, key: str) -> tuple[int, ...] | None:
+    value = a.get(key)
+    if value is None:
+        return None
+    values = value if isinstance(value, list) else [value]
+    return tuple(values) if all(isinstance(n, int) for n in values) else a.refuse(key, "numbers")
+
+
+def _multi_head(a: Arguments, c: Context) -> Layer:
+    width = a.get("value_dim")
+    return attention.MultiHeadAttention(
+        num_heads=a.positive("num_heads"),
+        key_dim=a.positive("key_dim"),
+        value_dim=None if width is None else a.positive("value_dim"),
+        use_bias=a.flag("use_bias", True),
+        output_shape=_whole_numbers(a, "output_shape"),
+        attention_axes=_whole_numbers(a, "attention_axes"),
+        use_gate=a.flag("use_gate", False),
+        sliding_window=a.get("sliding_window") and a.positive("sliding_window"),
+    )
+
+
+def _grouped_query(a: Arguments, c: Context) -> Layer:
+    return attention.GroupQueryAttention(
+        head_dim=a.positive("head_dim"),
+        num_query_heads=a.positive("num_query_heads"),
+        num_key_value_heads=a.positive("num_key_value_heads"),
+        use_bias=a.flag("use_bias", True),
+        use_gate=a.flag("use_gate", False),
+        sliding_window=a.get("sliding_window") and a.positive("sliding_window"),
+    )
+
+
+SEQUENCE: dict[str, Row] = {
+    "AdditiveAttention": _additive,
+    "Attention": _attention,
+    "Bidirectional": _bidirectional,
+    "ConvLSTM1D": _conv_lstm(conv_lstm.ConvLSTM1D, 1),
+    "ConvLSTM2D": _conv_lstm(conv_lstm.ConvLSTM2D, 2),
+    "ConvLSTM3D": _conv_lstm(conv_lstm.ConvLSTM3D, 3),
+    "CuDNNGRU": lambda a, c: recurrent.GRU(**_cudnn(a, c), **_loop(a), reset_after=True),
+    "CuDNNLSTM": lambda a, c: recurrent.LSTM(**_cudnn(a, c), **_loop(a)),
+    "Embedding": _embedding,
+    "GRU": lambda a, c: recurrent.GRU(**_gru(a, c), **_loop(a)),
+    "GRUCell": lambda a, c: cells.GRUCell(**_gru(a, c)),
+    "GroupQueryAttention": _grouped_query,
+    "LSTM": lambda a, c: recurrent.LSTM(**_gated(a, c), **_loop(a)),
+    "LSTMCell": lambda a, c: cells.LSTMCell(**_gated(a, c)),
+    "Masking": lambda a, c: embedding.Masking(mask_value=a.number("mask_value", 0)),
+    "MultiHeadAttention": _multi_head,
+    "RNN": _rnn,
+    "SimpleRNN": lambda a, c: recurrent.SimpleRNN(**_cell(a, c), **_loop(a)),
+    "SimpleRNNCell": lambda a, c: cells.SimpleRNNCell(**_cell(a, c)),
+    "SpectralNormalization": _spectral,
+    "StackedRNNCells": _stacked,
+    "TimeDistributed": _time_distributed,
+}

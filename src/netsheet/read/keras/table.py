@@ -1,0 +1,472 @@
+"""One row per Keras class: how its arguments become a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from netsheet.errors import UnsupportedError
+from netsheet.layers import (
+    activation,
+    adaptive,
+    category,
+    contrast,
+    conv,
+    dense,
+    local,
+    merge,
+    norm,
+    pool,
+    scale,
+    shape,
+    spatial,
+)
+from netsheet.layers.base import Layer
+from netsheet.read.keras.arguments import Arguments
+from netsheet.read.keras.context import Context, Row
+
+
+def _data_format(a: Arguments) -> str:
+    return "channels_first" if a.get("data_format") == "channels_first" else "channels_last"
+
+
+def _convolution(a: Arguments, c: Context, rank: int) -> dict[str, Any]:
+    """What all convolutions have in common."""
+    return {
+        "kernel_size": a.ints("kernel_size", rank),
+        "strides": a.ints("strides", rank),
+        "dilation_rate": a.ints("dilation_rate", rank),
+        "padding": a.text("padding", "valid").lower(),
+        "data_format": _data_format(a),
+        "use_bias": a.flag("use_bias", True),
+        "activation": c.activation(a),
+    }
+
+
+def _conv(kind: type[conv.Conv2D], rank: int) -> Row:
+    return lambda a, c: kind(
+        filters=a.positive("filters"), groups=a.positive("groups", 1), **_convolution(a, c, rank)
+    )
+
+
+def _depthwise(kind: type[conv.DepthwiseConv2D], rank: int) -> Row:
+    return lambda a, c: kind(
+        depth_multiplier=a.positive("depth_multiplier", 1), **_convolution(a, c, rank)
+    )
+
+
+def _separable(kind: type[conv.SeparableConv2D], rank: int) -> Row:
+    return lambda a, c: kind(
+        filters=a.positive("filters"),
+        depth_multiplier=a.positive("depth_multiplier", 1),
+        **_convolution(a, c, rank),
+    )
+
+
+def _transposed(kind: type[conv.Conv2DTranspose], rank: int) -> Row:
+    def row(a: Arguments, c: Context) -> Layer:
+        extra = a.get("output_padding")
+        if extra is not None:
+            extra = (extra,) * rank if isinstance(extra, int) else tuple(extra)
+        return kind(filters=a.positive("filters"), output_padding=extra, **_convolution(a, c, rank))
+
+    return row
+
+
+def _pool(kind: type[pool.MaxPooling2D] | type[pool.AveragePooling2D], rank: int) -> Row:
+    def row(a: Arguments, c: Context) -> Layer:
+        size = a.ints("pool_size", rank, 2)
+        return kind(
+            pool_size=size,
+            strides=a.ints("strides", rank, size),
+            padding=a.text("padding", "valid").lower(),
+            data_format=_data_format(a),
+        )
+
+    return row
+
+
+def _global(kind: type[pool.GlobalMaxPooling2D] | type[pool.GlobalAveragePooling2D]) -> Row:
+    return lambda a, c: kind(data_format=_data_format(a), keepdims=a.flag("keepdims", False))
+
+
+def _adaptive(kind: type[adaptive.AdaptiveAveragePooling], rank: int) -> Row:
+    return lambda a, c: kind(
+        output_size=a.ints("output_size", rank, None), data_format=_data_format(a)
+    )
+
+
+def _local(rank: int) -> Row:
+    def row(a: Arguments, c: Context) -> Layer:
+        if a.integer("implementation", 1) != 1:
+            raise UnsupportedError("its kernel is stored for another implementation than 1")
+        return local.LocallyConnected(
+            filters=a.positive("filters"),
+            kernel_size=a.ints("kernel_size", rank),
+            strides=a.ints("strides", rank),
+            data_format=_data_format(a),
+            use_bias=a.flag("use_bias", True),
+            activation=c.activation(a),
+        )
+
+    return row
+
+
+def _mode(a: Arguments, default: str, *more: str) -> str:
+    mode = a.text("output_mode", default)
+    return mode if mode in (*category.MODES, *more) else a.refuse("output_mode", "a known mode")
+
+
+def _category(a: Arguments, c: Context) -> Layer:
+    return category.CategoryEncoding(
+        num_tokens=a.positive("num_tokens"), output_mode=_mode(a, "multi_hot")
+    )
+
+
+def _discretization(a: Arguments, c: Context) -> Layer:
+    edges = a.get("bin_boundaries")
+    if not isinstance(edges, list) or not all(isinstance(e, int | float) for e in edges):
+        raise UnsupportedError("the file does not say where its bins end")
+    return category.Discretization(
+        boundaries=tuple(float(edge) for edge in edges),
+        num_tokens=len(edges) + 1,
+        output_mode=_mode(a, "int", "int"),
+    )
+
+
+def _plain(kind: type[Layer]) -> Row:
+    """A layer without arguments that change its values."""
+    return lambda a, c: kind()
+
+
+def _merge(kind: Callable[..., Layer]) -> Row:
+    return lambda a, c: kind(any_mask=c.major >= 3)
+
+
+def _activation(a: Arguments, c: Context) -> Layer:
+    return c.activation(a) or activation.Linear()
+
+
+def _relu(a: Arguments, c: Context) -> Layer:
+    top = a.get("max_value")
+    return activation.ReLU(
+        max_value=None if top is None else a.number("max_value", 0),
+        negative_slope=a.number("negative_slope", 0),
+        threshold=a.number("threshold", 0),
+    )
+
+
+def _leaky_relu(a: Arguments, c: Context) -> Layer:
+    key = "negative_slope" if "negative_slope" in a.config else "alpha"
+    return activation.LeakyReLU(negative_slope=a.number(key, 0.3))
+
+
+def _softmax(a: Arguments, c: Context) -> Layer:
+    axes = a.axes("axis")
+    return activation.Softmax(axis=axes if len(axes) > 1 else axes[0])
+
+
+def _quantized(a: Arguments) -> bool:
+    policy = a.get("dtype")
+    mode = a.get("quantization_mode") or (
+        policy["config"].get("mode")
+        if isinstance(policy, Mapping) and isinstance(policy.get("config"), Mapping)
+        else None
+    )
+    if mode not in (None, "int8"):
+        raise UnsupportedError(f"the quantization mode {mode!r} is not supported; int8 is")
+    return mode == "int8"
+
+
+def _dense(a: Arguments, c: Context) -> Layer:
+    return dense.Dense(
+        units=a.positive("units"),
+        use_bias=a.flag("use_bias", True),
+        activation=c.activation(a),
+        quantized=_quantized(a),
+    )
+
+
+def _einsum_dense(a: Arguments, c: Context) -> Layer:
+    if _quantized(a):
+        raise UnsupportedError("a quantized EinsumDense is not supported")
+    output = a.get("output_shape")
+    return dense.EinsumDense(
+        einsum=a.text("equation", ""),
+        output_shape=tuple(output) if isinstance(output, list) else (output,),
+        bias_axes=a.get("bias_axes"),
+        activation=c.activation(a),
+    )
+
+
+def _axis(axes: tuple[int, ...]) -> int | tuple[int, ...]:
+    return axes[0] if len(axes) == 1 else axes
+
+
+def _batch_norm(a: Arguments, c: Context) -> Layer:
+    return norm.BatchNormalization(
+        axis=a.axis("axis"),
+        epsilon=a.number("epsilon", 1e-3),
+        center=a.flag("center", True),
+        scale=a.flag("scale", True),
+    )
+
+
+def _layer_norm(a: Arguments, c: Context) -> Layer:
+    return norm.LayerNormalization(
+        axis=_axis(a.axes("axis")),
+        epsilon=a.number("epsilon", 1e-3),
+        center=a.flag("center", True),
+        scale=a.flag("scale", True),
+        rms_scaling=a.flag("rms_scaling", False),
+    )
+
+
+def _group_norm(a: Arguments, c: Context) -> Layer:
+    return norm.GroupNormalization(
+        groups=a.integer("groups", 32),
+        axis=a.axis("axis"),
+        epsilon=a.number("epsilon", 1e-3),
+        center=a.flag("center", True),
+        scale=a.flag("scale", True),
+    )
+
+
+def _values(a: Arguments, key: str) -> Any:
+    """An argument that holds an array, however wrapped; None if absent."""
+    stored = a.get(key)
+    while isinstance(stored, Mapping):
+        stored = stored.get("config", stored.get("value"))
+    return None if stored is None else np.asarray(stored, float).squeeze()
+
+
+def _normalization(a: Arguments, c: Context) -> Layer:
+    without_axis = "axis" in a.config and a.config["axis"] in (None, [])
+    return norm.Normalization(
+        axis=() if without_axis else a.axes("axis"),
+        invert=a.flag("invert", False),
+        mean=_values(a, "mean"),
+        variance=_values(a, "variance"),
+    )
+
+
+def _rescaling(a: Arguments, c: Context) -> Layer:
+    def factor(key: str, default: float) -> float | tuple[float, ...]:
+        values = _values(a, key)
+        if values is None or values.ndim == 0:
+            return default if values is None else float(values)
+        return tuple(map(float, values))
+
+    return norm.Rescaling(scale=factor("scale", 1.0), offset=factor("offset", 0.0))
+
+
+def _dot(a: Arguments, c: Context) -> Layer:
+    axes = a.axes("axes")
+    pair = (axes[0], axes[-1])
+    return merge.Dot(axes=pair, normalize=a.flag("normalize", False))
+
+
+def _reshape(a: Arguments, c: Context) -> Layer:
+    target = a.get("target_shape")
+    if not isinstance(target, list) or not all(isinstance(n, int) for n in target):
+        a.refuse("target_shape", "a list of whole numbers")
+    return shape.Reshape(target_shape=tuple(target))
+
+
+def _permute(a: Arguments, c: Context) -> Layer:
+    dims = a.get("dims")
+    if not isinstance(dims, list) or not all(isinstance(n, int) for n in dims):
+        a.refuse("dims", "a list of whole numbers")
+    return shape.Permute(dims=tuple(dims))
+
+
+def _padding(kind: type[spatial.ZeroPadding2D], rank: int) -> Row:
+    return lambda a, c: kind(padding=a.pairs("padding", rank, 1), data_format=_data_format(a))
+
+
+def _cropping(kind: type[spatial.Cropping2D], rank: int) -> Row:
+    default = 1 if rank == 1 else 0
+    return lambda a, c: kind(
+        cropping=a.pairs("cropping", rank, default), data_format=_data_format(a)
+    )
+
+
+def _upsampling(kind: type[spatial.UpSampling2D], rank: int) -> Row:
+    return lambda a, c: kind(
+        size=a.ints("size", rank, 2),
+        data_format=_data_format(a),
+        interpolation=a.text("interpolation", "nearest"),
+    )
+
+
+def _auto_contrast(a: Arguments, c: Context) -> Layer:
+    low, high = a.get("value_range", (0, 255))
+    return contrast.AutoContrast(value_range=(float(low), float(high)))
+
+
+def _resizing(a: Arguments, c: Context) -> Layer:
+    for option in ("pad_to_aspect_ratio", "antialias"):
+        if a.flag(option, False):
+            raise UnsupportedError(f"Resizing with {option} is not supported")
+    return spatial.Resizing(
+        height=a.positive("height"),
+        width=a.positive("width"),
+        interpolation=a.text("interpolation", "bilinear").lower(),
+        crop_to_aspect_ratio=a.flag("crop_to_aspect_ratio", False),
+        data_format=_data_format(a),
+    )
+
+
+_NO_OPS = (
+    "ActivityRegularization", "AlphaDropout", "AugMix", "CutMix", "Dropout",
+    "Equalization", "GaussianDropout", "GaussianNoise", "Identity", "MixUp", "RandAugment",
+    "RandomApply", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter",
+    "RandomContrast", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale",
+    "RandomHeight", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
+    "RandomRotation", "RandomSaturation", "RandomSharpness", "RandomShear", "RandomTranslation",
+    "RandomWidth", "RandomZoom", "Solarization", "SpatialDropout1D", "SpatialDropout2D",
+    "SpatialDropout3D", "StochasticDepth",
+)  # fmt: skip
+
+_ROWS: dict[str, Row] = {
+    **dict.fromkeys(_NO_OPS, _plain(shape.Identity)),
+    "Activation": _activation,
+    **{
+        f"AdaptiveAveragePooling{rank}D": _adaptive(adaptive.AdaptiveAveragePooling, rank)
+        for rank in (1, 2, 3)
+    },
+    **{
+        f"AdaptiveMaxPooling{rank}D": _adaptive(adaptive.AdaptiveMaxPooling, rank)
+        for rank in (1, 2, 3)
+    },
+    "Add": _merge(merge.Add),
+    "AutoContrast": _auto_contrast,
+    "Average": _merge(merge.Average),
+    "AveragePooling1D": _pool(pool.AveragePooling1D, 1),
+    "AveragePooling2D": _pool(pool.AveragePooling2D, 2),
+    "AveragePooling3D": _pool(pool.AveragePooling3D, 3),
+    "BatchNormalization": _batch_norm,
+    "CategoryEncoding": _category,
+    "CenterCrop": lambda a, c: spatial.CenterCrop(
+        size=(a.positive("height"), a.positive("width")), data_format=_data_format(a)
+    ),
+    "Concatenate": lambda a, c: merge.Concatenate(axis=a.axis("axis"), any_mask=c.major >= 3),
+    "Conv1D": _conv(conv.Conv1D, 1),
+    "Conv1DTranspose": _transposed(conv.Conv1DTranspose, 1),
+    "Conv2D": _conv(conv.Conv2D, 2),
+    "Conv2DTranspose": _transposed(conv.Conv2DTranspose, 2),
+    "Conv3D": _conv(conv.Conv3D, 3),
+    "Conv3DTranspose": _transposed(conv.Conv3DTranspose, 3),
+    "Cropping1D": _cropping(spatial.Cropping1D, 1),
+    "Cropping2D": _cropping(spatial.Cropping2D, 2),
+    "Cropping3D": _cropping(spatial.Cropping3D, 3),
+    "CustomScaleLayer": lambda a, c: scale.ScaledAdd(scale=a.number("scale", 1)),
+    "Dense": _dense,
+    "DepthwiseConv1D": _depthwise(conv.DepthwiseConv1D, 1),
+    "DepthwiseConv2D": _depthwise(conv.DepthwiseConv2D, 2),
+    "Discretization": _discretization,
+    "Dot": _dot,
+    "ELU": lambda a, c: activation.ELU(alpha=a.number("alpha", 1)),
+    "EinsumDense": _einsum_dense,
+    "Flatten": lambda a, c: shape.Flatten(data_format=_data_format(a)),
+    "GlobalAveragePooling1D": _global(pool.GlobalAveragePooling1D),
+    "GlobalAveragePooling2D": _global(pool.GlobalAveragePooling2D),
+    "GlobalAveragePooling3D": _global(pool.GlobalAveragePooling3D),
+    "GlobalMaxPooling1D": _global(pool.GlobalMaxPooling1D),
+    "GlobalMaxPooling2D": _global(pool.GlobalMaxPooling2D),
+    "GlobalMaxPooling3D": _global(pool.GlobalMaxPooling3D),
+    "GroupNormalization": _group_norm,
+    "LayerNormalization": _layer_norm,
+    "LayerScale": _plain(scale.LayerScale),
+    "LeakyReLU": _leaky_relu,
+    "LocallyConnected1D": _local(1),
+    "LocallyConnected2D": _local(2),
+    "MaxPooling1D": _pool(pool.MaxPooling1D, 1),
+    "MaxPooling2D": _pool(pool.MaxPooling2D, 2),
+    "MaxPooling3D": _pool(pool.MaxPooling3D, 3),
+    "Maximum": _merge(merge.Maximum),
+    "Minimum": _merge(merge.Minimum),
+    "Multiply": _merge(merge.Multiply),
+    "Normalization": _normalization,
+    "PReLU": _plain(activation.PReLU),
+    "Permute": _permute,
+    "RMSNormalization": lambda a, c: norm.RMSNormalization(
+        axis=_axis(a.axes("axis")), epsilon=a.number("epsilon", 1e-6)
+    ),
+    "ReLU": _relu,
+    "RepeatVector": lambda a, c: shape.RepeatVector(n=a.positive("n")),
+    "Rescaling": _rescaling,
+    "Reshape": _reshape,
+    "Resizing": _resizing,
+    "SeparableConv1D": _separable(conv.SeparableConv1D, 1),
+    "SeparableConv2D": _separable(conv.SeparableConv2D, 2),
+    "Softmax": _softmax,
+    "Subtract": _merge(merge.Subtract),
+    "ThresholdedReLU": lambda a, c: activation.Threshold(threshold=a.number("theta", 1)),
+    "UnitNormalization": lambda a, c: norm.UnitNormalization(axis=_axis(a.axes("axis"))),
+    "UpSampling1D": _upsampling(spatial.UpSampling1D, 1),
+    "UpSampling2D": _upsampling(spatial.UpSampling2D, 2),
+    "UpSampling3D": _upsampling(spatial.UpSampling3D, 3),
+    "ZeroPadding1D": _padding(spatial.ZeroPadding1D, 1),
+    "ZeroPadding2D": _padding(spatial.ZeroPadding2D, 2),
+    "ZeroPadding3D": _padding(spatial.ZeroPadding3D, 3),
+}
+
+
+class _Table(Mapping[str, Row]):
+    """All rows; those for layers over time are made when another class is asked for."""
+
+    def __getitem__(self, name: str) -> Row:
+        return _ROWS[name] if name in _ROWS else self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @cached_property
+    def _all(self) -> dict[str, Row]:
+        from netsheet.read.keras.sequence import SEQUENCE
+
+        return {**SEQUENCE, **_ROWS}
+
+
+TABLE = _Table()
+
+# Older and shorter names of the same classes.
+RENAMED = {
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
+    "AvgPool1D": "AveragePooling1D",
+    "AvgPool2D": "AveragePooling2D",
+    "AvgPool3D": "AveragePooling3D",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
+    "Custom>CustomScaleLayer": "CustomScaleLayer",  # so written by keras.applications
+    "Deconvolution2D": "Conv2DTranspose",
+    "Deconvolution3D": "Conv3DTranspose",
+    "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D",
+    "GlobalAvgPool3D": "GlobalAveragePooling3D",
+    "GlobalMaxPool1D": "GlobalMaxPooling1D",
+    "GlobalMaxPool2D": "GlobalMaxPooling2D",
+    "GlobalMaxPool3D": "GlobalMaxPooling3D",
+    "GroupedQueryAttention": "GroupQueryAttention",
+    "MaxPool1D": "MaxPooling1D",
+    "MaxPool2D": "MaxPooling2D",
+    "MaxPool3D": "MaxPooling3D",
+    "SeparableConvolution1D": "SeparableConv1D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "SyncBatchNormalization": "BatchNormalization",
+    "TimeDistributedDense": "Dense",
+}
