@@ -18,7 +18,7 @@ from netsheet.data.inputs import InputValue, Sample, Scaling
 from netsheet.equations import Weight
 from netsheet.layers.conv import Conv2D
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.engines import time_libreoffice
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.place import cell_name
@@ -103,8 +103,8 @@ def wide(folder: Path) -> None:
         values = rng.normal(size=shape).astype(np.float32)
         axes = layer.weight_axes()[label]
         layer.weights[label] = Weight(f"conv/{label}", axes, shape, label=label, values=values)
-    call = Call("conv", layer, (Ref("input"),))
-    model = Model("wide", [call], [Source("input", (32, 32, 16))], [Ref("conv")])
+    call = LayerCall("conv", layer, (ValueRef("input"),))
+    model = Model("wide", [call], [Source("input", (32, 32, 16))], [ValueRef("conv")])
     value = InputValue(rng.normal(size=(32, 32, 16)).astype(np.float32))
     sample = Sample("random", {"input": value})
     to_excel(model, folder / "wide.xlsx", [sample])

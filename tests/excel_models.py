@@ -13,7 +13,7 @@ from netsheet.data.inputs import InputValue, Sample, Scaling
 from netsheet.equations import Weight
 from netsheet.layers.base import Layer
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 
 
 def single(layer: Layer, shape: tuple[int, ...], sizes: dict[str, int]) -> Model:
@@ -25,8 +25,8 @@ def single(layer: Layer, shape: tuple[int, ...], sizes: dict[str, int]) -> Model
             f"layer/{label}", axes, values.shape, label=label, values=values
         )
     layer.name = "layer"
-    calls = [Call("layer", layer, (Ref("input"),))]
-    return Model("one", calls, [Source("input", shape)], [Ref("layer")])
+    calls = [LayerCall("layer", layer, (ValueRef("input"),))]
+    return Model("one", calls, [Source("input", shape)], [ValueRef("layer")])
 
 
 def random_samples(model: Model, count: int = 1) -> list[Sample]:

@@ -22,7 +22,7 @@ from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.c_host import compiler, run_library, verify_c
 from netsheet.write.c import TARGETS, emit, to_c
 from netsheet.write.c.emit import library
@@ -340,9 +340,9 @@ def test_any_names(tmp_path: Path) -> None:
     calls = []
     before = "画像?"
     for name in HOSTILE:
-        calls.append(Call(name, Tanh(name=name), (Ref(before),)))
+        calls.append(LayerCall(name, Tanh(name=name), (ValueRef(before),)))
         before = name
-    model = Model("*/ \n#include <x>", calls, [Source("画像?", (3,))], [Ref(before)])
+    model = Model("*/ \n#include <x>", calls, [Source("画像?", (3,))], [ValueRef(before)])
     verdict = verify_c(model, [probe(model)])
     assert verdict.ok, verdict.first_failure
     assert [row.layer for row in verdict.layers[: len(HOSTILE)]] == HOSTILE
@@ -370,12 +370,14 @@ def test_texts_in_c() -> None:
 def test_several_inputs_and_outputs(tmp_path: Path) -> None:
     """Names that differ in case only stay apart as macros."""
     calls = [
-        Call("hidden", dense("hidden", 3, 4), (Ref("A"),)),
-        Call("sum", Add(name="sum"), (Ref("hidden"), Ref("a"))),
-        Call("Soft", Softmax(name="Soft"), (Ref("sum"),)),
+        LayerCall("hidden", dense("hidden", 3, 4), (ValueRef("A"),)),
+        LayerCall("sum", Add(name="sum"), (ValueRef("hidden"), ValueRef("a"))),
+        LayerCall("Soft", Softmax(name="Soft"), (ValueRef("sum"),)),
     ]
     sources = [Source("A", (3,)), Source("a", (4,)), Source("unused", (2,))]
-    model = Model("two", calls, sources, [Ref("Soft"), Ref("sum"), Ref("Soft"), Ref("a")])
+    model = Model(
+        "two", calls, sources, [ValueRef("Soft"), ValueRef("sum"), ValueRef("Soft"), ValueRef("a")]
+    )
     verdict = verify_c(model, [probe(model)])
     assert verdict.ok, verdict.first_failure
     for target in TARGETS:
@@ -521,12 +523,15 @@ def test_a_wide_name_stays_in_its_column() -> None:
 
 def with_opaque() -> Model:
     calls = [
-        Call("first", dense("first", 3, 4), (Ref("x"),)),
-        Call("strange", Opaque(name="strange", type_name="Lambda", reason="its code is not run"),
-             (Ref("first"),)),
-        Call("last", Tanh(name="last"), (Ref("strange"),)),
+        LayerCall("first", dense("first", 3, 4), (ValueRef("x"),)),
+        LayerCall(
+            "strange",
+            Opaque(name="strange", type_name="Lambda", reason="its code is not run"),
+            (ValueRef("first"),),
+        ),
+        LayerCall("last", Tanh(name="last"), (ValueRef("strange"),)),
     ]  # fmt: skip
-    return Model("open", calls, [Source("x", (3,))], [Ref("last")])
+    return Model("open", calls, [Source("x", (3,))], [ValueRef("last")])
 
 
 def test_a_layer_without_c_is_named_before_anything_is_written(tmp_path: Path) -> None:
@@ -552,8 +557,8 @@ def test_a_lambda_in_a_file_is_refused(shared: Path, tmp_path: Path) -> None:
 
 
 def test_open_sizes_need_an_input(tmp_path: Path) -> None:
-    calls = [Call("d", dense("d", 3, 2), (Ref("x"),))]
-    model = Model("open", calls, [Source("x", (None, 3))], [Ref("d")])
+    calls = [LayerCall("d", dense("d", 3, 2), (ValueRef("x"),))]
+    model = Model("open", calls, [Source("x", (None, 3))], [ValueRef("d")])
     with pytest.raises(UnsupportedError, match="open sizes"):
         to_c(model, tmp_path / "c")
     values = InputValue(np.ones((5, 3), np.float32))
@@ -633,8 +638,8 @@ def test_files_of_somebody_else_stay(digits: Model, tmp_path: Path) -> None:
 
 def test_an_input_that_is_no_number(tmp_path: Path) -> None:
     """NaN and infinities flow through as they do in the reference."""
-    calls = [Call("t", Tanh(name="t"), (Ref("x"),))]
-    model = Model("odd", calls, [Source("x", (4,))], [Ref("t")])
+    calls = [LayerCall("t", Tanh(name="t"), (ValueRef("x"),))]
+    model = Model("odd", calls, [Source("x", (4,))], [ValueRef("t")])
     values = np.array([np.nan, np.inf, -np.inf, 0.5], np.float32)
     sample = Sample("odd", {"x": InputValue(values)})
     for target in TARGETS:

@@ -17,7 +17,7 @@ from netsheet.equations import Weight
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
 from netsheet.layers.dense import Dense
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.c_board import (
     GCC,
     INSTRUCTIONS_PER_TICK,
@@ -65,7 +65,9 @@ def one_dense(inputs: int, units: int) -> Model:
     layer.weights["kernel"] = Weight(
         "d/kernel", ("in", "out"), values.shape, None, "kernel", values
     )
-    return Model("one", [Call("d", layer, (Ref("x"),))], [Source("x", (inputs,))], [Ref("d")])
+    return Model(
+        "one", [LayerCall("d", layer, (ValueRef("x"),))], [Source("x", (inputs,))], [ValueRef("d")]
+    )
 
 
 def test_every_layer_of_the_sample() -> None:

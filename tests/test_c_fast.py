@@ -28,7 +28,7 @@ from netsheet.layers.pool import AveragePooling2D, MaxPooling1D, MaxPooling2D
 from netsheet.layers.shape import Flatten
 from netsheet.layers.spatial import ZeroPadding2D
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.c_board import measure_board
 from netsheet.verify.c_harness import WARNINGS
 from netsheet.verify.c_host import run_library
@@ -51,7 +51,7 @@ class Network:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.sources: list[Source] = []
-        self.calls: list[Call] = []
+        self.calls: list[LayerCall] = []
         self.results: list[str] = []
 
     def input(self, *shape: int) -> str:
@@ -63,7 +63,7 @@ class Network:
         return self._tensor(key).shape
 
     def _tensor(self, key: str) -> Tensor:
-        model = Model("net", self.calls, self.sources, [Ref(key)])
+        model = Model("net", self.calls, self.sources, [ValueRef(key)])
         return model.outputs[0]
 
     def add(self, layer: Layer, *inputs: str) -> str:
@@ -89,12 +89,12 @@ class Network:
             values = values.astype(np.float32)
             name = f"{layer.name}/{label}"
             layer.weights[label] = Weight(name, axes, values.shape, label=label, values=values)
-        self.calls.append(Call(layer.name, layer, tuple(Ref(key) for key in inputs)))
+        self.calls.append(LayerCall(layer.name, layer, tuple(ValueRef(key) for key in inputs)))
         return layer.name
 
     def model(self) -> Model:
         results = self.results or [self.calls[-1].key]
-        return Model("net", self.calls, self.sources, [Ref(key) for key in results])
+        return Model("net", self.calls, self.sources, [ValueRef(key) for key in results])
 
 
 @pytest.fixture

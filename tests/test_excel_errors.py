@@ -16,7 +16,7 @@ from netsheet.layers.activation import Tanh
 from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.excel import read_map, verify_excel
 from netsheet.write.excel import to_excel, workbook
 from netsheet.write.xlsx import Book
@@ -47,10 +47,12 @@ def test_unknown_options(model: Model, tmp_path: Path, option: dict[str, str]) -
 
 def test_layer_without_equations_offers_until(tmp_path: Path) -> None:
     calls = [
-        Call("first", Tanh(name="first"), (Ref("input"),)),
-        Call("odd", Opaque(name="odd", type_name="Lambda", reason="it is code"), (Ref("first"),)),
+        LayerCall("first", Tanh(name="first"), (ValueRef("input"),)),
+        LayerCall(
+            "odd", Opaque(name="odd", type_name="Lambda", reason="it is code"), (ValueRef("first"),)
+        ),
     ]
-    model = Model("two", calls, [Source("input", (4,))], [Ref("odd")])
+    model = Model("two", calls, [Source("input", (4,))], [ValueRef("odd")])
     samples = random_samples(model)
     with pytest.raises(UnsupportedError, match=r"'odd' \(Lambda\).*it is code.*--until first"):
         to_excel(model, tmp_path / "x.xlsx", samples)

@@ -17,7 +17,7 @@ from netsheet.layers.base import Layer, Signature
 from netsheet.layers.conv import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from netsheet.layers.merge import Add
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.excel import read_map, recalculated, verify_excel
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.mapping import place_from, steps_text
@@ -98,7 +98,10 @@ def test_every_function(engine: str, tmp_path: Path) -> None:
     if engine == "libreoffice" and not shutil.which("soffice"):
         pytest.skip("LibreOffice is not installed")
     model = Model(
-        "all", [Call("all", Everything(name="all"), (Ref("x"),))], [Source("x", (9,))], [Ref("all")]
+        "all",
+        [LayerCall("all", Everything(name="all"), (ValueRef("x"),))],
+        [Source("x", (9,))],
+        [ValueRef("all")],
     )
     numbers = np.array([-20, -2.5, -1, -0.5, 0.25, 0.5, 1.5, 2.5, 30], np.float32)
     (sample,) = random_samples(model)
@@ -118,8 +121,8 @@ def test_every_function(engine: str, tmp_path: Path) -> None:
 
 
 def test_two_inputs() -> None:
-    calls = [Call("add", Add(name="add"), (Ref("a"), Ref("b")))]
-    model = Model("two", calls, [Source("a", (2, 3)), Source("b", (2, 3))], [Ref("add")])
+    calls = [LayerCall("add", Add(name="add"), (ValueRef("a"), ValueRef("b")))]
+    model = Model("two", calls, [Source("a", (2, 3)), Source("b", (2, 3))], [ValueRef("add")])
     verdict = verify_excel(model, random_samples(model, 2))
     assert verdict.ok, verdict.first_failure
 

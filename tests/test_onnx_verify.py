@@ -19,7 +19,7 @@ from netsheet.layers.activation import Tanh
 from netsheet.layers.base import Graph
 from netsheet.layers.conv import Conv2D
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.read.onnx import from_proto
 from netsheet.verify.onnx import verify_onnx
 from netsheet.write.onnx import to_onnx
@@ -63,10 +63,10 @@ def test_the_export_is_what_the_equations_say(name: str) -> None:
 
 def test_a_wrong_node_is_noticed() -> None:
     calls = [
-        Call("right", Tanh(name="right"), (Ref("x"),)),
-        Call("wrong", WrongTanh(name="wrong"), (Ref("right"),)),
+        LayerCall("right", Tanh(name="right"), (ValueRef("x"),)),
+        LayerCall("wrong", WrongTanh(name="wrong"), (ValueRef("right"),)),
     ]
-    model = Model("m", calls, [Source("x", (None,))], [Ref("wrong")])
+    model = Model("m", calls, [Source("x", (None,))], [ValueRef("wrong")])
     steps: list[tuple[int, int]] = []
     verdict = verify_onnx(model, samples(model), lambda *at: steps.append(at))
     assert [layer.ok for layer in verdict.layers] == [True, False]

@@ -15,7 +15,7 @@ from netsheet.layers.activation import Softmax, Tanh
 from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add
 from netsheet.model import Model
-from netsheet.network import Call, Ref, Source
+from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.write.onnx import build, to_onnx
 
 
@@ -30,19 +30,19 @@ def dense(name: str, inputs: int, units: int) -> Dense:
 def two_branches(**sizes: Any) -> Model:
     """tanh(a K) + b, and its softmax; two inputs, two outputs."""
     calls = [
-        Call("hidden", dense("hidden", 3, 4), (Ref("a"),)),
-        Call("curved", Tanh(name="curved"), (Ref("hidden"),)),
-        Call("sum", Add(name="sum"), (Ref("curved"), Ref("b"))),
-        Call("soft", Softmax(name="soft"), (Ref("sum"),)),
+        LayerCall("hidden", dense("hidden", 3, 4), (ValueRef("a"),)),
+        LayerCall("curved", Tanh(name="curved"), (ValueRef("hidden"),)),
+        LayerCall("sum", Add(name="sum"), (ValueRef("curved"), ValueRef("b"))),
+        LayerCall("soft", Softmax(name="soft"), (ValueRef("sum"),)),
     ]
     sources = [Source("a", (3,)), Source("b", (4,))]
-    return Model("two", calls, sources, [Ref("soft"), Ref("hidden")])
+    return Model("two", calls, sources, [ValueRef("soft"), ValueRef("hidden")])
 
 
 def one_sequence() -> Model:
     """A Dense along the last axis of a sequence of open length."""
-    return Model("open", [Call("d", dense("d", 3, 2), (Ref("x"),))], [Source("x", (None, 3))],
-                 [Ref("d")])  # fmt: skip
+    calls = [LayerCall("d", dense("d", 3, 2), (ValueRef("x"),))]
+    return Model("open", calls, [Source("x", (None, 3))], [ValueRef("d")])
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from netsheet.layers.opaque import Opaque
 
 
 @dataclass(frozen=True)
-class Ref:
+class ValueRef:
     """An output of a call, or (``output`` 0) an input of the model."""
 
     key: str
@@ -27,7 +27,7 @@ class Ref:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class LayerCall:
     """A layer applied to values; ``key`` is its name, with ``#i`` if it is called several times.
 
     ``masks`` False: its output carries no mask, whatever the layer says.
@@ -35,7 +35,7 @@ class Call:
 
     key: str
     layer: Layer
-    inputs: tuple[Ref, ...]
+    inputs: tuple[ValueRef, ...]
     masks: bool = True
 
 
@@ -74,7 +74,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Row:
+class SummaryRow:
     """What the summary says of a layer; shapes have the batch axis in front, as None."""
 
     name: str
@@ -96,11 +96,11 @@ class Network:
     """
 
     name: str
-    calls: Sequence[Call]
+    calls: Sequence[LayerCall]
     sources: Sequence[Source]
-    results: Sequence[Ref]
+    results: Sequence[ValueRef]
     entries: Sequence[Entry] = ()
-    aliases: Mapping[str, Ref] = field(default_factory=dict)  # a nested model's own outputs
+    aliases: Mapping[str, ValueRef] = field(default_factory=dict)  # a nested model's own outputs
     path: Path = Path()
     format: str = ""
     sha256: str = ""
@@ -121,7 +121,7 @@ class Network:
     memo: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        values: dict[Ref, Tensor] = {}
+        values: dict[ValueRef, Tensor] = {}
         self.inputs, self.nodes = [], []
         channels_first = any(
             getattr(call.layer, "data_format", None) == "channels_first" for call in self.calls
@@ -131,7 +131,7 @@ class Network:
             if channels_first and not source.axes and len(axes) > 2:
                 axes = ("channel", *(axis for axis in axes if axis != "channel"))
             tensor = Tensor(source.name, axes, source.shape)  # type: ignore[arg-type]
-            values[Ref(source.name)] = tensor
+            values[ValueRef(source.name)] = tensor
             self.inputs.append(tensor)
         refused: dict[str, str] = {}
         tables = 0
@@ -140,7 +140,7 @@ class Network:
             self.nodes.append(node)
             if node.refusal:
                 refused[node.key] = node.refusal
-            values.update({Ref(call.key, i): t for i, t in enumerate(node.outputs)})
+            values.update({ValueRef(call.key, i): t for i, t in enumerate(node.outputs)})
             tables += node.tables
             if tables > MAX_TABLES:
                 raise FormatError(f"its layers hold tables of more than {MAX_TABLES:,} positions")
@@ -235,7 +235,7 @@ class Network:
 
     # ------------------------------------------------------------------ summary
 
-    def summary(self) -> list[Row]:
+    def summary(self) -> list[SummaryRow]:
         """The table of layers, those of nested models one level deeper."""
         called: dict[str, list[Node]] = {}
         for node in self.nodes:
@@ -244,17 +244,17 @@ class Network:
 
     def _rows(
         self, entries: Sequence[Entry], called: Mapping[str, Sequence[Node]], depth: int
-    ) -> Iterator[Row]:
+    ) -> Iterator[SummaryRow]:
         for entry in entries:
             if entry.source is not None:
                 shape: tuple[int | None, ...] | None = (None, *entry.source.shape)
-                yield Row(entry.name, entry.type, shape, 0, 0, depth)
+                yield SummaryRow(entry.name, entry.type, shape, 0, 0, depth)
                 continue
             inside = list(self._rows(entry.inside, called, depth + 1))
             layers = list(_layers(entry))
             names = dict.fromkeys(layer.name for layer in layers)
             nodes = [node for name in names for node in called.get(name, ())]
-            yield Row(
+            yield SummaryRow(
                 entry.name,
                 entry.type,
                 self._output_shape(entry),
@@ -266,7 +266,7 @@ class Network:
             yield from inside
 
     def _output_shape(self, entry: Entry) -> tuple[int | None, ...] | None:
-        tensor = self._values.get(self.aliases.get(entry.key or "", Ref(entry.key or "")))
+        tensor = self._values.get(self.aliases.get(entry.key or "", ValueRef(entry.key or "")))
         return None if tensor is None else (None, *tensor.shape)
 
     def _macs(self, nodes: Sequence[Node]) -> int | None:
@@ -306,7 +306,7 @@ def _layers(entry: Entry) -> Iterator[Layer]:
     yield from seen
 
 
-def _node(call: Call, values: Mapping[Ref, Tensor], refused: Mapping[str, str]) -> Node:
+def _node(call: LayerCall, values: Mapping[ValueRef, Tensor], refused: Mapping[str, str]) -> Node:
     """The call with its tensors; refused where the layer or one before it is not computed."""
     layer = call.layer
     inputs = tuple(values[ref] for ref in call.inputs if ref in values)
@@ -343,7 +343,7 @@ MAX_ELEMENTS = 1 << 31
 
 
 def _outputs(
-    call: Call, inputs: Sequence[Tensor], signatures: Sequence[Signature]
+    call: LayerCall, inputs: Sequence[Tensor], signatures: Sequence[Signature]
 ) -> tuple[Tensor, ...]:
     result = []
     for i, (axes, shape) in enumerate(signatures):

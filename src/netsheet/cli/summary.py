@@ -11,7 +11,7 @@ from netsheet.network import shown
 
 if TYPE_CHECKING:
     from netsheet.model import Model
-    from netsheet.network import Row
+    from netsheet.network import SummaryRow
 
 
 def print_summary(model_file: Path, as_json: bool = False) -> None:
@@ -44,12 +44,12 @@ def print_summary(model_file: Path, as_json: bool = False) -> None:
             show.say(f"Not computed: {row.name} ({row.type}): {row.refusal}")
 
 
-def _total_macs(rows: list[Row]) -> int | None:
+def _total_macs(rows: list[SummaryRow]) -> int | None:
     top = [row.macs for row in rows if row.depth == 0]
     return None if None in top else sum(macs or 0 for macs in top)
 
 
-def summary_json(model: Model, rows: list[Row]) -> dict[str, Any]:
+def summary_json(model: Model, rows: list[SummaryRow]) -> dict[str, Any]:
     """The summary as plain data; layers inside nested models are under ``layers`` of theirs."""
     top: list[dict[str, Any]] = []
     open_: list[list[dict[str, Any]]] = [top]

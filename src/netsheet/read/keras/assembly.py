@@ -13,7 +13,7 @@ from netsheet.layers.composite import Composite, Part
 from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
 from netsheet.layers.shape import Flatten
-from netsheet.network import Call, Entry, Network, Ref, Source
+from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.container import read_keras
 from netsheet.read.keras.context import Context, Row
@@ -120,9 +120,9 @@ class _Assembly:
 
     major: int
     layers: dict[str, Layer] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[LayerCall] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
-    aliases: dict[str, Ref] = field(default_factory=dict)
+    aliases: dict[str, ValueRef] = field(default_factory=dict)
     first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
     called: int = 0
     given: int = 0
@@ -152,12 +152,12 @@ class _Assembly:
     # ------------------------------------------------------------------ calls
 
     def inline(
-        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[Ref]
-    ) -> list[Ref]:
+        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[ValueRef]
+    ) -> list[ValueRef]:
         """The calls of a graph whose inputs are ``arguments``; returns its outputs."""
         if graph.sequential:
             return self._chain(graph, scope, keys, arguments)
-        values: dict[TensorRef, Ref] = {}
+        values: dict[TensorRef, ValueRef] = {}
         for ref, value in zip(graph.inputs, arguments, strict=False):
             values[TensorRef(ref.layer, 0, 0)] = value
         for made in ordered_calls(graph, self.major):
@@ -179,8 +179,8 @@ class _Assembly:
         return results
 
     def _chain(
-        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[Ref]
-    ) -> list[Ref]:
+        self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[ValueRef]
+    ) -> list[ValueRef]:
         values = list(arguments)
         for layer in graph.layers:
             if layer.class_name == "InputLayer":
@@ -196,8 +196,8 @@ class _Assembly:
         scope: str,
         key: str,
         call: CallConfig,
-        values: Mapping[TensorRef, Ref],
-    ) -> list[Ref]:
+        values: Mapping[TensorRef, ValueRef],
+    ) -> list[ValueRef]:
         """One call of a layer or nested model; returns references to all its outputs."""
         self.called += 1
         self.given += len(call.refs())
@@ -227,10 +227,10 @@ class _Assembly:
                 made.weights = self.layers[name].weights
             made.name, made.type_name = name, layer.class_name
         inputs = tuple(values[ref] for ref in refs)
-        outputs = [Ref(key, i) for i in range(MAX_OUTPUTS)]
+        outputs = [ValueRef(key, i) for i in range(MAX_OUTPUTS)]
         made = self.masks.seen(made, inputs, outputs, call.masked)
         carried = carries_masks(layer.class_name, _is_operation(layer), self.major)
-        self.calls.append(Call(key, made, inputs, carried))
+        self.calls.append(LayerCall(key, made, inputs, carried))
         self.first_calls.setdefault(name, key)
         return outputs
 
@@ -242,10 +242,10 @@ class _Assembly:
         inputs = sources(graph)
         if inputs is None:
             notes.append("The model was never built: it has no input shape and no weights.")
-            results: list[Ref] = []
+            results: list[ValueRef] = []
         else:
             self.sources = inputs
-            results = self.inline(graph, "", "", [Ref(source.name) for source in inputs])
+            results = self.inline(graph, "", "", [ValueRef(source.name) for source in inputs])
         called = {call.layer.name for call in self.calls}
         model = Network(
             name=graph.name,
@@ -337,11 +337,11 @@ def _composite(graph: GraphConfig, major: int) -> Composite:
     """A model inside a wrapper, as one layer."""
     inside = _Assembly(major)
     inside.make_layers(graph, "")
-    given = [Ref("", number) for number in range(max(len(graph.inputs), 1))]
+    given = [ValueRef("", number) for number in range(max(len(graph.inputs), 1))]
     results = inside.inline(graph, "", "", given)
     number = {call.key: i for i, call in enumerate(inside.calls)} | {"": -1}
 
-    def place(ref: Ref) -> tuple[int, int]:
+    def place(ref: ValueRef) -> tuple[int, int]:
         return number[ref.key], ref.output
 
     made = Composite(

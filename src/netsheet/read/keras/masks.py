@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from netsheet.layers.base import Layer
 from netsheet.layers.merge import Concatenate, Maximum, Minimum, Multiply
-from netsheet.network import Ref
+from netsheet.network import ValueRef
 
 if TYPE_CHECKING:
     from netsheet.layers.attention import Attention
@@ -50,10 +50,10 @@ class LostMasks:
 
     active: bool = False
     heeded: bool = True
-    lost: set[Ref] = field(default_factory=set)
+    lost: set[ValueRef] = field(default_factory=set)
 
     def seen(
-        self, layer: Layer, inputs: Sequence[Ref], outputs: Sequence[Ref], given: bool
+        self, layer: Layer, inputs: Sequence[ValueRef], outputs: Sequence[ValueRef], given: bool
     ) -> Layer:
         """The layer as it runs, called in order of execution; ``given``: masks are arguments."""
         if not self.heeded and layer.type == "MultiHeadAttention":

@@ -144,7 +144,7 @@ _SECOND = ("y", "x2", "b", "name2")
 _LOW, _HIGH = ("x_min", "clip_value_min", "a_min"), ("x_max", "clip_value_max", "a_max")
 
 
-class Call:
+class Operation:
     """Arguments by position or by any of their names; the node's config fills in the rest."""
 
     def __init__(self, layer: LayerConfig, called: CallConfig) -> None:
@@ -188,7 +188,7 @@ def _listed(given: Any) -> bool:
 
 
 def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
-    c = Call(layer, called)
+    c = Operation(layer, called)
     if op in _ELEMENTWISE:
         return _elementwise(name, op, c)
     if op in _ACTIVATIONS:
@@ -208,7 +208,7 @@ def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
     raise UnsupportedError(f"the operation {op!r} is not known")
 
 
-def _elementwise(name: str, op: str, c: Call) -> Made:
+def _elementwise(name: str, op: str, c: Operation) -> Made:
     parameters, function = _ELEMENTWISE[op]
     groups = {"x": _FIRST, "y": _SECOND, "x_min": _LOW, "x_max": _HIGH}
     given = [c.get(i, groups.get(p, (p,))) for i, p in enumerate(parameters)]
@@ -237,25 +237,25 @@ def _elementwise(name: str, op: str, c: Call) -> Made:
     return ops.Operation(function=function, operands=tuple(operands)), refs
 
 
-def _leaky_relu(c: Call) -> Made:
+def _leaky_relu(c: Operation) -> Made:
     slope = c.get(1, ("negative_slope", "alpha"), 0.2)
     return activation.LeakyReLU(negative_slope=float(slope)), [c.tensor()]
 
 
-def _elu(c: Call) -> Made:
+def _elu(c: Operation) -> Made:
     return activation.ELU(alpha=float(c.get(1, ("alpha",), 1.0))), [c.tensor()]
 
 
-def _gelu(c: Call) -> Made:
+def _gelu(c: Operation) -> Made:
     return activation.GELU(approximate=bool(c.get(1, ("approximate",), False))), [c.tensor()]
 
 
-def _softmax(c: Call) -> Made:
+def _softmax(c: Operation) -> Made:
     axes = c.axes(1, -1)
     return activation.Softmax(axis=axes if axes is not None else -1), [c.tensor()]
 
 
-def _reshape(c: Call) -> Made:
+def _reshape(c: Operation) -> Made:
     target = c.get(1, ("shape", "newshape", "target_shape"))
     if not _listed(target) or not all(n is None or isinstance(n, int) for n in target):
         raise UnsupportedError("its shape is computed")
@@ -264,25 +264,25 @@ def _reshape(c: Call) -> Made:
     ]
 
 
-def _transpose(c: Call) -> Made:
+def _transpose(c: Operation) -> Made:
     order = c.get(1, ("perm", "axes"))
     if not _listed(order) or order[0] != 0:
         raise UnsupportedError("it moves the batch axis")
     return shape.Permute(dims=tuple(order[1:])), [c.tensor()]
 
 
-def _expand_dims(c: Call) -> Made:
+def _expand_dims(c: Operation) -> Made:
     axes = c.axes(1)
     if axes is None or len(axes) != 1:
         raise UnsupportedError("it adds several axes")
     return ops.ExpandDims(axis=axes[0]), [c.tensor()]
 
 
-def _squeeze(c: Call) -> Made:
+def _squeeze(c: Operation) -> Made:
     return ops.Squeeze(axes=c.axes(1)), [c.tensor()]
 
 
-def _several(c: Call) -> list[TensorRef]:
+def _several(c: Operation) -> list[TensorRef]:
     values = c.get(0, _FIRST)
     refs = values if _listed(values) else [arg for arg in c.args if isinstance(arg, TensorRef)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
@@ -290,19 +290,19 @@ def _several(c: Call) -> list[TensorRef]:
     return list(refs)
 
 
-def _concatenate(c: Call) -> Made:
+def _concatenate(c: Operation) -> Made:
     return merge.Concatenate(axis=without_batch(c.get(1, ("axis",), -1))), _several(c)
 
 
-def _stack(c: Call) -> Made:
+def _stack(c: Operation) -> Made:
     return ops.Stack(axis=without_batch(c.get(1, ("axis",), 0))), _several(c)
 
 
-def _add_n(c: Call) -> Made:
+def _add_n(c: Operation) -> Made:
     return merge.Add(), _several(c)
 
 
-def _matmul(c: Call) -> Made:
+def _matmul(c: Operation) -> Made:
     refs = [c.get(0, _FIRST), c.get(1, _SECOND)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
         from netsheet.read.keras.ops_array import matrix_product
@@ -312,7 +312,7 @@ def _matmul(c: Call) -> Made:
     return layer, refs
 
 
-def _get_item(c: Call) -> Made:
+def _get_item(c: Operation) -> Made:
     parts = c.get(1, ("slice_spec", "key"))
     parts = list(parts) if _listed(parts) else [parts]
     if parts and parts[0] is Ellipsis:
@@ -339,11 +339,11 @@ def _get_item(c: Call) -> Made:
     return shape.Slice(parts=steps), [c.tensor()]
 
 
-def _flatten(c: Call) -> Made:
+def _flatten(c: Operation) -> Made:
     return shape.Flatten(), [c.tensor()]
 
 
-_TABLE: dict[str, Callable[[Call], Made]] = {
+_TABLE: dict[str, Callable[[Operation], Made]] = {
     "leaky_relu": _leaky_relu, "elu": _elu, "gelu": _gelu, "softmax": _softmax,
     "reshape": _reshape, "transpose": _transpose, "expand_dims": _expand_dims,
     "squeeze": _squeeze, "concatenate": _concatenate, "stack": _stack, "add_n": _add_n,

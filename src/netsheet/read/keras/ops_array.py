@@ -18,10 +18,10 @@ from netsheet.operators.reduction import arg, log_sum_exp
 from netsheet.read.keras.graph import TensorRef
 
 if TYPE_CHECKING:
-    from netsheet.read.keras.ops import Call
+    from netsheet.read.keras.ops import Operation
 
 Made = tuple[Layer, list[TensorRef]]
-Row = Callable[["Call"], Made]
+Row = Callable[["Operation"], Made]
 
 
 def made(
@@ -52,19 +52,19 @@ def made(
     return layer, refs
 
 
-def _axes(c: Call, position: int = 1, default: Any = None) -> list[int]:
+def _axes(c: Operation, position: int = 1, default: Any = None) -> list[int]:
     given = c.get(position, ("axis", "axes"), default)
     if given is None:
         raise UnsupportedError("it reduces the batch axis")
     return [int(n) for n in (given if isinstance(given, (list, tuple)) else [given])]
 
 
-def _axis(c: Call, position: int = 1, default: Any = None) -> int:
+def _axis(c: Operation, position: int = 1, default: Any = None) -> int:
     (axis,) = _axes(c, position, default)
     return axis
 
 
-def _keep(c: Call) -> bool:
+def _keep(c: Operation) -> bool:
     return c.flag("keepdims") or c.flag("keep_dims")
 
 
@@ -79,7 +79,7 @@ def _variance(root: bool) -> Row:
     return lambda c: made(array_ops.variance(_axes(c), _keep(c), root), [c.tensor()])
 
 
-def _norm(c: Call) -> Made:
+def _norm(c: Operation) -> Made:
     order = c.get(1, ("ord",), None)
     axes, keep = _axes(c, 2), _keep(c)
     if order in (None, "euclidean", 2):
@@ -93,19 +93,19 @@ def _norm(c: Call) -> Made:
     return made(rule, [c.tensor()])
 
 
-def _average(c: Call) -> Made:
+def _average(c: Operation) -> Made:
     if c.get(2, ("weights",), None) is not None:
         raise UnsupportedError("a weighted average is not computed")
     return made(array_ops.reduced("mean", _axes(c), _keep(c)), [c.tensor()])
 
 
-def _log_sum_exp(c: Call) -> Made:
+def _log_sum_exp(c: Operation) -> Made:
     attributes = {"axes": _axes(c), "keepdims": int(_keep(c))}
     return made(log_sum_exp, [c.tensor()], attributes=attributes)
 
 
 def _arg(greatest: bool) -> Row:
-    def row(c: Call) -> Made:
+    def row(c: Operation) -> Made:
         attributes = {"axis": _axis(c), "keepdims": int(_keep(c))}
         return made(arg(greatest), [c.tensor()], attributes=attributes)
 
@@ -121,14 +121,14 @@ def _accumulated(op: str) -> Row:
 # --------------------------------------------------------------------------- movements
 
 
-def _tile(c: Call) -> Made:
+def _tile(c: Operation) -> Made:
     repeats = c.get(1, ("repeats", "multiples"))
     if not isinstance(repeats, (list, tuple)) or repeats[0] != 1:
         raise UnsupportedError("it repeats the batch axis")
     return made(array_ops.tiled([int(n) for n in repeats]), [c.tensor()])
 
 
-def _repeat(c: Call) -> Made:
+def _repeat(c: Operation) -> Made:
     times = c.get(1, ("repeats",))
     if not isinstance(times, int):
         raise UnsupportedError("it repeats each element another number of times")
@@ -138,11 +138,11 @@ def _repeat(c: Call) -> Made:
     return made(rule, [c.tensor()])
 
 
-def _flip(c: Call) -> Made:
+def _flip(c: Operation) -> Made:
     return made(array_ops.selected(_axis(c), None, lambda n: list(range(n))[::-1]), [c.tensor()])
 
 
-def _roll(c: Call) -> Made:
+def _roll(c: Operation) -> Made:
     shift = c.get(1, ("shift",))
     if isinstance(shift, (list, tuple)):
         (shift,) = shift
@@ -150,7 +150,7 @@ def _roll(c: Call) -> Made:
     return made(rule, [c.tensor()])
 
 
-def _take(c: Call) -> Made:
+def _take(c: Operation) -> Made:
     places = c.get(1, ("indices",))
     if isinstance(places, TensorRef):
         raise UnsupportedError("it takes elements at computed positions")
@@ -164,7 +164,7 @@ def _take(c: Call) -> Made:
     return made(array_ops.selected(int(axis), listed, lambda n: listed), [c.tensor()])
 
 
-def _pad(c: Call) -> Made:
+def _pad(c: Operation) -> Made:
     pads = c.get(1, ("pad_width", "paddings"))
     mode = str(c.get(2, ("mode",), "constant")).lower()
     filling = c.get(3, ("constant_values",), None)
@@ -174,7 +174,7 @@ def _pad(c: Call) -> Made:
     return made(array_ops.padded(pairs, mode, float(filling or 0)), [c.tensor()])
 
 
-def _swap(c: Call) -> Made:
+def _swap(c: Operation) -> Made:
     first, second = int(c.get(1, ("axis1",))), int(c.get(2, ("axis2",)))
 
     def order(rank: int) -> list[int]:
@@ -185,7 +185,7 @@ def _swap(c: Call) -> Made:
     return made(array_ops.permuted(order), [c.tensor()])
 
 
-def _move(c: Call) -> Made:
+def _move(c: Operation) -> Made:
     source, target = c.get(1, ("source",)), c.get(2, ("destination",))
     pairs = [
         [int(n) for n in (part if isinstance(part, (list, tuple)) else [part])]
@@ -199,14 +199,14 @@ def _moved(rank: int, source: list[int], target: list[int]) -> list[int]:
     return [size - 1 for size in marked.shape]
 
 
-def _expand(c: Call) -> Made:
+def _expand(c: Operation) -> Made:
     wanted = c.get(1, ("shape",))
     if not isinstance(wanted, (list, tuple)):
         raise UnsupportedError("its shape is computed")
     return made(array_ops.expanded(list(wanted)), [c.tensor()])
 
 
-def _split(c: Call) -> Made:
+def _split(c: Operation) -> Made:
     keras = "indices_or_sections" in c.kwargs or c.keras
     parts = c.get(1, ("indices_or_sections", "num_or_size_splits"))
     axis = _axis(c, 2, 0)
@@ -219,13 +219,13 @@ def _split(c: Call) -> Made:
     return made(array_ops.split(axis, parts, keras), [tensor], count=count)
 
 
-def _unstack(c: Call) -> Made:
+def _unstack(c: Operation) -> Made:
     axis, number = c.get(2, ("axis",), 0), c.get(1, ("num",), None)
     rule = array_ops.unstacked(int(axis), -1 if number is None else int(number))
     return made(rule, [c.get(0, ("value", "x"))])
 
 
-def _slice(c: Call) -> Made:
+def _slice(c: Operation) -> Made:
     begin, size = c.get(1, ("begin", "start_indices")), c.get(2, ("size", "shape"))
     if not all(isinstance(part, (list, tuple)) for part in (begin, size)) or begin[0] != 0:
         raise UnsupportedError("it slices the batch axis")
@@ -237,7 +237,7 @@ def _slice(c: Call) -> Made:
 
 
 def _blocks(to_depth: bool) -> Row:
-    def row(c: Call) -> Made:
+    def row(c: Operation) -> Made:
         if str(c.get(2, ("data_format",), "NHWC")) != "NHWC":
             raise UnsupportedError("channels first are not computed here")
         return made(array_ops.blocks(int(c.get(1, ("block_size",))), to_depth), [c.tensor()])
@@ -248,7 +248,7 @@ def _blocks(to_depth: bool) -> Row:
 # --------------------------------------------------------------------------- products
 
 
-def _einsum(c: Call) -> Made:
+def _einsum(c: Operation) -> Made:
     args = [*c.args]
     equation = next((part for part in args if isinstance(part, str)), None)
     equation = c.kwargs.get("subscripts", c.kwargs.get("equation", equation))
@@ -263,7 +263,7 @@ def _einsum(c: Call) -> Made:
     return made(einsum, flat, attributes={"equation": equation})
 
 
-def matrix_product(c: Call) -> Made:
+def matrix_product(c: Operation) -> Made:
     """A product of which one factor is constant."""
     a, b = c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))
     if not isinstance(a, TensorRef):
@@ -276,14 +276,14 @@ def matrix_product(c: Call) -> Made:
     return made(matmul, [a, b])
 
 
-def _tensordot(c: Call) -> Made:
+def _tensordot(c: Operation) -> Made:
     axes = c.get(2, ("axes",), 2)
     if axes not in (1, [[-1], [0]], [-1, 0]):
         raise UnsupportedError(f"a product along the axes {axes!r} is not computed")
     return matrix_product(c)
 
 
-def _normalize(c: Call) -> Made:
+def _normalize(c: Operation) -> Made:
     if c.get(2, ("order",), 2) != 2 and c.keras:
         raise UnsupportedError("only the norm of order 2 normalizes")
     axes = c.axes(1, -1)
@@ -294,7 +294,7 @@ def _normalize(c: Call) -> Made:
 # --------------------------------------------------------------------------- windows
 
 
-def _resize(c: Call) -> Made:
+def _resize(c: Operation) -> Made:
     size = c.get(1, ("size",))
     if not isinstance(size, (list, tuple)) or c.flag("antialias") or c.flag("crop_to_aspect_ratio"):
         raise UnsupportedError("resizing with these arguments is not computed")
@@ -308,7 +308,7 @@ def _resize(c: Call) -> Made:
 
 
 def _pooled(kind: str) -> Row:
-    def row(c: Call) -> Made:
+    def row(c: Operation) -> Made:
         size = c.get(1, ("pool_size", "ksize"))
         steps = c.get(2, ("strides",), None)
         tensor = c.get(0, ("inputs", "input", "value", "x"))
@@ -334,7 +334,7 @@ def _window(given: Any, rank: int) -> tuple[int, ...]:
     return tuple(listed[1:-1] if len(listed) == rank + 2 else listed * (rank // len(listed)))
 
 
-def _one_hot(c: Call) -> Made:
+def _one_hot(c: Operation) -> Made:
     depth = int(c.get(1, ("num_classes", "depth")))
     on, off = c.kwargs.get("on_value"), c.kwargs.get("off_value")
     axis = int(c.kwargs.get("axis", -1) or -1)
@@ -348,7 +348,7 @@ def _one_hot(c: Call) -> Made:
 def _with(kind: Callable[..., Layer], **parameters: float) -> Row:
     """A layer whose numbers come by position or by name."""
 
-    def row(c: Call) -> Made:
+    def row(c: Operation) -> Made:
         values = {
             name: float(c.get(1 + n, (name,), default))
             for n, (name, default) in enumerate(parameters.items())
@@ -358,21 +358,21 @@ def _with(kind: Callable[..., Layer], **parameters: float) -> Row:
     return row
 
 
-def _log_softmax(c: Call) -> Made:
+def _log_softmax(c: Operation) -> Made:
     axes = c.axes(1, -1)
     return activation.LogSoftmax(axis=-1 if axes is None else axes), [c.tensor()]
 
 
-def _sparsemax(c: Call) -> Made:
+def _sparsemax(c: Operation) -> Made:
     axes = c.axes(1, -1)
     return sparse.Sparsemax(axis=-1 if axes is None else axes[0]), [c.tensor()]
 
 
-def _glu(c: Call) -> Made:
+def _glu(c: Operation) -> Made:
     return made(array_ops.gated(_axis(c, 1, -1)), [c.tensor()])
 
 
-def _cast(c: Call) -> Made:
+def _cast(c: Operation) -> Made:
     """To whole numbers rounds towards 0, to truth is 1 where there is no 0."""
     dtype = c.get(1, ("dtype",), None)
     if isinstance(dtype, Mapping):

@@ -20,7 +20,7 @@ import numpy as np
 from netsheet.equations import FloatArray, Tensor
 from netsheet.errors import FormatError, NetsheetError
 from netsheet.layers.opaque import Opaque
-from netsheet.network import Call, Entry, Network, Ref, Source
+from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.operators.base import axes_of
 from netsheet.operators.elementwise import type_name
 from netsheet.read.onnx.assembly import FREE_KNOWN, KNOWN_PER_BYTE, Assembly
@@ -75,10 +75,12 @@ def from_proto(
         sources.append(source)
         if None in source.shape:
             unbound.append(source.name)
-            assembly.values[entry.name] = Uncomputed(Ref(source.name))
+            assembly.values[entry.name] = Uncomputed(ValueRef(source.name))
         else:
             tensor = Tensor(source.name, source.axes, tuple(size or 0 for size in source.shape))
-            assembly.values[entry.name] = Computed(Ref(source.name), tensor, source.dtype, stripped)
+            assembly.values[entry.name] = Computed(
+                ValueRef(source.name), tensor, source.dtype, stripped
+            )
     if graph.sparse_initializer:
         raise FormatError(f"{path}: sparse tensors are not read.")
     assembly.add_graph(graph)
@@ -129,7 +131,7 @@ def _source(entry: ValueInfoProto, batch: bool, shapes: Shapes) -> tuple[Source,
     return Source(entry.name, shape, axes, type_name(tensor.elem_type)), stripped
 
 
-def _explain(calls: Sequence[Call], names: Sequence[str]) -> None:
+def _explain(calls: Sequence[LayerCall], names: Sequence[str]) -> None:
     """The layers are known, but not their sizes."""
     for call in calls:
         if isinstance(call.layer, Opaque) and any(ref.key in names for ref in call.inputs):
@@ -138,6 +140,6 @@ def _explain(calls: Sequence[Call], names: Sequence[str]) -> None:
             )
 
 
-def _entries(sources: Sequence[Source], calls: Sequence[Call]) -> list[Entry]:
+def _entries(sources: Sequence[Source], calls: Sequence[LayerCall]) -> list[Entry]:
     inputs = [Entry(source.name, "Input", None, None, source=source) for source in sources]
     return [*inputs, *(Entry(call.key, call.layer.type, call.key, call.layer) for call in calls)]

@@ -14,7 +14,7 @@ from netsheet.equations.evaluation import evaluate
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layers.base import Layer
 from netsheet.layers.opaque import Opaque
-from netsheet.network import MAX_TABLES, Call, Ref
+from netsheet.network import MAX_TABLES, LayerCall, ValueRef
 from netsheet.operators.base import NeedsConstantError, OnnxNode, Operator, axes_of, pointwise
 from netsheet.operators.batched import Batched
 from netsheet.operators.numbers import check
@@ -46,7 +46,7 @@ class Assembly:
     opsets: Mapping[str, int]
     batch: bool
     values: dict[str, Value] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[LayerCall] = field(default_factory=list)
     stored: dict[str, str] = field(default_factory=dict)
     deciding: list[str] = field(default_factory=list)  # computed values that decide a shape
     known_left: int = FREE_KNOWN
@@ -72,7 +72,7 @@ class Assembly:
                     f"{type(error).__name__}: {str(error)[:200]}"
                 ) from error
 
-    def result(self, name: str) -> Ref | None:
+    def result(self, name: str) -> ValueRef | None:
         """Where an output of the graph comes from; a stored one gets a layer that says it."""
         value = self.values.get(name)
         if isinstance(value, Known):
@@ -81,8 +81,10 @@ class Assembly:
         if isinstance(value, Several):
             key = f"{name}/sequence"
             reason = "a sequence is no output that netsheet computes"
-            self.calls.append(Call(key, Opaque(name=key, type_name="Sequence", reason=reason), ()))
-            return Ref(key)
+            self.calls.append(
+                LayerCall(key, Opaque(name=key, type_name="Sequence", reason=reason), ())
+            )
+            return ValueRef(key)
         return None if value is None or isinstance(value, Known) else value.ref
 
     # ------------------------------------------------------------------ nodes
@@ -269,7 +271,7 @@ class Assembly:
             self.tables += max((size or 0 for _, shape in signatures for size in shape), default=0)
             if self.tables > MAX_TABLES:
                 raise FormatError(f"its nodes need tables of more than {MAX_TABLES:,} positions")
-        self.calls.append(Call(key, layer, tuple(value.ref for value in computed)))
+        self.calls.append(LayerCall(key, layer, tuple(value.ref for value in computed)))
         cuts = [all(value.stripped for value in computed)] * len(signatures)
         if isinstance(layer, Operator):
             cuts = layer.cuts(layer.formula(tensors).shapes)
@@ -277,7 +279,7 @@ class Assembly:
             label = key if len(signatures) == 1 else f"{key}[{n}]"
             sizes = tuple(size or 0 for size in shape)
             tensor = Tensor(label, axes, sizes)
-            self.values[name] = Computed(Ref(key, n), tensor, dtypes[n], cuts[n])
+            self.values[name] = Computed(ValueRef(key, n), tensor, dtypes[n], cuts[n])
 
     def _check(self, proto: NodeProto, inputs: Sequence[Value | None]) -> None:
         """Refuses what is not computed, before anything is made of it."""
@@ -368,10 +370,10 @@ class Assembly:
             dtypes=(value.dtype,),
             weights={"value": weight},
         )
-        self.calls.append(Call(name, operator, ()))
+        self.calls.append(LayerCall(name, operator, ()))
         (signature,) = operator.infer([])
         tensor = Tensor(name, signature.axes, weight.shape)
-        self.values[name] = Computed(Ref(name), tensor, check(value.dtype, "Constant"), False)
+        self.values[name] = Computed(ValueRef(name), tensor, check(value.dtype, "Constant"), False)
 
     def _refuse(
         self,
@@ -386,9 +388,9 @@ class Assembly:
             if isinstance(value, Known) and value.array.dtype.kind not in "OSU":
                 layer.weights[names[n]] = _weight(f"{key}/{names[n]}", names[n], value.array)
         refs = tuple(value.ref for value in inputs if isinstance(value, (Computed, Uncomputed)))
-        self.calls.append(Call(key, layer, refs))
+        self.calls.append(LayerCall(key, layer, refs))
         for n, name in enumerate(proto.output):
-            self.values[name] = Uncomputed(Ref(key, n))
+            self.values[name] = Uncomputed(ValueRef(key, n))
 
 
 def _tabled(op: str, attributes: Mapping[str, Any]) -> bool:

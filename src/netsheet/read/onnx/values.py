@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netsheet.equations import FloatArray, Tensor
-from netsheet.network import Ref
+from netsheet.network import ValueRef
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Known:
 class Computed:
     """A value that depends on an input; ``stripped`` of the batch axis in front or not."""
 
-    ref: Ref
+    ref: ValueRef
     tensor: Tensor
     dtype: str
     stripped: bool
@@ -45,7 +45,7 @@ class Computed:
 class Uncomputed:
     """A value that no netsheet layer computes."""
 
-    ref: Ref
+    ref: ValueRef
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netsheet.equations import Call, walk
 from netsheet.errors import UnsupportedError
-from netsheet.network import Network, Node, Ref, shown
+from netsheet.network import Network, Node, ValueRef, shown
 from netsheet.write.c.functions import SPELLED
 
 MAX_FLOATS = 1 << 29  # positions are ints, sizes in bytes too
@@ -58,7 +58,7 @@ def _until(model: Network, key: str) -> Network:
     last = model.node(key)
     wanted = {node.key for node in model.computed(last.key)}
     calls = [call for call in model.calls if call.key in wanted]
-    results = [Ref(last.key, n) for n in range(max(len(last.outputs), 1))]
+    results = [ValueRef(last.key, n) for n in range(max(len(last.outputs), 1))]
     return replace(model, calls=calls, results=results, aliases={})
 
 

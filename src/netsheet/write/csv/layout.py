@@ -120,7 +120,9 @@ def load_layout(name_or_path: str | Path) -> Layout:
     """
     name = str(name_or_path)
     if name in layout_names():
-        text = (resources.files("netsheet.write.csv") / "layouts" / f"{name}.toml").read_text("utf-8")
+        text = (resources.files("netsheet.write.csv") / "layouts" / f"{name}.toml").read_text(
+            "utf-8"
+        )
         return parse_layout(text, name)
     path = Path(name_or_path)
     if not path.is_file():
