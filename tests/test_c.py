@@ -23,7 +23,7 @@ from netsheet.layers.merge import Add
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
-from netsheet.verify.c_host import compiler, run_library, verify_c
+from netsheet.verify.engines.c_host import compiler, run_library, verify_c
 from netsheet.write.c import TARGETS, emit, to_c
 from netsheet.write.c.emit import library
 from netsheet.write.c.names import comment, string

@@ -18,7 +18,7 @@ from netsheet.errors import NetsheetError, UnsupportedError, UsageError
 from netsheet.layers.dense import Dense
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
-from netsheet.verify.c_board import (
+from netsheet.verify.engines.c_board import (
     GCC,
     INSTRUCTIONS_PER_TICK,
     firmware,
@@ -26,8 +26,8 @@ from netsheet.verify.c_board import (
     run_firmware,
     run_on_board,
 )
-from netsheet.verify.c_harness import WARNINGS, compile_c
-from netsheet.verify.c_host import verify_c
+from netsheet.verify.engines.c_harness import WARNINGS, compile_c
+from netsheet.verify.engines.c_host import verify_c
 from netsheet.write.c import to_c
 from netsheet.write.c.emit import library
 

@@ -29,9 +29,9 @@ from netsheet.layers.shape import Flatten
 from netsheet.layers.spatial import ZeroPadding2D
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
-from netsheet.verify.c_board import measure_board
-from netsheet.verify.c_harness import WARNINGS
-from netsheet.verify.c_host import run_library
+from netsheet.verify.engines.c_board import measure_board
+from netsheet.verify.engines.c_harness import WARNINGS
+from netsheet.verify.engines.c_host import run_library
 from netsheet.write.c import schedule
 from netsheet.write.c.emit import Library, library
 from netsheet.write.c.pool import Pooled

@@ -22,8 +22,8 @@ from netsheet.layers.activation import Tanh
 from netsheet.layers.conv import Conv1D
 from netsheet.layers.dense import Dense
 from netsheet.model import Model
-from netsheet.verify import engines
-from netsheet.verify.engines import ENGINES, Area, recalculate
+from netsheet.verify.engines import cells as engines
+from netsheet.verify.engines.cells import ENGINES, Area, recalculate
 from netsheet.verify.excel import edit, read_map, recalculated, verify_excel
 from netsheet.verify.spoil import WRONG, spoil
 from netsheet.write.excel import to_excel

@@ -18,7 +18,7 @@ from netsheet.equations import FloatArray
 from netsheet.equations.evaluation import evaluate
 from netsheet.fidelity import judge
 from netsheet.model import Model
-from netsheet.verify.engines import Area, recalculate
+from netsheet.verify.engines.cells import Area, recalculate
 from netsheet.verify.excel import edit, read_map, recalculated, verify_excel
 from netsheet.verify.spoil import WRONG, spoil
 from netsheet.write.excel import to_excel

@@ -98,7 +98,7 @@ def equations(case: Opened) -> Computed:
 
 def c(case: Opened) -> Computed:
     """The generated C, compiled for this computer: every layer, then the fast program."""
-    from netsheet.verify.c_host import WARNINGS, run_library
+    from netsheet.verify.engines.c_host import WARNINGS, run_library
     from netsheet.write.c.emit import library
 
     lib = library(case.model)

@@ -12,7 +12,7 @@ import numpy as np
 from cases import REFUSED, WRONG, Outcome, Prepared, judged
 
 from netsheet.errors import NetsheetError, UnsupportedError
-from netsheet.verify.c_host import SANITIZE, WARNINGS, compile_c, compiler
+from netsheet.verify.engines.c_host import SANITIZE, WARNINGS, compile_c, compiler
 from netsheet.write.c.emit import Library, files, library
 
 OPTIONS = (*WARNINGS, "-O0")

@@ -88,7 +88,7 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
 
 def _verified(model: netsheet.model.Model, digit: Sample) -> str:
     from netsheet.verify import verify
-    from netsheet.verify.c_host import compiler
+    from netsheet.verify.engines.c_host import compiler
 
     try:
         compiler()

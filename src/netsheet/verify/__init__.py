@@ -31,7 +31,7 @@ def _verdict(model: Network, target: str, samples: Sequence[Sample], **options: 
 
         return verify_excel(model, samples, **options)
     if target == "c":
-        from netsheet.verify.c_host import verify_c
+        from netsheet.verify.engines.c_host import verify_c
 
         return verify_c(model, samples, **options)
     if target == "onnx":

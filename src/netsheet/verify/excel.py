@@ -21,7 +21,7 @@ from netsheet.equations import FloatArray
 from netsheet.errors import FormatError, NetsheetError
 from netsheet.fidelity import LayerVerdict, Verdict, judge, worst
 from netsheet.network import Network
-from netsheet.verify.engines import Area, recalculate
+from netsheet.verify.engines.cells import Area, recalculate
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.functions import LARGEST
 from netsheet.write.excel.mapping import COLUMNS, Located, place_from, shape_from

@@ -15,7 +15,7 @@ from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.fidelity import LayerVerdict, Verdict, judge, worst
 from netsheet.network import Network
-from netsheet.verify.c_harness import (
+from netsheet.verify.engines.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,
     WARNINGS,
@@ -85,7 +85,7 @@ def verify_c(
                 options = [*options, f"-D{portable}"]
                 runs[f"{plain}, portable"] = run_sources(sources, arrays, False, options)
         else:
-            from netsheet.verify import c_board
+            from netsheet.verify.engines import c_board
 
             engine = c_board.emulator()
             runs[f"{plain}, traced"] = c_board.run_sources(sources, arrays, True, ["-O2"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError
-from netsheet.verify.c_harness import (
+from netsheet.verify.engines.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,
     WARNINGS,
@@ -206,7 +206,7 @@ def firmware(
 ) -> None:
     """Compile sources in ``folder`` and link them with the board's start-up code: board.elf."""
     (folder / "memory.ld").write_text(memory, "utf-8")
-    for own in (resources.files("netsheet.verify") / "board").iterdir():
+    for own in (resources.files("netsheet.verify.engines") / "board").iterdir():
         if own.name.endswith((".c", ".h", ".ld")):
             (folder / own.name).write_bytes(own.read_bytes())
     compile_c([GCC, *CPU, *SECTIONS, *options, "-c", *sources], folder)

@@ -1,0 +1,1 @@
+"""Outside programs that recompute what was written, each behind the same interface."""
