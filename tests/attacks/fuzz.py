@@ -1,6 +1,6 @@
 """Loads mutated files, one after the other, and reports whatever is no plain answer.
 
-    python tests/attacks/fuzz.py --seconds 60 [--start N] [--keep FOLDER]
+    python tests/attacks/fuzz.py --seconds 3600 | --cases 500 [--start N] [--keep FOLDER]
 
 An answer is a model or a NetsheetError within the time and the memory. Each case runs in a child
 process, which is started again if it dies or hangs.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import select
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECONDS, MEMORY = 5.0, 500_000_000
+# Of the processor, for one case, and many times what the slowest takes; bytes of memory.
+SECONDS, MEMORY = 60.0, 500_000_000
+PATIENCE = 1200  # seconds by the clock, for what waits without working
 HERE = Path(__file__).resolve().parent
 
 
@@ -33,17 +36,19 @@ class Finding:
     what: str
 
 
-def fuzz(seconds: float, start: int, keep: Path | None = None) -> tuple[int, list[Finding]]:
-    """Runs cases from ``start`` on; returns how many, and the findings."""
+def fuzz(
+    seconds: float, start: int, keep: Path | None = None, cases: float = math.inf
+) -> tuple[int, list[Finding]]:
+    """Runs cases from ``start`` on, as many or as long; returns how many, and the findings."""
     findings: list[Finding] = []
-    end = time.monotonic() + seconds
+    end, last = time.monotonic() + seconds, start + cases
     number = start
-    while time.monotonic() < end:
+    while number < last and time.monotonic() < end:
         child = subprocess.Popen(
             [sys.executable, __file__, "--child", str(number)],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        number = _watch(child, number, end, findings)
+        number = _watch(child, number, end, last, findings)
         child.kill()
         child.wait()
     if keep is not None and findings:
@@ -51,14 +56,14 @@ def fuzz(seconds: float, start: int, keep: Path | None = None) -> tuple[int, lis
     return number - start, findings
 
 
-def _watch(child: subprocess.Popen[str], number: int, end: float, findings: list[Finding]) -> int:
+def _watch(
+    child: subprocess.Popen[str], number: int, end: float, last: float, findings: list[Finding]
+) -> int:
     """Reads the child's reports; returns the number of the next case."""
     assert child.stdout
-    patience = 60.0  # its start
     while True:
-        ready, _, _ = select.select([child.stdout], [], [], patience)
+        ready, _, _ = select.select([child.stdout], [], [], PATIENCE)
         line = child.stdout.readline() if ready else ""
-        patience = 4 * SECONDS
         if not line:
             what = "hangs" if not ready else f"the process died ({child.wait()})"
             findings.append(Finding(number, what))
@@ -69,7 +74,7 @@ def _watch(child: subprocess.Popen[str], number: int, end: float, findings: list
         if report["what"]:
             findings.append(Finding(report["number"], report["what"]))
         number = report["number"] + 1
-        if report["again"] or time.monotonic() > end:
+        if report["again"] or number >= last or time.monotonic() > end:
             return number
 
 
@@ -172,7 +177,8 @@ def _report(what: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, default=math.inf)
+    parser.add_argument("--cases", type=float, default=math.inf)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--child", type=int)
@@ -184,7 +190,7 @@ if __name__ == "__main__":
         for path in given.files:
             _report({"file": path.name, "what": answer(path)})
         sys.exit(0)
-    count, found = fuzz(given.seconds, given.start, given.keep)
+    count, found = fuzz(given.seconds, given.start, given.keep, given.cases)
     for each in found:
         print(f"case {each.number}: {each.what}\n")
     print(f"{count:,} cases, {len(found)} findings")

@@ -1,10 +1,11 @@
-"""Each hostile or broken file gets its one-line answer, quickly, and nothing else happens."""
+"""Each hostile or broken file gets its one-line answer, and nothing else happens."""
 
 from __future__ import annotations
 
 import json
 import re
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ import pytest
 from attack import ATTACKS, MARK, Attack
 from make_attacks import make_all
 
-SECONDS, START = 2.0, 0.5  # allowed to a whole process, and what Python's start takes of it
+# Of the processor, not of the clock, and many times what the slowest answer takes on a slow
+# machine: what these files are made for takes hours, or for ever.
+SECONDS = 60
+PATIENCE = 1200  # by the clock, for what waits without working: a pipe that nobody writes into
 MEMORY = 500_000_000
 WORKER = Path(__file__).with_name("worker.py")
 WARM = [
@@ -33,7 +37,7 @@ class Worker:
         self.process: subprocess.Popen[str] | None = None
 
     def ask(self, arguments: list[str]) -> dict[str, Any]:
-        """What one run did; fails if it takes far too long or ends the process."""
+        """What one run did; fails if it works or waits for ever, or ends the process."""
         if self.process is None:
             self.process = self._start()
         answer = self._answer(self.process, arguments)
@@ -43,27 +47,28 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, str(WORKER)], cwd=self.folder, text=True,
+            [sys.executable, str(WORKER), str(SECONDS)], cwd=self.folder, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert process.stdout
         process.stdout.readline()
         for arguments in WARM:  # imports are not of interest
-            self._answer(process, arguments, seconds=60)
+            self._answer(process, arguments)
         return process
 
-    def _answer(
-        self, process: subprocess.Popen[str], arguments: list[str], seconds: float = 10
-    ) -> dict[str, Any]:
+    def _answer(self, process: subprocess.Popen[str], arguments: list[str]) -> dict[str, Any]:
         assert process.stdin
         assert process.stdout
         process.stdin.write(json.dumps(arguments) + "\n")
         process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], seconds)
+        ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
         line = process.stdout.readline() if ready else ""
         if not line:
+            code = process.wait() if ready else None
             self.stop()
-            pytest.fail("it hangs" if not ready else "the process has died")
+            if code == -signal.SIGXCPU:
+                pytest.fail(f"it works for more than {SECONDS} s")
+            pytest.fail("it waits for ever" if code is None else f"the process has died ({code})")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -102,7 +107,6 @@ def test_the_answer(attack: Attack, worker: Worker, folder: Path) -> None:
         assert len(did["err"]) < 1000
         assert did["out"] == ""
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", answer), "something that steers a terminal"
-    assert did["seconds"] < SECONDS - START
     assert did["peak"] < MEMORY
     assert (did["events"], did["modules"]) == ([], [])
     new = {item.name for item in folder.iterdir()} - before
@@ -133,14 +137,11 @@ def test_as_a_whole_process(name: str, folder: Path) -> None:
         "try:\n    main()\n"
         "finally:\n    print([l for l in open('/proc/self/status') if 'VmHWM' in l][0])"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [sys.executable, "-c", code, name], cwd=folder, capture_output=True, text=True, timeout=20
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert done.returncode in (0, 1)
-    # the time of the processor: others may be using it
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < SECONDS
+        [sys.executable, "-c", code, name], cwd=folder, capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS)),
+    )  # fmt: skip
+    assert done.returncode in (0, 1)  # and not the signal that ends who works for too long
     match = re.search(r"VmHWM:\s+(\d+) kB", done.stdout)
     assert match
     assert int(match.group(1)) * 1024 < MEMORY

@@ -1,7 +1,8 @@
 """Runs the command line on one request after another and tells what each did.
 
 Requests are lines of JSON on standard input (a list of arguments), answers lines on standard
-output. A process of its own: what hangs or dies takes no test with it.
+output. A process of its own: what hangs or dies takes no test with it. The system ends it where
+one request takes more seconds of the processor than its argument says.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import io
 import json
 import os
+import resource
 import sys
 import time
 import traceback
@@ -50,7 +52,6 @@ def run(arguments: list[str], watch: Watch) -> dict[str, Any]:
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
     code: Any = 0
     watch.events, watch.opened = [], set()
-    start = time.process_time()  # of the processor: others may be using it
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         watch.on = True
         try:
@@ -63,10 +64,17 @@ def run(arguments: list[str], watch: Watch) -> dict[str, Any]:
         watch.on = False
     out, err = (stream.buffer.getvalue().decode("utf-8") for stream in streams)
     return {
-        "code": code, "out": out, "err": err, "seconds": time.process_time() - start,
+        "code": code, "out": out, "err": err,
         "events": watch.events, "opened": sorted(watch.opened), "peak": peak(),
         "modules": [name for name in ("trap", "tensorflow", "keras") if name in sys.modules],
     }  # fmt: skip
+
+
+def allow(seconds: int) -> None:
+    """From here on, this process is ended after so many seconds of the processor."""
+    used = time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used) + seconds, hard))
 
 
 def peak() -> int:
@@ -79,7 +87,9 @@ def peak() -> int:
 
 if __name__ == "__main__":
     sys.path.insert(0, "")  # a module beside the files could be imported
+    seconds = int(sys.argv[1])
     watch = Watch()
     print(json.dumps({"peak": peak()}), flush=True)
     for request in sys.stdin:
+        allow(seconds)
         print(json.dumps(run(json.loads(request), watch)), flush=True)
