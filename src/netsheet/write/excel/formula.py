@@ -30,6 +30,7 @@ from netsheet.equations import (
     factors,
     free_indices,
 )
+from netsheet.equations.grids import holds_at, is_static, mesh, position_at
 from netsheet.write.excel.functions import (
     AGGREGATES,
     ARRAY_OPERATORS,
@@ -50,7 +51,7 @@ from netsheet.write.excel.pieces import (
     product,
 )
 from netsheet.write.excel.place import IntArray, Placement
-from netsheet.write.excel.points import Group, evaluated, gathers, groups, holds, mesh
+from netsheet.write.excel.points import Group, groups
 from netsheet.write.excel.rectangles import Rectangle, bounding, cover, translated
 
 MAX_LENGTH = 8000  # of Excel's 8,192, which count the equals sign and sheet names
@@ -92,7 +93,7 @@ def families(eq: Equation, places: Mapping[Tensor, Placement], brief: bool = Fal
             group = Group(values, 1)
         text = _Speller(places, home.sheet, group).formula(eq.value)
         positions = tuple(
-            np.broadcast_to(evaluated(at, group.values), (group.count,)) for at in eq.at
+            np.broadcast_to(position_at(at, group.values), (group.count,)) for at in eq.at
         )
         rows, cols = home.at(positions)
         result.append(
@@ -138,13 +139,13 @@ class _Speller:
         if isinstance(expr, Const):
             return plain(expr.value)
         if isinstance(expr, Number):
-            return self._position(evaluated(expr.value, values))
+            return self._position(position_at(expr.value, values))
         if isinstance(expr, Read):
             return self._read(expr, values)
         if isinstance(expr, Call):
             return self._call(expr, values)
         if isinstance(expr, Select):
-            chosen = np.all(holds(expr.where, values))  # the same at every point of the group
+            chosen = np.all(holds_at(expr.where, values))  # the same at every point of the group
             return self.spell(expr.then if chosen else expr.otherwise, values)
         assert isinstance(expr, Reduce)
         text = self._reduce(expr, values)
@@ -192,21 +193,21 @@ class _Speller:
 
     def _read(self, expr: Read, values: Mapping[Index, Any]) -> Text:
         place = self.places[expr.tensor]
-        if any(gathers(at) for at in expr.at):
+        if any(not is_static(at) for at in expr.at):
             return self._gathered(expr, place, values)
-        rows, cols = place.at([evaluated(at, values) for at in expr.at])
+        rows, cols = place.at([position_at(at, values) for at in expr.at])
         return Text((self._ref(place, expr.tensor, rows, cols),))
 
     def _gathered(self, expr: Read, place: Placement, values: Mapping[Index, Any]) -> Text:
         """``INDEX(range, row, column)`` over the axes whose positions are computed."""
         first, last, axes = [], [], []
         for number, at in enumerate(expr.at):
-            if gathers(at):
+            if not is_static(at):
                 axes.append(number)
                 first.append(0)
                 last.append(place.axes[number].size - 1)
             else:
-                position = evaluated(at, values)
+                position = position_at(at, values)
                 first.append(position)
                 last.append(position)
         along: dict[int, list[Piece]] = {}
@@ -234,7 +235,7 @@ class _Speller:
         pieces: list[Piece] = []
         for coefficient, atom in at.terms:
             if not isinstance(atom, Gather):
-                rest = rest + coefficient * evaluated(type(at)(((1, atom),), 0), values)
+                rest = rest + coefficient * position_at(type(at)(((1, atom),), 0), values)
                 continue
             factor = coefficient * step
             text = self.spell(atom.value, values)
@@ -280,7 +281,7 @@ class _Speller:
         first = {index: np.ravel(value)[0] for index, value in values.items()}
         grids = mesh(expr.over)
         shape = tuple(index.size for index in expr.over)
-        inside = np.broadcast_to(holds(where, {**first, **grids}), shape)
+        inside = np.broadcast_to(holds_at(where, {**first, **grids}), shape)
         return {index: np.broadcast_to(grid, shape)[inside] for index, grid in grids.items()}
 
     def _locate(
@@ -289,8 +290,8 @@ class _Speller:
         place = self.places[read.tensor]
         start = {index: int(array[0]) for index, array in terms.items()}
         first = {index: np.ravel(value)[0] for index, value in values.items()}
-        rows, cols = place.at([evaluated(at, {**values, **start}) for at in read.at])
-        down, right = place.at([evaluated(at, {**first, **terms}) for at in read.at])
+        rows, cols = place.at([position_at(at, {**values, **start}) for at in read.at])
+        down, right = place.at([position_at(at, {**first, **terms}) for at in read.at])
         count = len(next(iter(terms.values())))
         down, right = np.broadcast_to(down, (count,)), np.broadcast_to(right, (count,))
         return _Factor(place, rows, cols, down - down[0], right - right[0])
@@ -305,7 +306,7 @@ class _Speller:
     ) -> Text:
         """``MAX(range, range)``; over anything but a plain read, its values one by one."""
         name = AGGREGATES[expr.op]
-        if not isinstance(body, Read) or any(gathers(at) for at in body.at):
+        if not isinstance(body, Read) or any(not is_static(at) for at in body.at):
             return self._spelled(expr, body, terms, count, values)
         factor = self._locate(body, terms, values)
         pieces: list[Piece] = []
@@ -464,7 +465,7 @@ def _ranged(inner: Sequence[Expr], over: frozenset[Index]) -> bool:
         if not over & set(free_indices(expr)):
             return True
         if isinstance(expr, Read):
-            return not any(gathers(at) for at in expr.at)
+            return not any(not is_static(at) for at in expr.at)
         if isinstance(expr, Call) and expr.function in ARRAY_OPERATORS:
             return all(simple(arg) for arg in expr.args)
         return False

@@ -12,64 +12,15 @@ from netsheet.equations import (
     Affine,
     Equation,
     Expr,
-    Gather,
-    Guard,
     Index,
-    Lookup,
-    Quotient,
     Read,
     Reduce,
-    Remainder,
     Select,
     Tensor,
     children,
 )
+from netsheet.equations.grids import IndexValues, holds_at, is_static, mesh, position_at
 from netsheet.write.excel.place import IntArray, Placement
-
-# The value of each index: a number, or arrays that broadcast with each other.
-Values = Mapping[Index, Any]
-
-
-def evaluated(at: Affine, values: Values) -> Any:
-    """A position as a number or array; it must not be computed (:class:`Gather`)."""
-    total: Any = at.const
-    for coefficient, atom in at.terms:
-        total = total + coefficient * _atom(atom, values)
-    return total
-
-
-def _atom(atom: object, values: Values) -> Any:
-    if isinstance(atom, Index):
-        return values[atom]
-    assert isinstance(atom, (Quotient, Remainder, Lookup)), "a computed position has no number"
-    inner = evaluated(atom.value, values)
-    if isinstance(atom, Quotient):
-        return inner // atom.divisor
-    if isinstance(atom, Remainder):
-        return inner % atom.divisor
-    return np.asarray(atom.table)[np.clip(inner, 0, len(atom.table) - 1)]
-
-
-def holds(guards: Sequence[Guard], values: Values) -> Any:
-    """Whether all guards hold, as a truth value or an array of them."""
-    result: Any = np.bool_(True)
-    for guard in guards:
-        place = evaluated(guard.value, values)
-        result = result & (guard.low <= place) & (place < guard.high)
-    return result
-
-
-def gathers(at: Affine) -> bool:
-    """True if the position is computed from values."""
-    return any(isinstance(atom, Gather) for _, atom in at.terms)
-
-
-def mesh(indices: Sequence[Index]) -> dict[Index, IntArray]:
-    """All values of each index, shaped to broadcast against the others."""
-    if not indices:
-        return {}
-    grids = np.ix_(*(np.arange(index.size, dtype=np.int64) for index in indices))
-    return dict(zip(indices, grids, strict=True))
 
 
 def flat(indices: Sequence[Index]) -> dict[Index, IntArray]:
@@ -122,19 +73,19 @@ def _patterns(
             if isinstance(node, Reduce):
                 over = over | frozenset(node.over)
             for guard in node.where:
-                yield from _pattern(guard.value, loop, lambda v, g=guard: [holds([g], v)])
+                yield from _pattern(guard.value, loop, lambda v, g=guard: [holds_at([g], v)])
         if isinstance(node, Read) and over:
             place = places[node.tensor]
             for at, axis in zip(node.at, place.axes, strict=True):
                 used = at.indices()
-                if gathers(at) or not (loop & set(used) and over & set(used)):
+                if not is_static(at) or not (loop & set(used) and over & set(used)):
                     continue
                 pure = all(_pure(atom, loop) for _, atom in at.terms)
                 if pure and axis.step() is not None:
                     continue
 
-                def tables(v: Values, at: Affine = at, axis: Any = axis) -> list[Any]:
-                    inside = np.clip(evaluated(at, v), 0, axis.size - 1)
+                def tables(v: IndexValues, at: Affine = at, axis: Any = axis) -> list[Any]:
+                    inside = np.clip(position_at(at, v), 0, axis.size - 1)
                     return [axis.rows[inside], axis.cols[inside]]
 
                 yield from _pattern(at, loop, tables)

@@ -35,19 +35,19 @@ from netsheet.equations import (
     factors,
 )
 from netsheet.equations.evaluation import recurrences
+from netsheet.equations.grids import (
+    Grid,
+    counts_up,
+    element_grid,
+    guard_grid,
+    is_static,
+    position_grid,
+    union,
+)
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
 from netsheet.write.onnx.reading import read_static
-from netsheet.write.onnx.tables import (
-    Table,
-    counts_up,
-    flat_table,
-    is_static,
-    mask_table,
-    position_table,
-    union,
-)
 
 NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 REDUCE = {"prod": "ReduceProd", "max": "ReduceMax", "min": "ReduceMin", "mean": "ReduceMean"}
@@ -97,8 +97,8 @@ class Printer:
 
     def _assign(self, eq: Equation) -> None:
         dims = tuple(index for index in eq.indices if index not in self._fixed)
-        places = [position_table(at, self._fixed) for at in eq.at]
-        elements = flat_table(places, eq.target.shape, dims).array.reshape(-1)
+        places = [position_grid(at, self._fixed) for at in eq.at]
+        elements = element_grid(places, eq.target.shape, dims).array.reshape(-1)
         value = self._filled(self._value(eq.value), dims)
         if eq.target not in self._filling and counts_up(elements, eq.target.size):
             shape = tuple(index.size for index in dims)
@@ -165,8 +165,8 @@ class Printer:
         names, dims, batched = self._elementwise(parts)
         return Part(str(self.graph.node(op, names)), dims, batched)
 
-    def _table(self, table: Table) -> Part:
-        return Part(self.graph.constant(table.array), table.dims, False)
+    def _grid(self, grid: Grid) -> Part:
+        return Part(self.graph.constant(grid.array), grid.dims, False)
 
     # ------------------------------------------------------------------ expressions
 
@@ -175,8 +175,8 @@ class Printer:
             return Part(self.graph.constant(np.float32(expr.value)), (), False)
         if isinstance(expr, Number):
             place = self._position(expr.value)
-            if isinstance(place, Table):
-                return self._table(Table(place.dims, place.array.astype(np.float32)))
+            if isinstance(place, Grid):
+                return self._grid(Grid(place.dims, place.array.astype(np.float32)))
             return place._replace(name=cast(self.graph, place.name, FLOAT))
         if isinstance(expr, Read):
             return self._read(expr)
@@ -190,17 +190,17 @@ class Printer:
 
     def _select(self, expr: Select) -> Part:
         mask = self._mask(expr.where)
-        if isinstance(mask, Table) and (mask.array.all() or not mask.array.any()):
+        if isinstance(mask, Grid) and (mask.array.all() or not mask.array.any()):
             return self._value(expr.then if mask.array.all() else expr.otherwise)
-        test = self._table(mask) if isinstance(mask, Table) else mask
+        test = self._grid(mask) if isinstance(mask, Grid) else mask
         return self._apply("Where", test, self._value(expr.then), self._value(expr.otherwise))
 
     # ------------------------------------------------------------------ positions and reads
 
-    def _position(self, at: Affine) -> Table | Part:
+    def _position(self, at: Affine) -> Grid | Part:
         """A table, or int64 values where the position is computed."""
         if is_static(at):
-            return position_table(at, self._fixed)
+            return position_grid(at, self._fixed)
         total = Part(self.graph.constant(np.int64(at.const)), (), False)
         for coefficient, atom in at.terms:
             factor = Part(self.graph.constant(np.int64(coefficient)), (), False)
@@ -212,7 +212,7 @@ class Printer:
             value = self._value(atom.value)
             return value._replace(name=cast(self.graph, value.name, INT64))
         if isinstance(atom, Index):
-            return self._table(position_table(Affine(((1, atom),), 0), self._fixed))
+            return self._grid(position_grid(Affine(((1, atom),), 0), self._fixed))
         inner = self._as_part(self._position(atom.value))  # type: ignore[attr-defined]
         if isinstance(atom, (Quotient, Remainder)):
             divisor = Part(self.graph.constant(np.int64(atom.divisor)), (), False)
@@ -225,8 +225,8 @@ class Printer:
         name = self.graph.node("Gather", [self.graph.constant(table), place.name], axis=0)
         return place._replace(name=name)
 
-    def _as_part(self, place: Table | Part) -> Part:
-        return self._table(place) if isinstance(place, Table) else place
+    def _as_part(self, place: Grid | Part) -> Part:
+        return self._grid(place) if isinstance(place, Grid) else place
 
     def _clip(self, place: Part, size: int) -> Part:
         low, high = (self.graph.constant(np.int64(n)) for n in (0, max(size - 1, 0)))
@@ -235,11 +235,11 @@ class Printer:
     def _read(self, expr: Read) -> Part:
         tensor = expr.tensor
         places = [self._position(at) for at in expr.at]
-        tables = [place for place in places if isinstance(place, Table)]
+        tables = [place for place in places if isinstance(place, Grid)]
         if len(tables) < len(places):
             return self._read_computed(tensor, places)
         if tensor in self._filling:
-            table = flat_table(tables, tensor.shape, union(table.dims for table in tables))
+            table = element_grid(tables, tensor.shape, union(table.dims for table in tables))
             filling = self._filling[tensor]
             flat = filling.gather(self.graph, table.array.reshape(-1).astype(np.int64))
             return Part(self._reshape(flat, table.array.shape, True), table.dims, True)
@@ -253,7 +253,7 @@ class Printer:
         assert isinstance(tensor, Weight), f"{tensor.name} is not computed yet"
         return self.graph.weight(tensor), False
 
-    def _read_computed(self, tensor: Tensor, places: Sequence[Table | Part]) -> Part:
+    def _read_computed(self, tensor: Tensor, places: Sequence[Grid | Part]) -> Part:
         """Elements whose positions are computed, through row-major element numbers."""
         source, batched = self._source(tensor)
         flat = Part(self.graph.constant(np.int64(0)), (), False)
@@ -270,9 +270,9 @@ class Printer:
         name = self.graph.node("GatherElements", [values, column], axis=1)
         return Part(self._reshape(name, shape, True), flat.dims, True)
 
-    def _mask(self, where: Sequence[Guard]) -> Table | Part:
+    def _mask(self, where: Sequence[Guard]) -> Grid | Part:
         if all(is_static(guard.value) for guard in where):
-            return mask_table(where, self._fixed)
+            return guard_grid(where, self._fixed)
         truths = []
         for guard in where:
             place = self._as_part(self._position(guard.value))
@@ -288,11 +288,11 @@ class Printer:
 
     def _reduce(self, expr: Reduce) -> Part:
         mask = self._mask(expr.where)
-        if isinstance(mask, Table) and mask.array.all():
+        if isinstance(mask, Grid) and mask.array.all():
             if expr.op == "sum":
                 return self._sum(expr, [self._value(part) for part in factors(expr.body)])
             return self._reduced(expr, self._value(expr.body))
-        test = self._table(mask) if isinstance(mask, Table) else mask
+        test = self._grid(mask) if isinstance(mask, Grid) else mask
         neutral = Part(self.graph.constant(np.float32(NEUTRAL[expr.op])), (), False)
         if expr.op == "sum":
             parts = [self._value(part) for part in factors(expr.body)]

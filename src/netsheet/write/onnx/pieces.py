@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.equations import Tensor
+from netsheet.equations.grids import counts_up
 from netsheet.layers.base import Graph
-from netsheet.write.onnx.tables import counts_up
 
 IntArray = npt.NDArray[np.int64]
 NOWHERE = -1

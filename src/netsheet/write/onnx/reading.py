@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from netsheet.equations import Index
+from netsheet.equations.grids import Grid, counts_up, element_grid, union
 from netsheet.layers.base import Graph
-from netsheet.write.onnx.tables import Table, counts_up, flat_table, union
 
 INT64_MIN = -(2**63)
 
 
 def read_static(
-    graph: Graph, source: str, batched: bool, shape: Sequence[int], places: Sequence[Table]
+    graph: Graph, source: str, batched: bool, shape: Sequence[int], places: Sequence[Grid]
 ) -> tuple[str, tuple[Index, ...]]:
     """``source`` of ``shape`` (behind the batch axis if ``batched``) at one place per axis.
 
@@ -25,7 +25,7 @@ def read_static(
     dims = union(place.dims for place in places)
     if sum(len(place.dims) for place in places) == len(dims):
         return _by_axis(graph, source, int(batched), shape, places), dims
-    table = flat_table(places, shape, dims)
+    table = element_grid(places, shape, dims)
     lead = [0] if batched else []
     sizes = [index.size for index in dims]
     length = math.prod(shape)
@@ -37,7 +37,7 @@ def read_static(
 
 
 def _by_axis(
-    graph: Graph, name: str, lead: int, shape: Sequence[int], places: Sequence[Table]
+    graph: Graph, name: str, lead: int, shape: Sequence[int], places: Sequence[Grid]
 ) -> str:
     """Each axis by itself; axes that only change their form do so in one Reshape at the end."""
     form: list[int] = []
