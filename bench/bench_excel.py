@@ -21,7 +21,7 @@ from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.engines.cells import time_libreoffice
 from netsheet.write.excel import to_excel
-from netsheet.write.excel.place import cell_name
+from netsheet.write.excel.placement import cell_name
 from netsheet.write.xlsx import Book, formula_cells, number_cells
 
 SHARED = Path(os.environ.get("NETSHEET_SHARED", Path(__file__).parents[2] / "shared"))

@@ -27,7 +27,7 @@ from netsheet.verify.engines.cells import ENGINES, Area, recalculate
 from netsheet.verify.excel import edit, read_map, recalculated, verify_excel
 from netsheet.verify.spoil import WRONG, spoil
 from netsheet.write.excel import to_excel
-from netsheet.write.excel.place import cell_name
+from netsheet.write.excel.placement import cell_name
 
 
 def installed(engine: str) -> str:

@@ -22,7 +22,7 @@ from netsheet.verify.engines.cells import Area, recalculate
 from netsheet.verify.excel import edit, read_map, recalculated, verify_excel
 from netsheet.verify.spoil import WRONG, spoil
 from netsheet.write.excel import to_excel
-from netsheet.write.excel.numbers import as_stored
+from netsheet.write.excel.stored_numbers import as_stored
 
 openpyxl = pytest.importorskip("openpyxl")
 ENGINES = ["ironcalc", "libreoffice"]

@@ -20,8 +20,8 @@ from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.excel import read_map, recalculated, verify_excel
 from netsheet.write.excel import to_excel
-from netsheet.write.excel.mapping import place_from, steps_text
-from netsheet.write.excel.sheetname import quoted, sheet_names
+from netsheet.write.excel.cell_map import place_from, steps_text
+from netsheet.write.excel.sheet_names import quoted, sheet_names
 
 pytest.importorskip("ironcalc")
 

@@ -23,8 +23,8 @@ from netsheet.fidelity import LayerVerdict, Verdict, judge, worst
 from netsheet.network import Network
 from netsheet.verify.engines.cells import Area, recalculate
 from netsheet.write.excel import to_excel
-from netsheet.write.excel.functions import LARGEST
-from netsheet.write.excel.mapping import COLUMNS, Located, place_from, shape_from
+from netsheet.write.excel.cell_map import COLUMNS, MapRow, place_from, shape_from
+from netsheet.write.excel.spreadsheet_functions import LARGEST
 from netsheet.write.xlsx.cells import cell_name, escaped
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -88,7 +88,7 @@ def _own_sample(model: Network, values: Mapping[str, FloatArray], book: Path) ->
 
 
 def recalculated(
-    workbook: Path, located: Mapping[str, Located], engine: str
+    workbook: Path, located: Mapping[str, MapRow], engine: str
 ) -> tuple[dict[str, FloatArray], dict[str, str]]:
     """Every tensor on the Map after an engine has calculated the workbook.
 
@@ -146,7 +146,7 @@ def _infinite(values: FloatArray | None) -> FloatArray | None:
 # ---------------------------------------------------------------------- the Map
 
 
-def read_map(workbook: Path) -> dict[str, Located]:
+def read_map(workbook: Path) -> dict[str, MapRow]:
     """The rows of a workbook's Map sheet by tensor name; FormatError if it has none."""
     for rows in _sheets(workbook):
         head = next(
@@ -157,7 +157,7 @@ def read_map(workbook: Path) -> dict[str, Located]:
     raise FormatError(f"{workbook}: no sheet lists its tensors; was it written by netsheet excel?")
 
 
-def _located(rows: Sequence[Sequence[str]], workbook: Path) -> Iterator[tuple[str, Located]]:
+def _located(rows: Sequence[Sequence[str]], workbook: Path) -> Iterator[tuple[str, MapRow]]:
     for row in rows:
         cells = dict(zip(COLUMNS, row, strict=False))
         if not cells.get("tensor") or cells.get("kind") == "reference":
@@ -172,7 +172,7 @@ def _located(rows: Sequence[Sequence[str]], workbook: Path) -> Iterator[tuple[st
             ) from error
         yield (
             cells["tensor"],
-            Located(cells["tensor"], cells["layer"], cells["kind"], cells["sheet"], place, shape),
+            MapRow(cells["tensor"], cells["layer"], cells["kind"], cells["sheet"], place, shape),
         )
 
 
@@ -240,7 +240,7 @@ def _text(cell: Any, shared: Sequence[str]) -> str:
 # ---------------------------------------------------------------------- changed cells
 
 
-def _chosen(book: Path, folder: Path, located: Mapping[str, Located], number: int) -> Path:
+def _chosen(book: Path, folder: Path, located: Mapping[str, MapRow], number: int) -> Path:
     """The workbook with another sample selected."""
     row = located.get("sample")
     if row is None or row.kind != "selection":

@@ -8,13 +8,20 @@ from dataclasses import replace
 import numpy as np
 
 from netsheet.equations import FloatArray, Tensor, Weight
-from netsheet.write.excel import arrange, canvas
-from netsheet.write.excel.canvas import Canvas, Scale
-from netsheet.write.excel.describe import sentence
-from netsheet.write.excel.grid import computed, numbers
-from netsheet.write.excel.kernels import KERNELS
-from netsheet.write.excel.place import Placement, cell_name
-from netsheet.write.excel.plan import INPUT, MAX_STATED, RAW, Block, Plan, Sheet
+from netsheet.write.excel import arrangements, looks
+from netsheet.write.excel.book_layout import (
+    INPUT,
+    MAX_STATED,
+    RAW,
+    BookLayout,
+    LayerSheet,
+    TensorBlock,
+)
+from netsheet.write.excel.cell_block import computed, numbers
+from netsheet.write.excel.placement import Placement, cell_name
+from netsheet.write.excel.sentences import sentence
+from netsheet.write.excel.sheet_content import ColourScale, SheetContent
+from netsheet.write.excel.weight_windows import KERNELS
 from netsheet.write.mathematics import text
 
 WIDE_CELLS = 12  # columns from which on cells are square, as in a picture
@@ -22,32 +29,32 @@ MAX_INDEX = 2048  # labels along one side of a block
 SQUARE_WIDTH, SQUARE_HEIGHT = 4.0, 24.0  # characters and points: 33 and 32 pixels
 
 
-def layer_canvas(
-    sheet: Sheet,
-    plan: Plan,
+def layer_sheet(
+    sheet: LayerSheet,
+    plan: BookLayout,
     values: Mapping[Tensor, FloatArray],
     words: Mapping[str, str],
     language: str,
-) -> Canvas:
+) -> SheetContent:
     """Everything on a layer's sheet, or on the sheet of the inputs."""
-    result = Canvas(sheet.name)
+    result = SheetContent(sheet.name)
     _shaped(result, sheet)
     node = sheet.node
-    result.put(0, 0, words["input"] if node is None else node.key, canvas.TITLE)
+    result.put(0, 0, words["input"] if node is None else node.key, looks.TITLE)
     result.heights[0] = 27
     if node is not None:
         shapes = " → ".join(
             ", ".join(map(_shape, tensors)) for tensors in (node.inputs, node.outputs)
         )
-        result.put(1, 0, f"{node.layer.type}   {shapes}", canvas.PLAIN)
+        result.put(1, 0, f"{node.layer.type}   {shapes}", looks.PLAIN)
     for number, eq in enumerate(sheet.stated[:MAX_STATED]):
         row = 3 + 2 * number
-        result.put(row, 0, text(eq), canvas.FORMULA)
-        result.put(row + 1, 0, sentence(eq, language), canvas.NOTE)
+        result.put(row, 0, text(eq), looks.FORMULA)
+        result.put(row + 1, 0, sentence(eq, language), looks.NOTE)
         result.heights[row] = result.heights[row + 1] = 15
     more = len(sheet.stated) - MAX_STATED
     if more > 0:
-        result.put(3 + 2 * MAX_STATED, 0, words["more"].format(more), canvas.NOTE)
+        result.put(3 + 2 * MAX_STATED, 0, words["more"].format(more), looks.NOTE)
     _navigation(result, sheet, words)
     _add_blocks(result, sheet, plan, values, words)
     result.frozen = (3, 0)
@@ -58,10 +65,11 @@ def _shape(tensor: Tensor) -> str:
     return "×".join(str(size) for size in tensor.shape) or "1"
 
 
-def _shaped(result: Canvas, sheet: Sheet) -> None:
+def _shaped(result: SheetContent, sheet: LayerSheet) -> None:
     """Square cells where there are pictures, wider ones for a few numbers."""
     pictures = any(
-        block.place.width > WIDE_CELLS or arrange.spatial(block.tensor) for block in sheet.blocks
+        block.place.width > WIDE_CELLS or arrangements.spatial(block.tensor)
+        for block in sheet.blocks
     )
     if not pictures:
         result.widths[0] = 7
@@ -71,7 +79,7 @@ def _shaped(result: Canvas, sheet: Sheet) -> None:
     result.zoom = 100 if sheet.columns < 36 else 70 if sheet.columns < 90 else 55
 
 
-def _navigation(result: Canvas, sheet: Sheet, words: Mapping[str, str]) -> None:
+def _navigation(result: SheetContent, sheet: LayerSheet, words: Mapping[str, str]) -> None:
     """Links to the overview and to every block."""
     step = 5 if result.row_height else 2
     result.link(2, 0, words["back"], words["overview"])
@@ -88,9 +96,9 @@ def _short(tensor: Tensor) -> str:
 
 
 def _add_blocks(
-    result: Canvas,
-    sheet: Sheet,
-    plan: Plan,
+    result: SheetContent,
+    sheet: LayerSheet,
+    plan: BookLayout,
     values: Mapping[Tensor, FloatArray],
     words: Mapping[str, str],
 ) -> None:
@@ -109,37 +117,37 @@ def _add_blocks(
         _colours(result, block, values[tensor])
 
 
-def _look(block: Block, square: bool, largest: float) -> canvas.Look:
+def _look(block: TensorBlock, square: bool, largest: float) -> looks.CellLook:
     """As many digits as fit into the cells."""
     if block.role == RAW:
-        return canvas.PIXEL
+        return looks.PIXEL
     if not square:
         small = 0 < largest < 1e-3
-        return replace(canvas.VALUE, digits="0.00E+00") if small else canvas.VALUE
+        return replace(looks.VALUE, digits="0.00E+00") if small else looks.VALUE
     digits = "0" if largest >= 100 else "0.0" if largest >= 10 else "0.00"
-    return replace(canvas.SQUARE, digits=digits)
+    return replace(looks.SQUARE, digits=digits)
 
 
-def _colours(result: Canvas, block: Block, values: FloatArray) -> None:
+def _colours(result: SheetContent, block: TensorBlock, values: FloatArray) -> None:
     """Grey levels for raw values, two colours around white for the others."""
     if block.tensor.size < 2:
         return
     if block.role == RAW:
-        result.scales.append(Scale(block.place.area, "000000", "FFFFFF", ends=(0, 255)))
+        result.scales.append(ColourScale(block.place.area, "000000", "FFFFFF", ends=(0, 255)))
         return
     weight = isinstance(block.tensor, Weight)
-    low, high = canvas.WEIGHT_COLOURS if weight else canvas.VALUE_COLOURS
+    low, high = looks.WEIGHT_COLOURS if weight else looks.VALUE_COLOURS
     white = "FFFFFF"
     if values.min() >= 0:
-        scale = Scale(block.place.area, white, high, from_zero=True)
+        scale = ColourScale(block.place.area, white, high, from_zero=True)
     elif values.max() <= 0:
-        scale = Scale(block.place.area, low, white, to_zero=True)
+        scale = ColourScale(block.place.area, low, white, to_zero=True)
     else:
-        scale = Scale(block.place.area, low, high, white)
+        scale = ColourScale(block.place.area, low, high, white)
     result.scales.append(scale)
 
 
-def _heading(result: Canvas, block: Block, words: Mapping[str, str]) -> None:
+def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str]) -> None:
     role = words["scaled" if block.role == INPUT else block.role]
     tensor = block.tensor
     axes = " × ".join(
@@ -147,45 +155,45 @@ def _heading(result: Canvas, block: Block, words: Mapping[str, str]) -> None:
     )
     name = (tensor.label or tensor.name) if isinstance(tensor, Weight) else tensor.name
     shown = f"{name}   ({role}{': ' + axes if axes else ''})"
-    if block.place.arrangement == arrange.INTERLEAVED and arrange.spatial(tensor):
-        channel = arrange.channel_axis(tensor)
+    if block.place.arrangement == arrangements.INTERLEAVED and arrangements.spatial(tensor):
+        channel = arrangements.channel_axis(tensor)
         if channel is not None:
             shown += "   " + words["channels side by side"].format(tensor.shape[channel])
     if block.place.zeros:
         shown += "   " + words["zeros"]
-    result.put(block.title, block.place.col - 1, shown, canvas.HEADING)
+    result.put(block.title, block.place.col - 1, shown, looks.HEADING)
     result.heights[block.title] = 18
 
 
-def _labels(result: Canvas, block: Block) -> None:
+def _labels(result: SheetContent, block: TensorBlock) -> None:
     """Numbers along the block's sides, or above each plane."""
     place, tensor = block.place, block.tensor
-    if place.arrangement in (arrange.PLANES, KERNELS):
+    if place.arrangement in (arrangements.PLANES, KERNELS):
         _plane_labels(result, place, tensor)
         return
     right = [axis for axis in place.axes if axis.cols.any()]
     down = [axis for axis in place.axes if axis.rows.any()]
     if len(right) == 1 and right[0].size <= MAX_INDEX:
         for position, step in enumerate(right[0].cols.tolist()):
-            result.put(place.row - 1, place.col + step, position, canvas.INDEX)
-    elif place.arrangement == arrange.INTERLEAVED and arrange.spatial(tensor):
+            result.put(place.row - 1, place.col + step, position, looks.INDEX)
+    elif place.arrangement == arrangements.INTERLEAVED and arrangements.spatial(tensor):
         _column_labels(result, place, tensor)
     if len(down) == 1 and down[0].size <= MAX_INDEX:
         for position, step in enumerate(down[0].rows.tolist()):
-            result.put(place.row + step, place.col - 1, position, canvas.INDEX)
+            result.put(place.row + step, place.col - 1, position, looks.INDEX)
 
 
-def _column_labels(result: Canvas, place: Placement, tensor: Tensor) -> None:
+def _column_labels(result: SheetContent, place: Placement, tensor: Tensor) -> None:
     """Above interleaved channels: which column of the map begins here."""
-    picture = arrange.spatial(tensor)
+    picture = arrangements.spatial(tensor)
     assert picture is not None
     axis = place.axes[picture[1]]
     for position in range(min(axis.size, MAX_INDEX)):
         column = place.col + int(axis.cols[position])
-        result.put(place.row - 1, column, f"x {position}", canvas.NAME)
+        result.put(place.row - 1, column, f"x {position}", looks.NAME)
 
 
-def _plane_labels(result: Canvas, place: Placement, tensor: Tensor) -> None:
+def _plane_labels(result: SheetContent, place: Placement, tensor: Tensor) -> None:
     """One label above each plane: ``channel 3``, or ``in 0 → out 2`` for kernels."""
     axes = sorted(place.planes)
     points: list[tuple[tuple[int, ...], int, int]] = [((), place.row, place.col)]
@@ -206,4 +214,4 @@ def _plane_labels(result: Canvas, place: Placement, tensor: Tensor) -> None:
         else:
             shown = ", ".join(f"{name} {n}" for name, n in zip(names, at, strict=True))
         if shown:
-            result.put(row - 1, col, shown, canvas.NAME)
+            result.put(row - 1, col, shown, looks.NAME)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from netsheet.write.excel.place import IntArray
+from netsheet.write.excel.placement import IntArray
 
 
 class Rectangle(NamedTuple):

@@ -14,25 +14,30 @@ from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
 from netsheet.network import Network, Node
-from netsheet.write.excel import canvas, inputs, overview, package
-from netsheet.write.excel.canvas import Canvas
-from netsheet.write.excel.check import MAX_CHOICES, References, check_canvas, reference_canvas
-from netsheet.write.excel.grid import numbers
-from netsheet.write.excel.inputs import SAMPLE_COL, SAMPLE_ROW, Inputs
-from netsheet.write.excel.labels import words as words_of
-from netsheet.write.excel.layer_sheet import layer_canvas
-from netsheet.write.excel.map_sheet import map_canvas
-from netsheet.write.excel.numbers import as_stored
-from netsheet.write.excel.place import MAX_COLUMNS, MAX_ROWS, Placement
-from netsheet.write.excel.plan import (
+from netsheet.write.excel import input_sheet, looks, overview_sheet, sheet_stream
+from netsheet.write.excel.book_layout import (
     ARRANGEMENTS,
     AUTO,
     OUTPUT,
-    Block,
-    Plan,
-    Sheet,
+    BookLayout,
+    LayerSheet,
+    TensorBlock,
     stated_equations,
 )
+from netsheet.write.excel.cell_block import numbers
+from netsheet.write.excel.cell_map_sheet import cell_map_sheet
+from netsheet.write.excel.check_sheet import (
+    MAX_CHOICES,
+    ReferenceValues,
+    check_sheet,
+    reference_sheet,
+)
+from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
+from netsheet.write.excel.layer_sheet import layer_sheet
+from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
+from netsheet.write.excel.sheet_content import SheetContent
+from netsheet.write.excel.stored_numbers import as_stored
+from netsheet.write.excel.words import words as words_of
 
 MAX_CELLS = 8_000_000
 BYTES_PER_CELL = 12  # of a finished file, measured on convolutional networks
@@ -89,11 +94,11 @@ def to_excel(
     if not model.bound and samples:
         model = model.bind({name: v.values.shape for name, v in samples[0].inputs.items()})
     _refuse_uncomputed(model, until)
-    inputs.checked(samples, model.inputs)
+    input_sheet.checked(samples, model.inputs)
     book = _Book(model, samples, words, lang, until, arrangement, class_names)
     book.refuse_oversized()
     count = book.formulas + book.numbers
-    size = package.write(target, book.canvases(), count, progress)
+    size = sheet_stream.write(target, book.sheets_in_order(), count, progress)
     return ExcelReport(Path(target), len(book.plan.sheets) + 4, book.formulas, book.numbers, size)
 
 
@@ -115,7 +120,7 @@ def _refuse_uncomputed(model: Network, until: str | None) -> None:
 
 
 class _Book:
-    """Plan, values and canvases of one workbook."""
+    """Plan, values and sheets_in_order of one workbook."""
 
     def __init__(
         self,
@@ -131,22 +136,22 @@ class _Book:
         self.words, self.language, self.class_names = words, language, class_names
         stated = stated_equations(model, until)
         self.nodes: list[Node] = [node for node, _ in stated]
-        self.plan = Plan(arrangement)
+        self.plan = BookLayout(arrangement)
         used = _used_inputs(model, self.nodes)
         self.plan.arrange(used, [eq for _, equations in stated for eq in equations])
-        self.inputs: Inputs = inputs.laid_out(
+        self.inputs: WorkbookInputs = input_sheet.laid_out(
             self.plan,
             used,
             samples,
             (words["input"], words["samples"]),
-            overview.chosen_place(words["overview"]),
+            overview_sheet.chosen_place(words["overview"]),
         )
         taken = [words[key] for key in ("overview", "input", "samples", "check", "map")]
         self.plan.add_layers(stated, [*taken, words["reference"]])
         self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
         outputs = [t for node in self.nodes for t in node.outputs]
         ends = [t for t in model.outputs if t in outputs] or list(self.nodes[-1].outputs)
-        self.front = overview.planned(self.plan, words["overview"], self.inputs, ends)
+        self.front = overview_sheet.planned(self.plan, words["overview"], self.inputs, ends)
         self.checked = [t for t in outputs if t.name in model.tensors()]
 
     # ------------------------------------------------------------------ sizes
@@ -207,7 +212,7 @@ class _Book:
         equations = [*self.plan.equations(), *self.front.equations]
         return {**given, **evaluate(equations, given)}
 
-    def _references(self) -> References:
+    def _references(self) -> ReferenceValues:
         cells = sum(tensor.size for tensor in self.checked)
         stored = len(self.samples) if cells * len(self.samples) <= MAX_CHOICES else 1
         batch = {
@@ -216,19 +221,19 @@ class _Book:
         }
         keys = [tensor.name for tensor in self.checked]
         found = engine(self.model).activations(batch, keys)
-        return References({key: found[key] for key in keys}, "ONNX Runtime", stored)
+        return ReferenceValues({key: found[key] for key in keys}, "ONNX Runtime", stored)
 
     # ------------------------------------------------------------------ sheets
 
-    def canvases(self) -> Iterator[Canvas]:
+    def sheets_in_order(self) -> Iterator[SheetContent]:
         """All sheets, each made when it is its turn."""
         values, references = self._values(), self._references()
         choice = self._choice()
         names = {t: sheet.name for sheet in self.layers for t in _outputs(sheet)}
-        stored, places = reference_canvas(
+        stored, places = reference_sheet(
             references, self.checked, self.plan, self.words["reference"], choice
         )
-        check = check_canvas(
+        check = check_sheet(
             self.checked, names, self.plan, places, values, references, self.words,
             self._notes(references), choice,
         )  # fmt: skip
@@ -236,26 +241,26 @@ class _Book:
             tensor: (number, *_judged(values[tensor], references.of(tensor)[0]))
             for number, tensor in enumerate(self.checked)
         }
-        yield overview.overview_canvas(
+        yield overview_sheet.overview_sheet(
             self.front, self.model, self.plan, self.layers, self.inputs, values,
             self.class_names, self.words, self.formulas, judged,
         )  # fmt: skip
         sheet = self.inputs.sheet
-        yield layer_canvas(sheet, self.plan, values, self.words, self.language)
-        yield from self._sample_canvases(values)
+        yield layer_sheet(sheet, self.plan, values, self.words, self.language)
+        yield from self._sample_sheets(values)
         for sheet in self.layers:
-            yield layer_canvas(sheet, self.plan, values, self.words, self.language)
+            yield layer_sheet(sheet, self.plan, values, self.words, self.language)
         yield check
         yield stored
-        yield map_canvas(self.plan.sheets, self._extra(places), self.words)
+        yield cell_map_sheet(self.plan.sheets, self._extra(places), self.words)
 
     def _choice(self) -> str | None:
         if self.inputs.choice is None:
             return None
         place = self.plan.places[self.inputs.choice]
-        return Canvas(place.sheet).reference(place.row, place.col)
+        return SheetContent(place.sheet).reference(place.row, place.col)
 
-    def _notes(self, references: References) -> list[str]:
+    def _notes(self, references: ReferenceValues) -> list[str]:
         notes = [
             self.words["check about"].format(references.engine),
             self.words["check changed"],
@@ -264,41 +269,41 @@ class _Book:
             notes.append(self.words["check first"].format(self.inputs.names[0]))
         return notes
 
-    def _extra(self, places: Mapping[Tensor, Placement]) -> list[tuple[str, Block]]:
+    def _extra(self, places: Mapping[Tensor, Placement]) -> list[tuple[str, TensorBlock]]:
         """Rows of the Map beside those of the sheets: samples, references, the selection."""
         rows = [("", block) for block in self.inputs.tables]
         if self.inputs.choice is not None:
             place = self.plan.places[self.inputs.choice]
-            rows.append(("", Block(self.inputs.choice, place, "selection", 0)))
+            rows.append(("", TensorBlock(self.inputs.choice, place, "selection", 0)))
         for tensor, place in places.items():
-            rows.append((tensor.name, Block(tensor, place, "reference", 0)))
+            rows.append((tensor.name, TensorBlock(tensor, place, "reference", 0)))
         return rows
 
-    def _sample_canvases(self, values: Mapping[Tensor, FloatArray]) -> Iterator[Canvas]:
+    def _sample_sheets(self, values: Mapping[Tensor, FloatArray]) -> Iterator[SheetContent]:
         """The stored samples: one row each, name and label in front."""
         names = dict.fromkeys([self.inputs.samples, *(b.place.sheet for b in self.inputs.tables)])
         for name in names if self.inputs.choice is not None else ():
-            result = Canvas(name, tab="F59E0B", column_width=6.0)
-            result.put(0, 0, self.words["samples"], canvas.TITLE)
+            result = SheetContent(name, tab="F59E0B", column_width=6.0)
+            result.put(0, 0, self.words["samples"], looks.TITLE)
             result.heights[0] = 27
             if name == self.inputs.samples:
                 _list_samples(result, self.inputs, self.words)
             for block in self.inputs.tables:
                 if block.place.sheet == name:
-                    result.put(block.title, block.place.col, block.tensor.name, canvas.HEADING)
-                    result.grids.append((numbers(block.place, values[block.tensor]), canvas.PLAIN))
+                    result.put(block.title, block.place.col, block.tensor.name, looks.HEADING)
+                    result.grids.append((numbers(block.place, values[block.tensor]), looks.PLAIN))
             yield result
 
 
-def _list_samples(result: Canvas, found: Inputs, words: Mapping[str, str]) -> None:
+def _list_samples(result: SheetContent, found: WorkbookInputs, words: Mapping[str, str]) -> None:
     result.widths.update({0: 6, 1: 26, 2: 12, 3: 3})
     for column, head in enumerate(("#", words["sample"], words["true label"])):
-        result.put(SAMPLE_ROW - 1, column, head, canvas.HEAD)
+        result.put(SAMPLE_ROW - 1, column, head, looks.HEAD)
     for number, (name, label) in enumerate(zip(found.names, found.labels, strict=True)):
-        result.put(SAMPLE_ROW + number, 0, number + 1, canvas.PLAIN)
-        result.put(SAMPLE_ROW + number, 1, name, canvas.PLAIN)
+        result.put(SAMPLE_ROW + number, 0, number + 1, looks.PLAIN)
+        result.put(SAMPLE_ROW + number, 1, name, looks.PLAIN)
         if label is not None:
-            result.put(SAMPLE_ROW + number, 2, label, canvas.PLAIN)
+            result.put(SAMPLE_ROW + number, 2, label, looks.PLAIN)
     result.frozen = (SAMPLE_ROW, SAMPLE_COL)
 
 
@@ -308,7 +313,7 @@ def _used_inputs(model: Network, nodes: Sequence[Node]) -> list[Tensor]:
     return [tensor for tensor in model.inputs if tensor in read]
 
 
-def _outputs(sheet: Sheet) -> list[Tensor]:
+def _outputs(sheet: LayerSheet) -> list[Tensor]:
     return [block.tensor for block in sheet.blocks if block.role == OUTPUT]
 
 

@@ -17,7 +17,7 @@ from netsheet.write.xlsx.cells import (
     text_cell,
 )
 from netsheet.write.xlsx.chart import BarChart
-from netsheet.write.xlsx.sheet import Sheet, View
+from netsheet.write.xlsx.sheet import SheetWriter, View
 from netsheet.write.xlsx.styles import Style
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
     "MAX_ROWS",
     "BarChart",
     "Book",
-    "Sheet",
+    "SheetWriter",
     "Style",
     "View",
     "cell_name",

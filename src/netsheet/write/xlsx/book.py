@@ -11,7 +11,7 @@ from pathlib import Path
 from netsheet.errors import NetsheetError
 from netsheet.write.xlsx.cells import escaped
 from netsheet.write.xlsx.chart import BarChart, drawing_xml
-from netsheet.write.xlsx.sheet import Sheet, View
+from netsheet.write.xlsx.sheet import SheetWriter, View
 from netsheet.write.xlsx.styles import Style, Styles
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -39,7 +39,7 @@ class Book:
         )
         self.title, self.creator = title, creator
         self.styles = Styles()
-        self.sheets: list[Sheet] = []
+        self.sheets: list[SheetWriter] = []
         self._names: list[str] = []
         self._charts = 0
         self._drawings: list[int] = []  # sheets that have one
@@ -49,7 +49,7 @@ class Book:
         return self.styles.number(style)
 
     @contextmanager
-    def sheet(self, name: str, view: View | None = None) -> Iterator[Sheet]:
+    def sheet(self, name: str, view: View | None = None) -> Iterator[SheetWriter]:
         """The next sheet, complete when the block ends."""
         if any(sheet.name.casefold() == name.casefold() for sheet in self.sheets):
             raise NetsheetError(f"two sheets are named {name!r}")
@@ -57,7 +57,7 @@ class Book:
             raise NetsheetError(f"{name!r} is no name for a sheet")
         number = len(self.sheets) + 1
         with self._zip.open(self._info(f"xl/worksheets/sheet{number}.xml"), "w") as member:
-            sheet = Sheet(name, view or View(), member.write)
+            sheet = SheetWriter(name, view or View(), member.write)
             self.sheets.append(sheet)
             yield sheet
             sheet.close()

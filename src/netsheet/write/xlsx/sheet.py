@@ -33,7 +33,7 @@ class View:
 
 
 @dataclass
-class Sheet:
+class SheetWriter:
     """A sheet being written; rows come in order, the rest in any."""
 
     name: str

@@ -39,7 +39,7 @@ def cell_name(row: int, column: int, absolute: bool = False) -> str:
 
 
 @dataclass(frozen=True)
-class Area:
+class CellArea:
     """A rectangle of cells, rows and columns counted from 0, the last ones included."""
 
     top: int
@@ -59,7 +59,7 @@ class Area:
 
 
 @dataclass(frozen=True, eq=False)
-class Axis:
+class AxisOffsets:
     """How far along rows and columns each position of one axis lies from position 0."""
 
     rows: IntArray
@@ -80,16 +80,16 @@ class Axis:
         return None
 
 
-def along(size: int, row_step: int, col_step: int) -> Axis:
+def along(size: int, row_step: int, col_step: int) -> AxisOffsets:
     """An axis whose positions follow each other at a fixed step."""
     steps = np.arange(size, dtype=np.int64)
-    return Axis(steps * row_step, steps * col_step)
+    return AxisOffsets(steps * row_step, steps * col_step)
 
 
-def wrapped(size: int, per_band: int, row_step: int, col_step: int) -> Axis:
+def wrapped(size: int, per_band: int, row_step: int, col_step: int) -> AxisOffsets:
     """An axis laid out in bands: ``per_band`` positions side by side, then the next band."""
     steps = np.arange(size, dtype=np.int64)
-    return Axis(steps // per_band * row_step, steps % per_band * col_step)
+    return AxisOffsets(steps // per_band * row_step, steps % per_band * col_step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +99,10 @@ class Placement:
     ``zeros`` says that unused cells inside a block hold zeros (the holes of a dilated kernel).
     """
 
-    axes: tuple[Axis, ...]
+    axes: tuple[AxisOffsets, ...]
     arrangement: str
     planes: frozenset[int] = frozenset()
-    zeros: tuple[Area, ...] = ()
+    zeros: tuple[CellArea, ...] = ()
     sheet: str = ""
     row: int = 0
     col: int = 0
@@ -134,9 +134,9 @@ class Placement:
         return 1 + sum(int(axis.cols.max(initial=0)) for axis in self.axes)
 
     @property
-    def area(self) -> Area:
+    def area(self) -> CellArea:
         """The smallest rectangle around all cells."""
-        return Area(self.row, self.col, self.row + self.height - 1, self.col + self.width - 1)
+        return CellArea(self.row, self.col, self.row + self.height - 1, self.col + self.width - 1)
 
     def moved(self, sheet: str, row: int, col: int) -> Placement:
         """The same arrangement at another place."""

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsheet.write.excel.place import Axis, IntArray, Placement
+from netsheet.write.excel.placement import AxisOffsets, IntArray, Placement
 
 COLUMNS = ("tensor", "layer", "kind", "sheet", "cells", "arrangement", "axes", "shape", "steps")
 
 
 @dataclass(frozen=True)
-class Located:
+class MapRow:
     """A row of the Map sheet: the cells of one tensor."""
 
     tensor: str
@@ -79,7 +79,7 @@ def place_from(sheet: str, cells: str, shape: Sequence[int], steps: str) -> Plac
     for part, size in zip(parts, shape, strict=True):
         _, tables = part.split(" ", 1)
         rows, cols = tables.split(",")
-        axes.append(Axis(table_from(rows, size), table_from(cols, size)))
+        axes.append(AxisOffsets(table_from(rows, size), table_from(cols, size)))
     return Placement(tuple(axes), "", sheet=sheet, row=row, col=col)
 
 

@@ -1,4 +1,4 @@
-"""A formula as pieces: text, and references whose rows and columns are arrays over many cells."""
+"""A formula as parts: text, and references whose rows and columns are arrays over many cells."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from netsheet.write.excel.functions import FORMS, Form, Level, number_text
-from netsheet.write.excel.place import IntArray
+from netsheet.write.excel.placement import IntArray
+from netsheet.write.excel.spreadsheet_functions import FORMS, Binding, FunctionForm, number_text
 
 _REFERENCE_LENGTH = 12  # an upper estimate: $XFD$999999, with ! and quotes for a sheet
 
 
 @dataclass(frozen=True, eq=False)
-class Ref:
+class CellReference:
     """One cell at each point; ``sheet`` is None inside a sheet, ``weight`` marks stored numbers."""
 
     sheet: str | None
@@ -23,22 +23,27 @@ class Ref:
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
+class VaryingNumber:
     """A number that differs from point to point."""
 
     values: IntArray
 
 
-Piece = str | Ref | Numbers
+def same_sheet(end: CellReference) -> CellReference:
+    """The second corner of a range, which never repeats the sheet."""
+    return CellReference(None, end.rows, end.cols, end.weight)
 
 
-class Text(NamedTuple):
+FormulaPart = str | CellReference | VaryingNumber
+
+
+class FormulaText(NamedTuple):
     """Pieces in order, and how tightly what they say binds."""
 
-    pieces: tuple[Piece, ...]
-    level: Level = Level.ATOM
+    pieces: tuple[FormulaPart, ...]
+    level: Binding = Binding.ATOM
 
-    def at(self, level: Level) -> tuple[Piece, ...]:
+    def at(self, level: Binding) -> tuple[FormulaPart, ...]:
         """The pieces, in brackets if they bind less tightly than ``level``."""
         return self.pieces if self.level >= level else ("(", *self.pieces, ")")
 
@@ -58,33 +63,33 @@ class Text(NamedTuple):
         return self.pieces == ("0",)
 
 
-def plain(value: float) -> Text:
+def plain(value: float) -> FormulaText:
     """A plain number."""
     text = number_text(value)
-    return Text((text,), Level.SIGN if text.startswith("-") else Level.ATOM)
+    return FormulaText((text,), Binding.SIGN if text.startswith("-") else Binding.ATOM)
 
 
-def added(texts: Sequence[Text]) -> Text:
+def added(texts: Sequence[FormulaText]) -> FormulaText:
     """The texts added up."""
     if len(texts) == 1:
         return texts[0]
-    pieces: list[Piece] = []
+    pieces: list[FormulaPart] = []
     for text in texts:
-        pieces += ["+", *text.at(Level.ADD)]
-    return Text(tuple(pieces[1:]), Level.ADD)
+        pieces += ["+", *text.at(Binding.ADD)]
+    return FormulaText(tuple(pieces[1:]), Binding.ADD)
 
 
-def product(texts: Sequence[Text]) -> Text:
+def product(texts: Sequence[FormulaText]) -> FormulaText:
     """The texts multiplied."""
     if len(texts) == 1:
         return texts[0]
-    pieces: list[Piece] = []
+    pieces: list[FormulaPart] = []
     for text in texts:
-        pieces += ["*", *text.at(Level.MULTIPLY)]
-    return Text(tuple(pieces[1:]), Level.MULTIPLY)
+        pieces += ["*", *text.at(Binding.MULTIPLY)]
+    return FormulaText(tuple(pieces[1:]), Binding.MULTIPLY)
 
 
-def combined(name: str, texts: Sequence[Text]) -> Text:
+def combined(name: str, texts: Sequence[FormulaText]) -> FormulaText:
     """A function of the equations applied to texts; adding or multiplying 0 leaves no trace."""
     if name == "add" and texts[0].zero:
         return texts[1]
@@ -95,14 +100,14 @@ def combined(name: str, texts: Sequence[Text]) -> Text:
     return filled(FORMS[name], texts)
 
 
-def filled(form: Form, texts: Sequence[Text]) -> Text:
+def filled(form: FunctionForm, texts: Sequence[FormulaText]) -> FormulaText:
     """The form's template with the operands put in."""
-    pieces: list[Piece] = []
+    pieces: list[FormulaPart] = []
     for part in form.template.replace("{", "\0{").replace("}", "}\0").split("\0"):
         if part.startswith("{"):
             number = int(part[1:-1])
-            needed = form.needs[number] if form.needs else Level.COMPARE
+            needed = form.needs[number] if form.needs else Binding.COMPARE
             pieces += texts[number].at(needed)
         elif part:
             pieces.append(part)
-    return Text(tuple(pieces), form.level)
+    return FormulaText(tuple(pieces), form.level)

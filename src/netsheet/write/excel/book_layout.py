@@ -20,16 +20,16 @@ from netsheet.equations import (
     reads,
     walk,
 )
-from netsheet.write.excel import arrange, kernels
-from netsheet.write.excel.place import Placement
-from netsheet.write.excel.sheetname import sheet_names
-from netsheet.write.excel.split import split
+from netsheet.write.excel import arrangements, weight_windows
+from netsheet.write.excel.partial_sums import split
+from netsheet.write.excel.placement import Placement
+from netsheet.write.excel.sheet_names import sheet_names
 
 if TYPE_CHECKING:
     from netsheet.network import Network, Node
 
 AUTO = "auto"
-ARRANGEMENTS = (AUTO, arrange.PLANES, arrange.INTERLEAVED)
+ARRANGEMENTS = (AUTO, arrangements.PLANES, arrangements.INTERLEAVED)
 FEW_CHANNELS = 8  # up to so many, planes are summed up; more are interleaved
 LONG_VECTOR = 16  # a longer flattened map runs down, as the rows of a Dense kernel do
 MAX_STATED = 12  # equations shown above the blocks
@@ -41,7 +41,7 @@ OUTPUT, STEP, HELPER, WEIGHT, INPUT, RAW = "output", "step", "helper", "weight",
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class TensorBlock:
     """A tensor on a sheet; ``title`` is the row of its heading."""
 
     tensor: Tensor
@@ -51,14 +51,14 @@ class Block:
 
 
 @dataclass(eq=False)
-class Sheet:
+class LayerSheet:
     """The blocks of one layer (or of the inputs), and the equations printed in them."""
 
     name: str
     node: Node | None
     stated: list[Equation] = field(default_factory=list)  # as the layer says them
     equations: list[Equation] = field(default_factory=list)  # as the cells compute them
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[TensorBlock] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -71,13 +71,13 @@ class Sheet:
         return max((block.place.area.right + 1 for block in self.blocks), default=1)
 
 
-class Plan:
+class BookLayout:
     """Sheets in order, and the place of every tensor and weight."""
 
     def __init__(self, arrangement: str = AUTO) -> None:
         self.arrangement = arrangement
         self.places: dict[Tensor, Placement] = {}
-        self.sheets: list[Sheet] = []
+        self.sheets: list[LayerSheet] = []
 
     def equations(self) -> list[Equation]:
         """Everything that is computed, in order."""
@@ -87,24 +87,24 @@ class Plan:
         """A sheet for each node, in order."""
         names = sheet_names([node.key for node, _ in stated], taken)
         for name, (node, equations) in zip(names, stated, strict=True):
-            sheet = Sheet(name, node, stated=equations)
+            sheet = LayerSheet(name, node, stated=equations)
             self._add_sheet(sheet, head=layer_head(equations))
 
     def arrange(self, tensors: Iterable[Tensor], equations: Sequence[Equation]) -> None:
         """Choose the arrangement of every tensor, without a place yet."""
         wanted = _interleaved(equations) if self.arrangement == AUTO else set()
         for tensor in tensors:
-            interleave = tensor in wanted or self.arrangement == arrange.INTERLEAVED
-            self.places[tensor] = arrange.default(tensor, interleave, arrange.COLUMN)
+            interleave = tensor in wanted or self.arrangement == arrangements.INTERLEAVED
+            self.places[tensor] = arrangements.default(tensor, interleave, arrangements.COLUMN)
         filled: dict[Tensor, Equation] = {}
         for eq in equations:
             filled.setdefault(eq.target, eq)
         for tensor, eq in filled.items():
             if tensor in self.places:
                 continue
-            interleave = tensor in wanted or self.arrangement == arrange.INTERLEAVED
-            direction = self._direction(eq) if len(tensor.shape) == 1 else arrange.COLUMN
-            self.places[tensor] = arrange.default(tensor, interleave, direction)
+            interleave = tensor in wanted or self.arrangement == arrangements.INTERLEAVED
+            direction = self._direction(eq) if len(tensor.shape) == 1 else arrangements.COLUMN
+            self.places[tensor] = arrangements.default(tensor, interleave, direction)
         for eq in equations:
             self._turn(eq, filled)
 
@@ -117,10 +117,10 @@ class Plan:
             alike = [s for at, s in zip(read.at, steps, strict=True) if at.single() is index]
             for step in alike:
                 if step in ((0, 1), (1, 0)):
-                    return arrange.ROW if step == (0, 1) else arrange.COLUMN
+                    return arrangements.ROW if step == (0, 1) else arrangements.COLUMN
             if len(steps) == 1 and steps[0] in ((0, 1), (1, 0)):
-                return arrange.COLUMN if steps[0] == (0, 1) else arrange.ROW
-        return arrange.COLUMN if known and eq.target.size > LONG_VECTOR else arrange.ROW
+                return arrangements.COLUMN if steps[0] == (0, 1) else arrangements.ROW
+        return arrangements.COLUMN if known and eq.target.size > LONG_VECTOR else arrangements.ROW
 
     def _turn(self, eq: Equation, filled: Mapping[Tensor, Equation]) -> None:
         """Turn an intermediate matrix round where that lets it meet its partner in rectangles."""
@@ -137,18 +137,18 @@ class Plan:
                 inner = read.tensor in filled and "/" in read.tensor.name
                 if inner and self._way(other, node.over[0]) == (0, 1):
                     across = [node.over[0] in at.indices() for at in read.at].index(True)
-                    self.places[read.tensor] = arrange.turned(read.tensor, across)
+                    self.places[read.tensor] = arrangements.turned(read.tensor, across)
                     break
 
     def _way(self, read: Read, index: Index) -> tuple[int, int] | None:
-        return kernels.step_of(read, self.places[read.tensor], index)
+        return weight_windows.step_of(read, self.places[read.tensor], index)
 
-    def _add_sheet(self, sheet: Sheet, head: int) -> None:
+    def _add_sheet(self, sheet: LayerSheet, head: int) -> None:
         """Lay out weights, steps and outputs; equations that do not fit get helper blocks."""
         outputs = list(dict.fromkeys(eq.target for eq in sheet.stated))
         weights = [weight for weight in weights_of(sheet.stated) if weight not in self.places]
         for weight in weights:
-            self.places[weight] = kernels.fitted(weight, sheet.stated, self.places)
+            self.places[weight] = weight_windows.fitted(weight, sheet.stated, self.places)
         keys = set(sheet.node.outputs) if sheet.node else set()
         first: list[tuple[Tensor, str]] = [(weight, WEIGHT) for weight in weights]
         second: list[tuple[Tensor, str]] = [
@@ -167,7 +167,7 @@ class Plan:
                 row = self.put(sheet, tensor, HELPER, row)
         self.sheets.append(sheet)
 
-    def put(self, sheet: Sheet, tensor: Tensor, role: str, row: int) -> int:
+    def put(self, sheet: LayerSheet, tensor: Tensor, role: str, row: int) -> int:
         """Place a tensor at ``row``, or beside the block before if both are alike and narrow.
 
         A heading, labels, then its cells. Returns the next free row.
@@ -181,7 +181,7 @@ class Plan:
                 row, column = last.title, beside
         place = place.moved(sheet.name, row + 2, column)
         self.places[tensor] = place
-        sheet.blocks.append(Block(tensor, place, role, row))
+        sheet.blocks.append(TensorBlock(tensor, place, role, row))
         return place.area.bottom + 2
 
 
@@ -229,7 +229,7 @@ def _summed(node: Reduce) -> Iterator[Tensor]:
     if len(parts) < 2:
         return
     for read in parts:
-        channel = arrange.channel_axis(read.tensor)
+        channel = arrangements.channel_axis(read.tensor)
         if channel is None or isinstance(read.tensor, Weight):
             continue
         indices = set(node.over) & set(read.at[channel].indices())

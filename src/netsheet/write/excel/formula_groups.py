@@ -20,7 +20,7 @@ from netsheet.equations import (
     children,
 )
 from netsheet.equations.grids import IndexValues, holds_at, is_static, mesh, position_at
-from netsheet.write.excel.place import IntArray, Placement
+from netsheet.write.excel.placement import IntArray, Placement
 
 
 def flat(indices: Sequence[Index]) -> dict[Index, IntArray]:
@@ -32,7 +32,7 @@ def flat(indices: Sequence[Index]) -> dict[Index, IntArray]:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class FormulaGroup:
     """Points of an equation whose formulas differ in cell addresses only."""
 
     values: dict[Index, IntArray]
@@ -43,7 +43,7 @@ class Group:
         return {index: int(array[0]) for index, array in self.values.items()}
 
 
-def groups(eq: Equation, places: Mapping[Tensor, Placement]) -> Iterator[Group]:
+def formula_groups(eq: Equation, places: Mapping[Tensor, Placement]) -> Iterator[FormulaGroup]:
     """The points of an equation, split wherever a guard or an irregular position changes."""
     values = flat(eq.indices)
     count = int(np.prod([index.size for index in eq.indices], dtype=np.int64))
@@ -59,7 +59,7 @@ def groups(eq: Equation, places: Mapping[Tensor, Placement]) -> Iterator[Group]:
     order = np.argsort(number, kind="stable")
     cuts = np.flatnonzero(np.diff(number[order])) + 1
     for members in np.split(order, cuts):
-        yield Group({index: array[members] for index, array in values.items()}, len(members))
+        yield FormulaGroup({index: array[members] for index, array in values.items()}, len(members))
 
 
 def _patterns(

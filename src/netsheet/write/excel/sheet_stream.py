@@ -1,4 +1,4 @@
-"""Canvases streamed into an .xlsx package, row by row."""
+"""Sheets streamed into an .xlsx package, row by row."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from netsheet.files import atomic
-from netsheet.write.excel.canvas import Bars, Canvas, Cell, Look, Scale
-from netsheet.write.excel.grid import Grid
-from netsheet.write.excel.place import cell_name
-from netsheet.write.excel.sheetname import quoted
+from netsheet.write.excel.cell_block import CellBlock
+from netsheet.write.excel.looks import CellLook
+from netsheet.write.excel.placement import cell_name
+from netsheet.write.excel.sheet_content import BarsOver, CellContent, ColourScale, SheetContent
+from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.xlsx import (
     BarChart,
     Book,
-    Sheet,
+    SheetWriter,
     Style,
     View,
     formula_cells,
@@ -35,15 +36,15 @@ Progress = Callable[[int, int], None]
 
 
 def write(
-    target: str | Path, canvases: Iterable[Canvas], total: int, progress: Progress | None
+    target: str | Path, sheets: Iterable[SheetContent], total: int, progress: Progress | None
 ) -> int:
     """Write the sheets in order; ``total`` is what progress counts up to. Returns the bytes."""
     with atomic(target) as temporary:
         book = Book(temporary)
         try:
             counter = _Counter(total, progress)
-            for number, canvas in enumerate(canvases):
-                _write_canvas(book, canvas, number == 0, counter)
+            for number, content in enumerate(sheets):
+                _write_sheet(book, content, number == 0, counter)
             book.close()
         except BaseException:
             book.abandon()
@@ -70,54 +71,54 @@ class _Counter:
             self.progress(self.total, self.total)
 
 
-def _write_canvas(book: Book, canvas: Canvas, selected: bool, counter: _Counter) -> None:
+def _write_sheet(book: Book, content: SheetContent, selected: bool, counter: _Counter) -> None:
     view = View(
-        columns=_columns(canvas),
-        freeze=canvas.frozen,
-        zoom=canvas.zoom,
-        tab=canvas.tab,
+        columns=_columns(content),
+        freeze=content.frozen,
+        zoom=content.zoom,
+        tab=content.tab,
         grid_lines=False,
-        row_height=canvas.row_height,
+        row_height=content.row_height,
         selected=selected,
     )
-    with book.sheet(canvas.name, view) as sheet:
-        for row, cells, count in _Rows(book, canvas):
-            sheet.row(row, cells, canvas.heights.get(row))
+    with book.sheet(content.name, view) as sheet:
+        for row, cells, count in _Rows(book, content):
+            sheet.row(row, cells, content.heights.get(row))
             counter.add(count)
-        _decorate(book, sheet, canvas)
+        _decorate(book, sheet, content)
 
 
-def _columns(canvas: Canvas) -> list[tuple[int, int, float]]:
+def _columns(content: SheetContent) -> list[tuple[int, int, float]]:
     """Widths of all columns: (first, last, width)."""
     result: list[tuple[int, int, float]] = []
     following = 0
-    for column, width in sorted(canvas.widths.items()):
+    for column, width in sorted(content.widths.items()):
         if column > following:
-            result.append((following, column - 1, canvas.column_width))
+            result.append((following, column - 1, content.column_width))
         result.append((column, column, width))
         following = column + 1
-    result.append((following, 16_383, canvas.column_width))
+    result.append((following, 16_383, content.column_width))
     return result
 
 
-def _decorate(book: Book, sheet: Sheet, canvas: Canvas) -> None:
-    for link in canvas.links:
+def _decorate(book: Book, sheet: SheetWriter, content: SheetContent) -> None:
+    for link in content.links:
         sheet.link(cell_name(link.row, link.col), link.location)
-    for scale in canvas.scales:
+    for scale in content.scales:
         sheet.colour_scale(str(scale.area), _points(scale))
-    for area, good, bad in canvas.verdicts:
+    for area, good, bad in content.verdicts:
         first = cell_name(area.top, area.left)
         for text, style in ((good, GOOD), (bad, BAD)):
             sheet.rule(str(area), f'{first}="{text}"', book.styles.differential(style))
-    for area, colour in canvas.data_bars:
+    for area, colour in content.data_bars:
         sheet.data_bar(str(area), colour)
-    for area, source in canvas.choices:
+    for area, source in content.choices:
         sheet.choose(str(area), source)
-    for bars in canvas.bars:
-        sheet.charts.append(_chart(canvas, bars))
+    for bars in content.bars:
+        sheet.charts.append(_chart(content, bars))
 
 
-def _points(scale: Scale) -> list[tuple[str, str | None, str]]:
+def _points(scale: ColourScale) -> list[tuple[str, str | None, str]]:
     low: tuple[str, str | None] = ("min", None)
     high: tuple[str, str | None] = ("max", None)
     if scale.ends is not None:
@@ -130,8 +131,8 @@ def _points(scale: Scale) -> list[tuple[str, str | None, str]]:
     return [(*low, scale.low), *middle, (*high, scale.high)]
 
 
-def _chart(canvas: Canvas, bars: Bars) -> BarChart:
-    sheet = quoted(canvas.name)
+def _chart(content: SheetContent, bars: BarsOver) -> BarChart:
+    sheet = quoted(content.name)
     return BarChart(
         title=bars.title,
         values=f"{sheet}!{bars.values.absolute()}",
@@ -144,7 +145,7 @@ def _chart(canvas: Canvas, bars: Bars) -> BarChart:
     )
 
 
-def style_of(look: Look) -> Style:
+def style_of(look: CellLook) -> Style:
     """The package's style for a look."""
     return Style(
         bold=look.bold,
@@ -163,27 +164,27 @@ def style_of(look: Look) -> Style:
 
 
 class _Rows:
-    """The rows of a canvas as text, with the number of cells in each."""
+    """The rows of a content as text, with the number of cells in each."""
 
-    def __init__(self, book: Book, canvas: Canvas) -> None:
+    def __init__(self, book: Book, content: SheetContent) -> None:
         self.book = book
-        self.cells: dict[int, list[Cell]] = {}
-        for cell in canvas.cells:
+        self.cells: dict[int, list[CellContent]] = {}
+        for cell in content.cells:
             self.cells.setdefault(cell.row, []).append(cell)
-        self.grids = sorted(canvas.grids, key=lambda pair: pair[0].top)
+        self.grids = sorted(content.grids, key=lambda pair: pair[0].top)
         self.first_group: dict[int, int] = {}
-        groups = 0
+        formula_groups = 0
         for grid, _ in self.grids:
-            self.first_group[id(grid)] = groups
-            groups += len(grid.shared)
-        self.heights = canvas.heights
+            self.first_group[id(grid)] = formula_groups
+            formula_groups += len(grid.shared)
+        self.heights = content.heights
 
     def __iter__(self) -> Iterator[tuple[int, str, int]]:
         rows = set(self.cells) | set(self.heights)
         for grid, _ in self.grids:
             rows.update((np.flatnonzero(grid.used.any(axis=1)) + grid.top).tolist())
         waiting = list(self.grids)
-        active: list[tuple[Grid, Look]] = []
+        active: list[tuple[CellBlock, CellLook]] = []
         for row in sorted(rows):
             while waiting and waiting[0][0].top <= row:
                 active.append(waiting.pop(0))
@@ -198,7 +199,7 @@ class _Rows:
                 following = col + cells
             yield row, "".join([text for _, text, _ in parts]), sum(cells for _, _, cells in parts)
 
-    def _cell(self, cell: Cell) -> str:
+    def _cell(self, cell: CellContent) -> str:
         style = self.book.style(style_of(cell.look))
         row, col, content = cell.row, cell.col, cell.content
         if cell.formula is None:
@@ -209,7 +210,9 @@ class _Rows:
             return text_formula_cell(row, col, cell.formula, content, style)
         return formula_cells(row, col, [escaped(cell.formula)], [number_text(content)], style)
 
-    def _grid_row(self, grid: Grid, line: int, look: Look) -> Iterator[tuple[int, str, int]]:
+    def _grid_row(
+        self, grid: CellBlock, line: int, look: CellLook
+    ) -> Iterator[tuple[int, str, int]]:
         """Runs of like cells in one row of a grid: column, text, number of cells."""
         used = grid.used[line]
         if not used.any():

@@ -6,21 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from netsheet.equations import (
-    Call,
     Equation,
     Expr,
-    Reduce,
-    Select,
     Tensor,
     affine,
     equation,
     free_indices,
     reduce,
+    replaced,
     select,
 )
-from netsheet.write.excel.arrange import helper
-from netsheet.write.excel.formula import TooLong, families
-from netsheet.write.excel.place import Placement
+from netsheet.write.excel.arrangements import helper
+from netsheet.write.excel.formula_writer import formula_families
+from netsheet.write.excel.placement import Placement
+from netsheet.write.excel.reduction_writer import TooLong
 
 MAX_PARTS = 8  # equations that one may become
 
@@ -38,7 +37,7 @@ def split(
     while pending:
         current = pending.pop(0)
         try:
-            families(current, {**places, **added}, brief=True)
+            formula_families(current, {**places, **added}, brief=True)
         except TooLong as signal:
             if len(done) + len(pending) > MAX_PARTS:
                 raise
@@ -73,20 +72,4 @@ def _parted(eq: Equation, signal: TooLong, number: int) -> tuple[Tensor, int, li
         part = reduce(node.op, rest, node.body, node.where)
         outer = reduce(node.op, over, tensor[at])
     fresh = equation(tensor[at], part, eq.time)
-    return tensor, len(over), [fresh, replace(eq, value=_replaced(eq.value, node, outer))]
-
-
-def _replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
-    if expr is old:
-        return new
-    if isinstance(expr, Call):
-        return Call(expr.function, tuple(_replaced(arg, old, new) for arg in expr.args))
-    if isinstance(expr, Select):
-        return replace(
-            expr,
-            then=_replaced(expr.then, old, new),
-            otherwise=_replaced(expr.otherwise, old, new),
-        )
-    if isinstance(expr, Reduce):
-        return replace(expr, body=_replaced(expr.body, old, new))
-    return expr
+    return tensor, len(over), [fresh, replace(eq, value=replaced(eq.value, node, outer))]

@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsheet.write.excel.formula import Family
-from netsheet.write.excel.pieces import Numbers, Piece, Ref
-from netsheet.write.excel.place import Area, IntArray, column_name
-from netsheet.write.excel.sheetname import quoted
+from netsheet.write.excel.formula_text import CellReference, FormulaPart, VaryingNumber
+from netsheet.write.excel.formula_writer import FormulaFamily
+from netsheet.write.excel.placement import CellArea, IntArray, column_name
+from netsheet.write.excel.sheet_names import quoted
 
 LENGTHS = 2  # cells that make sharing worth it
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedFormula:
     """One formula for a rectangle of cells, as its top left cell has it."""
 
-    area: Area
+    area: CellArea
     formula: str
 
 
 @dataclass(frozen=True, eq=False)
-class Single:
+class SingleFormulas:
     """Formulas of their own, one per cell."""
 
     rows: IntArray
@@ -36,11 +36,11 @@ class Single:
     formulas: list[str]
 
 
-def written(family: Family) -> tuple[list[Shared], Single]:
+def written(family: FormulaFamily) -> tuple[list[SharedFormula], SingleFormulas]:
     """The formulas of a family, shared wherever neighbours only differ by a shift."""
-    if any(isinstance(piece, Ref) and piece.sheet for piece in family.pieces):
+    if any(isinstance(piece, CellReference) and piece.sheet for piece in family.pieces):
         every = np.arange(len(family.rows))
-        return [], Single(family.rows, family.cols, texts(family.pieces, every))
+        return [], SingleFormulas(family.rows, family.cols, texts(family.pieces, every))
     order = np.lexsort((family.rows, family.cols))
     rows, cols = family.rows[order], family.cols[order]
     lines = _lines(family.pieces, order)
@@ -54,26 +54,26 @@ def written(family: Family) -> tuple[list[Shared], Single]:
             single.append(start)
             continue
         top, left = int(rows[start]), int(cols[start])
-        area = Area(top, left, top + length - 1, left + width - 1)
+        area = CellArea(top, left, top + length - 1, left + width - 1)
         moves_down = lines.rows[:, start + 1] != lines.rows[:, start] if length > 1 else None
         beside = int(starts[first + 1]) if width > 1 else None
         moves_right = None if beside is None else lines.cols[:, beside] != lines.cols[:, start]
         shared.append(
-            Shared(area, _master(family.pieces, int(order[start]), moves_down, moves_right))
+            SharedFormula(area, _master(family.pieces, int(order[start]), moves_down, moves_right))
         )
     chosen = order[single] if single else np.zeros(0, np.int64)
     formulas = texts(family.pieces, chosen) if single else []
-    return shared, Single(family.rows[chosen], family.cols[chosen], formulas)
+    return shared, SingleFormulas(family.rows[chosen], family.cols[chosen], formulas)
 
 
-def texts(pieces: Sequence[Piece], points: IntArray) -> list[str]:
+def texts(pieces: Sequence[FormulaPart], points: IntArray) -> list[str]:
     """The formulas at these points: weights with ``$``, other cells without."""
     columns: list[list[str]] = []
     count = len(points)
     for piece in pieces:
         if isinstance(piece, str):
             columns.append([piece] * count)
-        elif isinstance(piece, Numbers):
+        elif isinstance(piece, VaryingNumber):
             columns.append([str(number) for number in piece.values[points].tolist()])
         else:
             mark = "$" if piece.weight else ""
@@ -86,7 +86,7 @@ def texts(pieces: Sequence[Piece], points: IntArray) -> list[str]:
 
 
 def _master(
-    pieces: Sequence[Piece], point: int, down: IntArray | None, right: IntArray | None
+    pieces: Sequence[FormulaPart], point: int, down: IntArray | None, right: IntArray | None
 ) -> str:
     """One formula with ``$`` where a reference stays while the cell moves."""
     parts = []
@@ -94,7 +94,7 @@ def _master(
     for piece in pieces:
         if isinstance(piece, str):
             parts.append(piece)
-        elif isinstance(piece, Numbers):
+        elif isinstance(piece, VaryingNumber):
             parts.append(str(int(piece.values[point])))
         else:
             fixed_row = piece.weight if down is None else not down[number]
@@ -116,9 +116,9 @@ class _Lines:
     numbers: IntArray
 
 
-def _lines(pieces: Sequence[Piece], order: IntArray) -> _Lines:
-    refs = [piece for piece in pieces if isinstance(piece, Ref)]
-    numbers = [piece for piece in pieces if isinstance(piece, Numbers)]
+def _lines(pieces: Sequence[FormulaPart], order: IntArray) -> _Lines:
+    refs = [piece for piece in pieces if isinstance(piece, CellReference)]
+    numbers = [piece for piece in pieces if isinstance(piece, VaryingNumber)]
 
     def stacked(arrays: list[IntArray]) -> IntArray:
         return np.stack(arrays) if arrays else np.zeros((0, len(order)), np.int64)

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.equations import Equation, FloatArray, Tensor
-from netsheet.write.excel.formula import families
-from netsheet.write.excel.place import IntArray, Placement
-from netsheet.write.excel.shared import Shared, written
+from netsheet.write.excel.formula_writer import formula_families
+from netsheet.write.excel.placement import IntArray, Placement
+from netsheet.write.excel.shared_formulas import SharedFormula, written
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(eq=False)
-class Grid:
+class CellBlock:
     """A rectangle of cells whose corner is ``top, left``; ``used`` ones are written.
 
     ``number`` is the place of a cell's formula in ``shared``, or -1; formulas of single cells are
@@ -29,7 +29,7 @@ class Grid:
     values: FloatArray
     used: Mask
     number: IntArray
-    shared: list[Shared] = field(default_factory=list)
+    shared: list[SharedFormula] = field(default_factory=list)
     texts: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
@@ -38,7 +38,7 @@ class Grid:
         return int((self.number >= 0).sum()) + len(self.texts)
 
 
-def numbers(place: Placement, values: FloatArray) -> Grid:
+def numbers(place: Placement, values: FloatArray) -> CellBlock:
     """Stored numbers, and the zeros in the holes of a kernel."""
     grid = _empty(place)
     occupied = place.occupied()
@@ -53,14 +53,14 @@ def computed(
     equations: Iterable[Equation],
     places: Mapping[Tensor, Placement],
     values: FloatArray,
-) -> Grid:
+) -> CellBlock:
     """The formulas of all equations that fill a tensor; elements that none fills are zeros."""
     place = places[tensor]
     grid = numbers(place, values)
     for eq in equations:
         if eq.target is not tensor:
             continue
-        for family in families(eq, places):
+        for family in formula_families(eq, places):
             shared, single = written(family)
             for item in shared:
                 area = item.area
@@ -74,9 +74,9 @@ def computed(
     return grid
 
 
-def _empty(place: Placement) -> Grid:
+def _empty(place: Placement) -> CellBlock:
     shape = (place.height, place.width)
-    return Grid(
+    return CellBlock(
         place.row,
         place.col,
         np.zeros(shape),

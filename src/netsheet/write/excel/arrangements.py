@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from netsheet.equations import Tensor
-from netsheet.write.excel.place import MAX_COLUMNS, Axis, Placement, along, wrapped
+from netsheet.write.excel.placement import MAX_COLUMNS, AxisOffsets, Placement, along, wrapped
 
 PLANES, INTERLEAVED = "planes", "interleaved"
 ROW, COLUMN, MATRIX, CELL = "row", "column", "matrix", "cell"
@@ -57,7 +57,7 @@ def planes(tensor: Tensor) -> Placement:
     down, right = spatial(tensor) or _default_plane(tensor)
     height, width = tensor.shape[down], tensor.shape[right]
     others = [axis for axis in range(len(tensor.shape)) if axis not in (down, right)]
-    axes: dict[int, Axis] = {down: along(height, 1, 0), right: along(width, 0, 1)}
+    axes: dict[int, AxisOffsets] = {down: along(height, 1, 0), right: along(width, 0, 1)}
     band, across = height + LABEL, width + GAP
     grid = others[-1]  # in a grid; further axes stack such grids
     if "channel" in tensor.axes and tensor.axes.index("channel") in others:
@@ -103,7 +103,7 @@ def interleaved(tensor: Tensor) -> Placement | None:
     height, width, channels = (tensor.shape[axis] for axis in (down, right, channel))
     if width * channels > WIDEST:
         return None
-    axes: dict[int, Axis] = {
+    axes: dict[int, AxisOffsets] = {
         down: along(height, 1, 0),
         right: along(width, 0, channels),
         channel: along(channels, 0, 1),
@@ -158,7 +158,7 @@ def default(tensor: Tensor, interleave: bool, direction: str) -> Placement:
 
 def turned(tensor: Tensor, across: int) -> Placement:
     """The axis ``across`` right, all others down."""
-    axes: list[Axis] = []
+    axes: list[AxisOffsets] = []
     step = 1
     for number in reversed(range(len(tensor.shape))):
         size = tensor.shape[number]

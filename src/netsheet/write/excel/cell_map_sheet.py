@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from netsheet.write.excel import canvas
-from netsheet.write.excel.canvas import Canvas
-from netsheet.write.excel.mapping import COLUMNS, shape_text, steps_text
-from netsheet.write.excel.plan import Block, Sheet
+from netsheet.write.excel import looks
+from netsheet.write.excel.book_layout import LayerSheet, TensorBlock
+from netsheet.write.excel.cell_map import COLUMNS, shape_text, steps_text
+from netsheet.write.excel.sheet_content import SheetContent
 
 FIRST = 4
 
 
-def map_canvas(
-    sheets: Iterable[Sheet], extra: Sequence[tuple[str, Block]], words: Mapping[str, str]
-) -> Canvas:
-    """Rows in the columns of :data:`~netsheet.write.excel.mapping.COLUMNS`."""
-    result = Canvas(words["map"])
+def cell_map_sheet(
+    sheets: Iterable[LayerSheet], extra: Sequence[tuple[str, TensorBlock]], words: Mapping[str, str]
+) -> SheetContent:
+    """Rows in the columns of :data:`~netsheet.write.excel.cell_map.COLUMNS`."""
+    result = SheetContent(words["map"])
     result.widths.update({0: 30, 1: 24, 2: 11, 3: 24, 4: 16, 5: 13, 6: 28, 7: 18, 8: 60})
-    result.put(0, 0, words["map"], canvas.TITLE)
+    result.put(0, 0, words["map"], looks.TITLE)
     result.heights[0] = 27
-    result.put(1, 0, words["map about"], canvas.NOTE)
+    result.put(1, 0, words["map about"], looks.NOTE)
     for column, name in enumerate(COLUMNS):
-        result.put(FIRST - 1, column, name, canvas.HEAD)
+        result.put(FIRST - 1, column, name, looks.HEAD)
     blocks = [
         (sheet.node.key if sheet.node else "", block) for sheet in sheets for block in sheet.blocks
     ]
@@ -41,6 +41,6 @@ def map_canvas(
             steps_text(place, tensor.axes),
         )
         for column, text in enumerate(texts):
-            result.put(row, column, text, canvas.PLAIN)
+            result.put(row, column, text, looks.PLAIN)
     result.frozen = (FIRST, 1)
     return result

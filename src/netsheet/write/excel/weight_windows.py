@@ -27,8 +27,15 @@ from netsheet.equations import (
     reads,
     walk,
 )
-from netsheet.write.excel.arrange import MATRIX, ROW, WIDEST, default, nested, vector
-from netsheet.write.excel.place import Area, Axis, IntArray, Placement, along, wrapped
+from netsheet.write.excel.arrangements import MATRIX, ROW, WIDEST, default, nested, vector
+from netsheet.write.excel.placement import (
+    AxisOffsets,
+    CellArea,
+    IntArray,
+    Placement,
+    along,
+    wrapped,
+)
 
 KERNELS = "kernels"
 DENSE_ENOUGH = 0.3  # zeros fill the holes of a window if this part of it is used
@@ -154,7 +161,7 @@ def _well_filled(weight: Weight, taps: Sequence[_Tap]) -> bool:
 def _blocks(weight: Weight, taps: Sequence[_Tap]) -> Placement:
     """Windows set apart by the axes that do not belong to them."""
     high, wide = _window(weight, taps)
-    axes: dict[int, Axis] = {}
+    axes: dict[int, AxisOffsets] = {}
     block_high, block_wide = high, wide
     for tap in taps:
         size = weight.shape[tap.axis]
@@ -168,7 +175,7 @@ def _blocks(weight: Weight, taps: Sequence[_Tap]) -> Placement:
         else:
             rows, cols = np.zeros(size, np.int64), _offsets(size, tap.stride, tap.right, wide + 1)
             block_wide = max(block_wide, parts * (wide + 1) - 1)
-        axes[tap.axis] = Axis(rows, cols)
+        axes[tap.axis] = AxisOffsets(rows, cols)
     others = [axis for axis in range(len(weight.shape)) if axis not in axes]
     axes |= _stacked(weight, others, block_high, block_wide)
     ordered = tuple(axes[axis] for axis in range(len(weight.shape)))
@@ -191,14 +198,16 @@ def _offsets(size: int, stride: int, step: int, apart: int) -> IntArray:
     return within * abs(step) + numbers % stride * apart
 
 
-def _stacked(weight: Weight, others: Sequence[int], high: int, wide: int) -> dict[int, Axis]:
+def _stacked(weight: Weight, others: Sequence[int], high: int, wide: int) -> dict[int, AxisOffsets]:
     """The axes that number the windows: in rows beneath, or columns beside, each other."""
     flat = {axis: along(1, 0, 0) for axis in others if weight.shape[axis] == 1}
     others = [axis for axis in others if axis not in flat]
     return flat | _numbered(weight, others, high, wide)
 
 
-def _numbered(weight: Weight, others: Sequence[int], high: int, wide: int) -> dict[int, Axis]:
+def _numbered(
+    weight: Weight, others: Sequence[int], high: int, wide: int
+) -> dict[int, AxisOffsets]:
     sizes = [weight.shape[axis] for axis in others]
     if high == 1 and wide > 1:
         return _nested(others, sizes, 1, 0)
@@ -217,7 +226,9 @@ def _numbered(weight: Weight, others: Sequence[int], high: int, wide: int) -> di
     return _nested(others, sizes, high + gap, 0)
 
 
-def _nested(axes: Sequence[int], sizes: Sequence[int], down: int, right: int) -> dict[int, Axis]:
+def _nested(
+    axes: Sequence[int], sizes: Sequence[int], down: int, right: int
+) -> dict[int, AxisOffsets]:
     result = {}
     for number, axis in enumerate(axes):
         inner = math.prod(sizes[number + 1 :])
@@ -225,7 +236,7 @@ def _nested(axes: Sequence[int], sizes: Sequence[int], down: int, right: int) ->
     return result
 
 
-def _windows(place: Placement, others: Sequence[int], high: int, wide: int) -> Iterator[Area]:
+def _windows(place: Placement, others: Sequence[int], high: int, wide: int) -> Iterator[CellArea]:
     """The area of every window, relative to the placement's first cell."""
     tables = [place.axes[axis] for axis in others]
     rows = cols = np.zeros(1, np.int64)
@@ -233,4 +244,4 @@ def _windows(place: Placement, others: Sequence[int], high: int, wide: int) -> I
         rows = np.add.outer(rows, table.rows).ravel()
         cols = np.add.outer(cols, table.cols).ravel()
     for row, col in zip(rows.tolist(), cols.tolist(), strict=True):
-        yield Area(row, col, row + high - 1, col + wide - 1)
+        yield CellArea(row, col, row + high - 1, col + wide - 1)

@@ -22,24 +22,33 @@ from netsheet.equations import (
     indices_of,
 )
 from netsheet.errors import UsageError
-from netsheet.write.excel.arrange import WIDEST
-from netsheet.write.excel.numbers import as_stored
-from netsheet.write.excel.place import Axis, Placement, along
-from netsheet.write.excel.plan import INPUT, RAW, WEIGHT, Block, Plan, Sheet, layer_head, weights_of
+from netsheet.write.excel.arrangements import WIDEST
+from netsheet.write.excel.book_layout import (
+    INPUT,
+    RAW,
+    WEIGHT,
+    BookLayout,
+    LayerSheet,
+    TensorBlock,
+    layer_head,
+    weights_of,
+)
+from netsheet.write.excel.placement import AxisOffsets, Placement, along
+from netsheet.write.excel.stored_numbers import as_stored
 
 SAMPLE_ROW, SAMPLE_COL = 4, 4  # the first stored value on the Samples sheet
 
 
 @dataclass(eq=False)
-class Inputs:
+class WorkbookInputs:
     """The Input sheet, the table of samples if there are several, and the numbers given."""
 
-    sheet: Sheet
+    sheet: LayerSheet
     samples: str
     names: list[str]
     labels: list[int | None]
     choice: Tensor | None = None
-    tables: list[Block] = field(default_factory=list)
+    tables: list[TensorBlock] = field(default_factory=list)
     given: dict[Tensor, FloatArray] = field(default_factory=dict)
     shown: dict[Tensor, Tensor] = field(default_factory=dict)  # input -> raw values, or itself
 
@@ -73,20 +82,20 @@ def checked(samples: Sequence[Sample], inputs: Sequence[Tensor]) -> None:
 
 
 def laid_out(
-    plan: Plan,
+    plan: BookLayout,
     tensors: Sequence[Tensor],
     samples: Sequence[Sample],
     names: tuple[str, str],
     chosen: Placement,
-) -> Inputs:
+) -> WorkbookInputs:
     """Put the inputs on their sheet.
 
     ``names`` are those of the sheets of inputs and of samples, ``chosen`` is the cell with the
     number of the selected sample.
     """
-    sheet = Sheet(names[0], None)
+    sheet = LayerSheet(names[0], None)
     labels = [sample.label for sample in samples]
-    result = Inputs(sheet, names[1], unique_names(samples), labels)
+    result = WorkbookInputs(sheet, names[1], unique_names(samples), labels)
     if len(samples) > 1:
         result.choice = Tensor("sample", (), ())
         plan.places[result.choice] = chosen
@@ -112,7 +121,9 @@ def laid_out(
     return result
 
 
-def _feed(plan: Plan, tensor: Tensor, samples: Sequence[Sample], result: Inputs) -> None:
+def _feed(
+    plan: BookLayout, tensor: Tensor, samples: Sequence[Sample], result: WorkbookInputs
+) -> None:
     """The equations from stored samples through raw values to the input."""
     at = indices_of(tensor)
     values = [sample.inputs[tensor.name] for sample in samples]
@@ -171,18 +182,18 @@ def _row(weight: Weight) -> Placement:
     return Placement(axes, "row" if axes else "cell")
 
 
-def _tabled(plan: Plan, table: Weight, result: Inputs) -> None:
+def _tabled(plan: BookLayout, table: Weight, result: WorkbookInputs) -> None:
     """One row for each sample; one column, on a sheet of its own, where a row would be too long."""
     count, *shape = table.shape
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     after = sum(b.place.width for b in result.tables if b.place.sheet == result.samples)
     tall = math.prod(shape) + after + SAMPLE_COL > WIDEST
-    axes: list[Axis] = [along(count, 0, 1) if tall else along(count, 1, 0)]
+    axes: list[AxisOffsets] = [along(count, 0, 1) if tall else along(count, 1, 0)]
     for size, step in zip(shape, strides, strict=True):
         axes.append(along(size, step, 0) if tall else along(size, 0, step))
     sheet = f"{result.samples} {len(result.tables) + 2}" if tall else result.samples
     column = 1 if tall else SAMPLE_COL + after
     place = Placement(tuple(axes), "samples").moved(sheet, SAMPLE_ROW, column)
     plan.places[table] = place
-    result.tables.append(Block(table, place, RAW, SAMPLE_ROW - 2))
+    result.tables.append(TensorBlock(table, place, RAW, SAMPLE_ROW - 2))
     result.given[table] = np.asarray(table.values, float)
