@@ -21,6 +21,7 @@ lint: $(VENV)/tested
 	$(BIN)/ruff check src tests bench
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/tested
 	tools/install-system.sh

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netsheet.errors import NetsheetError
+from netsheet.version import __version__
 
 if TYPE_CHECKING:
     from netsheet.model import Model
     from netsheet.read.keras.context import Row
-
-__version__ = "0.1.0"
 
 __all__ = ["NetsheetError", "__version__", "load", "register"]
 

@@ -134,7 +134,7 @@ class Builder:
         import onnx
         from onnx import helper, numpy_helper
 
-        from netsheet import __version__
+        from netsheet.version import __version__
 
         graph = helper.make_graph(
             self._nodes,
