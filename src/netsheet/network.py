@@ -5,38 +5,20 @@ The ground of the house: readers make it, every other room takes it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from netsheet.equations import Affine, Equation, Lookup, Tensor, Weight, multiply_accumulates, reads
+from netsheet.equations import Equation, Tensor, multiply_accumulates
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
-from netsheet.layers.base import Layer, Shape, Signature, default_axes
-from netsheet.layers.opaque import Opaque
+from netsheet.layers.base import Layer, Shape, default_axes
+from netsheet.nodes import MAX_TABLES, LayerCall, Node, ValueRef, made_node, shown
 
-
-@dataclass(frozen=True)
-class ValueRef:
-    """An output of a call, or (``output`` 0) an input of the model."""
-
-    key: str
-    output: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class LayerCall:
-    """A layer applied to values; ``key`` is its name, with ``#i`` if it is called several times.
-
-    ``masks`` False: its output carries no mask, whatever the layer says.
-    """
-
-    key: str
-    layer: Layer
-    inputs: tuple[ValueRef, ...]
-    masks: bool = True
+__all__ = [
+    "Entry", "LayerCall", "Network", "Node", "Source", "SummaryRow", "ValueRef", "shown",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,18 +29,6 @@ class Source:
     shape: Shape
     axes: tuple[str, ...] = ()
     dtype: str = "float32"
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """A call with its tensors; ``refusal`` says why it is not computed."""
-
-    key: str
-    layer: Layer
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    refusal: str | None = None
-    tables: int = 0  # positions that its equations write out one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +93,7 @@ class Network:
     def __post_init__(self) -> None:
         values: dict[ValueRef, Tensor] = {}
         self.inputs, self.nodes = [], []
-        channels_first = any(
-            getattr(call.layer, "data_format", None) == "channels_first" for call in self.calls
-        )
+        channels_first = any(call.layer.channels_first for call in self.calls)
         for source in self.sources:
             axes = source.axes or default_axes(len(source.shape))
             if channels_first and not source.axes and len(axes) > 2:
@@ -136,7 +104,7 @@ class Network:
         refused: dict[str, str] = {}
         tables = 0
         for call in self.calls:
-            node = _node(call, values, refused)
+            node = made_node(call, values, refused)
             self.nodes.append(node)
             if node.refusal:
                 refused[node.key] = node.refusal
@@ -286,12 +254,6 @@ class Network:
         return f"<{kind} {self.name!r}: {len(self.layers)} layers, {self.params:,} parameters>"
 
 
-def shown(shape: Sequence[int | None]) -> str:
-    """A shape as Keras prints it: ``(None, 28, 28, 1)``."""
-    inner = ", ".join(str(size) for size in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
-
-
 def _layers(entry: Entry) -> Iterator[Layer]:
     """The layers of an entry, those of nested models included, each once."""
     seen: dict[Layer, None] = {}
@@ -304,81 +266,3 @@ def _layers(entry: Entry) -> Iterator[Layer]:
 
     visit(entry)
     yield from seen
-
-
-def _node(call: LayerCall, values: Mapping[ValueRef, Tensor], refused: Mapping[str, str]) -> Node:
-    """The call with its tensors; refused where the layer or one before it is not computed."""
-    layer = call.layer
-    inputs = tuple(values[ref] for ref in call.inputs if ref in values)
-    upstream = next((ref.key for ref in call.inputs if ref.key in refused), None)
-    refusal = layer.reason if isinstance(layer, Opaque) else None
-    if refusal is None and upstream is not None:
-        refusal = f"it needs {upstream!r}, which is not computed"
-    if len(inputs) < len(call.inputs):
-        return Node(call.key, layer, inputs, (), refusal or "an input has no known shape")
-    tables = 0
-    try:
-        signatures = layer.infer(inputs)
-        outputs = _outputs(call, inputs, signatures)
-        _check_sizes(layer, outputs)
-        if refusal is None and all(None not in t.shape for t in (*inputs, *outputs)):
-            tables = _check_weights(layer, layer.equations(inputs, outputs))
-    except UnsupportedError as error:
-        return Node(call.key, layer, inputs, (), refusal or str(error))
-    except (ValueError, IndexError, KeyError, ZeroDivisionError) as error:
-        if refusal:
-            return Node(call.key, layer, inputs, (), refusal)
-        raise FormatError(
-            f"layer {call.key!r} ({layer.type}) contradicts its input or weights: {error}"
-        ) from error
-    except TypeError as error:
-        if any(None in tensor.shape for tensor in inputs):
-            return Node(call.key, layer, inputs, (), "its sizes depend on the input's open sizes")
-        raise FormatError(f"layer {call.key!r} ({layer.type}) is malformed: {error}") from error
-    return Node(call.key, layer, inputs, outputs, refusal, tables)
-
-
-MAX_TABLES = 1 << 20  # positions written out one by one, of all layers
-MAX_ELEMENTS = 1 << 31
-
-
-def _outputs(
-    call: LayerCall, inputs: Sequence[Tensor], signatures: Sequence[Signature]
-) -> tuple[Tensor, ...]:
-    result = []
-    for i, (axes, shape) in enumerate(signatures):
-        name = call.key if len(signatures) == 1 else f"{call.key}[{i}]"
-        masked = call.masks and i < call.layer.masked_outputs()
-        mask = call.layer.output_mask(inputs, name) if masked else None
-        result.append(Tensor(name, tuple(axes), shape, mask))  # type: ignore[arg-type]
-    return tuple(result)
-
-
-def _check_sizes(layer: Layer, outputs: Sequence[Tensor]) -> None:
-    for tensor in outputs:
-        known = [size for size in tensor.shape if size is not None]
-        if any(size <= 0 for size in known):
-            raise ValueError(f"its output would have the shape {tensor.shape}")
-        if math.prod(known) > MAX_ELEMENTS:
-            raise ValueError(f"its output of {tensor.shape} would have {math.prod(known):,} values")
-
-
-def _check_weights(layer: Layer, equations: Sequence[Equation]) -> int:
-    """Every weight has to be read from its first to its last element, and not beyond.
-
-    Returns how many positions stand in tables.
-    """
-    tables = 0
-    for eq in equations:
-        for read in reads(eq.value):
-            atoms = (atom for at in read.at if isinstance(at, Affine) for _, atom in at.terms)
-            tables += sum(len(atom.table) for atom in atoms if isinstance(atom, Lookup))
-            if not isinstance(read.tensor, Weight):
-                continue
-            for at, size in zip(read.at, read.tensor.shape, strict=True):
-                if at.bounds()[1] >= size:
-                    raise ValueError(
-                        f"{read.tensor.label} has the stored shape {shown(read.tensor.shape)}, "
-                        "which is not what the configuration says"
-                    )
-    return tables

@@ -254,12 +254,12 @@ def bidirectional(path: Path) -> None:
     _rows(path, _wrapped("Bidirectional", 25, layer("LSTM", "l", units=2)))
 
 
-@attack("time_distributed.keras", "needs an input with a time axis")
+@attack("time_distributed.keras", "needs an input with a time axis", opens=True)
 def time_distributed(path: Path) -> None:
     _rows(path, _wrapped("TimeDistributed", 60, layer("ReLU", "r")))
 
 
-@attack("twice_in_time.keras", "calls layers more than")
+@attack("twice_in_time.keras", "calls layers more than", opens=True)
 def twice_in_time(path: Path) -> None:
     """Models called twice inside TimeDistributed, 25 times in each other."""
     inner = layer("ReLU", "r")
@@ -326,11 +326,11 @@ _LARGE: dict[str, tuple[dict[str, Any], tuple[int | None, ...], str]] = {
         (2, 2, 2, 1),
         "8,000,000,000,000 values",
     ),
-    "center": (layer("CenterCrop", "x", height=10**9, width=10**9), (2, 2, 1), "cannot enlarge"),
+    "center": (layer("CenterCrop", "x", height=10**9, width=10**9), (2, 2, 1), "000,000 values"),
 }  # fmt: skip
 
 for _name, (_layer, _shape, _expected) in _LARGE.items():
-    attack(f"large_{_name}.keras", _expected, opens=not _expected)(
+    attack(f"large_{_name}.keras", _expected, opens=True)(
         lambda path, made=_layer, shape=_shape: _rows(path, made, shape)
     )
 
@@ -371,24 +371,24 @@ def einsum(path: Path) -> None:
     _rows(path, layer("EinsumDense", "x", equation=equation, output_shape=[4]))
 
 
-@attack("wrong_shape.h5", "(?i)shape|units|kernel")
+@attack("wrong_shape.h5", "(?i)shape|units|kernel", opens=True)
 def wrong_shape(path: Path) -> None:
     whole_h5(path, sequential(dense(units=7)))
 
 
-@attack("wrong_input.h5", "(?i)shape|kernel|in")
+@attack("wrong_input.h5", "(?i)shape|kernel|in", opens=True)
 def wrong_input(path: Path) -> None:
     config = sequential(dense())
     config["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 5]
     whole_h5(path, config)
 
 
-@attack("no_such_units.h5", "units")
+@attack("no_such_units.h5", "units", opens=True)
 def no_such_units(path: Path) -> None:
     whole_h5(path, sequential(dense(units=-2)))
 
 
-@attack("large_units.h5", "(?i)shape|units|kernel")
+@attack("large_units.h5", "(?i)shape|units|kernel", opens=True)
 def large_units(path: Path) -> None:
     whole_h5(path, sequential(dense(units=10**15)))
 

@@ -293,7 +293,7 @@ def external_weight(path: Path) -> None:
         group["kernel"] = h5py.ExternalLink(OUTSIDE, "/x")
 
 
-@attack("external_optimizer.h5", "external link")
+@attack("external_optimizer.h5", "", opens=True)
 def external_optimizer(path: Path) -> None:
     whole_h5(path)
     with h5py.File(path, "a") as file:

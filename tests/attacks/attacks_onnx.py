@@ -186,7 +186,7 @@ def doubling_constants(path: Path) -> None:
     written(path, graph(*nodes, node("Add", "x", "c45"), initializers=(start,)))
 
 
-@attack("huge_pad.onnx", "values")
+@attack("huge_pad.onnx", "values", opens=True)
 def huge_pad(path: Path) -> None:
     nodes = node("Pad", "x", "p")
     written(path, graph(nodes, initializers=(_ints("p", 0, 10**12, 0, 10**12),)))

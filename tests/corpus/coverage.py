@@ -23,7 +23,7 @@ from corpus.reading import Entry, own, shared
 from corpus.targets import EXCEL_CELLS, TARGETS, Opened, cells, judged, opened
 from netsheet.fidelity import BOUND
 from netsheet.layers.base import Layer
-from netsheet.layers.composite import Part
+from netsheet.layers.composite import InnerCall
 from netsheet.read.keras.table import TABLE
 
 DOCUMENT = ROOT / "docs" / "coverage.md"
@@ -74,7 +74,7 @@ def wrapped(layer: Layer) -> Iterator[str]:
     for one in fields(layer):
         held = getattr(layer, one.name)
         for part in held if isinstance(held, tuple) else (held,):
-            inner = part.layer if isinstance(part, Part) else part
+            inner = part.layer if isinstance(part, InnerCall) else part
             if isinstance(inner, Layer) and "activation" not in one.name:
                 yield inner.type
                 yield from wrapped(inner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from netsheet.equations import (
@@ -21,6 +21,8 @@ from netsheet.equations import (
 from netsheet.errors import UnsupportedError
 
 Shape = tuple[int | None, ...]
+
+ACTIVATIONS = ("activation", "recurrent_activation")  # arguments that name one
 
 
 class Signature(NamedTuple):
@@ -62,15 +64,42 @@ class Layer:
     name: str = ""
     type_name: str = ""
     weights: dict[str, Weight] = field(default_factory=dict, repr=False)
+    reason: str = ""  # why it is shown only and not computed; empty where it is computed
     # For a Dense behind a Flatten: axes and shape of the feature map, in flattening order.
     flattened: tuple[tuple[str, ...], tuple[int, ...]] | None = field(default=None, repr=False)
 
     passes_mask: ClassVar[bool] = True
     attends: ClassVar[bool] = False  # takes query, value and key, which a call may name
+    gates: ClassVar[int] = 1  # that the last axis of every weight holds one after another
+    # Of the arrays that a file has for a wrapper itself, so many at the end are its own; None: all.
+    own_arrays: ClassVar[int | None] = None
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         """The weights that this layer has, trainable ones first, each with its axis names."""
         return {}
+
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        """The layers in this one, in stored order; each with the prefix of its weights' labels."""
+        return []
+
+    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        """Takes from the names and shapes of stored arrays what the configuration leaves open."""
+
+    def activation_axes(self) -> dict[str, tuple[str, ...]]:
+        """The weights of activations that are layers of their own: ``activation/alpha``."""
+        return {
+            f"{name}/{label}": axes
+            for name in ACTIVATIONS
+            if isinstance(layer := getattr(self, name, None), Layer)
+            for label, axes in layer.weight_axes().items()
+        }
+
+    def active(self, name: str = "activation") -> Layer | None:
+        """The activation of that argument, with its share of the weights."""
+        layer: Layer | None = getattr(self, name)
+        if layer is None or not layer.weight_axes():
+            return layer
+        return replace(layer, weights=part(self.weights, f"{name}/"))
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         """Axes and shape of each output; raises ValueError where the inputs do not fit."""
@@ -100,6 +129,11 @@ class Layer:
         """ONNX nodes for the layer; returns the names of its outputs."""
         equations = self.equations(inputs, outputs)
         return graph.print(equations, dict(zip(inputs, names, strict=True)), outputs)
+
+    @property
+    def channels_first(self) -> bool:
+        """True if it takes feature maps whose channels come before the space axes."""
+        return getattr(self, "data_format", None) == "channels_first"
 
     @property
     def params(self) -> int:
@@ -148,6 +182,15 @@ class Elementwise(Layer):
         if self.op is not None:
             return [graph.node(self.op, names)]
         return super().onnx(graph, names, inputs, outputs)
+
+
+def part(weights: Mapping[str, Weight], prefix: str) -> dict[str, Weight]:
+    """The weights whose labels start with ``prefix``, without it."""
+    return {
+        label.removeprefix(prefix): weight
+        for label, weight in weights.items()
+        if label.startswith(prefix)
+    }
 
 
 def named(tensor: Tensor, axes: Sequence[str]) -> Callable[[Mapping[str, Position]], Read]:

@@ -69,14 +69,14 @@ class _VectorCell(Cell):
 
     units: int
 
-    gates: ClassVar[int] = 1
-
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         axes: dict[str, tuple[str, ...]] = {
             "kernel": ("in", "out"),
             "recurrent_kernel": ("unit", "out"),
         }
-        return axes | ({"bias": ("out",)} if self.use_bias else {})
+        if self.use_bias:
+            axes["bias"] = ("out",)
+        return axes | self.activation_axes()
 
     def frame(self, x: Signature) -> Signature:
         if len(x.shape) != 1:
@@ -172,7 +172,7 @@ class SimpleRNNCell(_VectorCell):
 
     def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
         pre = self._wide(step, "pre", 1)
-        steps, new = step.through(self.activation, pre)
+        steps, new = step.through(self.active(), pre)
         return [
             step.fill(
                 pre, lambda at: self._input(step, at[0]) + self._past(step, states[0], at[0])
@@ -182,7 +182,7 @@ class SimpleRNNCell(_VectorCell):
         ]
 
     def onnx_form(self) -> OnnxForm | None:
-        named = _onnx_activations(self.activation)
+        named = _onnx_activations(self.active())
         return OnnxForm("RNN", self.units, self._onnx_weights([0]), named) if named else None
 
 
@@ -205,6 +205,12 @@ class GRUCell(_VectorCell):
             axes["bias"] = ("bias", "out")
         return axes
 
+    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        # Two rows of biases (in CuDNN's form one after the other) tell ``reset_after``.
+        if len(stored) == 3 and self.use_bias:
+            shape = stored[2][1]
+            self.reset_after = len(shape) == 2 or shape == (6 * self.units,)
+
     def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
         t, state = step.t, states[0]
         x, h = self._wide(step, "input", 3), self._wide(step, "recurrent", 3)
@@ -212,8 +218,12 @@ class GRUCell(_VectorCell):
         from_x, from_h = self._columns(x, step), self._columns(h, step)
         row = 0 if self.reset_after else None
         gates = [
-            *step.activate(self.recurrent_activation, z, lambda at: from_x[0](at) + from_h[0](at)),
-            *step.activate(self.recurrent_activation, r, lambda at: from_x[1](at) + from_h[1](at)),
+            *step.activate(
+                self.active("recurrent_activation"), z, lambda at: from_x[0](at) + from_h[0](at)
+            ),
+            *step.activate(
+                self.active("recurrent_activation"), r, lambda at: from_x[1](at) + from_h[1](at)
+            ),
         ]
         o = Index("o", (3 if self.reset_after else 2) * self.units)
         past = self._past(step, state, o)
@@ -230,7 +240,7 @@ class GRUCell(_VectorCell):
             step.fill(x, lambda at: self._input(step, at[0], row)),
             equation(h[t, o], past, t),
             *gates,
-            *step.activate(self.activation, new, candidate),
+            *step.activate(self.active(), new, candidate),
             step.advance(
                 state,
                 lambda at: z[t, at[0]] * state.before(t, at) + (1 - z[t, at[0]]) * new[t, at[0]],
@@ -249,7 +259,7 @@ class GRUCell(_VectorCell):
         ]
 
     def onnx_form(self) -> OnnxForm | None:
-        named = _onnx_activations(self.recurrent_activation, self.activation)
+        named = _onnx_activations(self.active("recurrent_activation"), self.active())
         if named is None:
             return None
         attributes = named | {"linear_before_reset": int(self.reset_after)}
@@ -271,10 +281,13 @@ class LSTMCell(_VectorCell):
             pre, lambda at: self._input(step, at[0]) + self._past(step, states[0], at[0])
         )
         gates = self._columns(pre, step)
-        return [first, *gated(self.activation, self.recurrent_activation, step, states, gates)]
+        return [
+            first,
+            *gated(self.active(), self.active("recurrent_activation"), step, states, gates),
+        ]
 
     def onnx_form(self) -> OnnxForm | None:
-        named = _onnx_activations(self.recurrent_activation, self.activation, self.activation)
+        named = _onnx_activations(self.active("recurrent_activation"), self.active(), self.active())
         if named is None:
             return None
         return OnnxForm("LSTM", self.units, self._onnx_weights([0, 3, 1, 2]), named)
@@ -318,3 +331,6 @@ class StackedRNNCells(Layer):
             for number, cell in enumerate(self.cells)
             for label, axes in cell.weight_axes().items()
         }
+
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        return [(f"{number}/", cell) for number, cell in enumerate(self.cells)]

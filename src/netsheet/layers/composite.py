@@ -10,7 +10,7 @@ from netsheet.layers.base import Graph, Layer, Signature
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class InnerCall:
     """A layer in a composite: its name there, and its inputs as (maker, output).
 
     The maker is a part's number, or -1 for the composite's own inputs.
@@ -25,7 +25,7 @@ class Part:
 class Composite(Layer):
     """Layers in order; weights and steps are named after them: ``conv1/kernel``."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[InnerCall, ...]
     results: tuple[tuple[int, int], ...]
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
@@ -34,6 +34,9 @@ class Composite(Layer):
             for name, layer in self._distinct()
             for label, axes in layer.weight_axes().items()
         }
+
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        return [(f"{name}/", layer) for name, layer in self._distinct()]
 
     def _distinct(self) -> list[tuple[str, Layer]]:
         found: dict[Layer, str] = {}

@@ -69,6 +69,11 @@ class _Convolution(Layer):
         taps = [Index(n, s.size) for n, s in zip(TAP_NAMES[self.rank], spans, strict=True)]
         return tuple(outs), tuple(taps)
 
+    def _more_axes(self) -> dict[str, tuple[str, ...]]:
+        """What a convolution has beside its kernels."""
+        bias: dict[str, tuple[str, ...]] = {"bias": ("out",)} if self.use_bias else {}
+        return bias | self.activation_axes()
+
     def _bias(self, out: Position) -> Value:
         return self.weights["bias"][out] if self.use_bias else 0
 
@@ -96,14 +101,14 @@ class Conv2D(_Convolution):
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         axes = {"kernel": (*KERNEL[self.rank], "in", "out")}
-        return axes | ({"bias": ("out",)} if self.use_bias else {})
+        return axes | self._more_axes()
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         spans, _ = self._spans(inputs[0])
         return self._signature([span.out for span in spans], self.filters)
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
-        return activated(self.activation, outputs[0], lambda y: [self._equation(inputs[0], y)])
+        return activated(self.active(), outputs[0], lambda y: [self._equation(inputs[0], y)])
 
     def _equation(self, x: Tensor, y: Tensor) -> Equation:
         spans, channels = self._spans(x)
@@ -145,7 +150,7 @@ class Conv2D(_Convolution):
             group=self.groups,
         )
         y = as_stored(graph, y, self.rank, self.data_format)
-        return [activated_onnx(graph, self.activation, y, outputs[0])]
+        return [activated_onnx(graph, self.active(), y, outputs[0])]
 
 
 class Conv1D(Conv2D):
@@ -169,7 +174,7 @@ class DepthwiseConv2D(_Convolution):
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         axes = {self.kernel_label: (*KERNEL[self.rank], "in", "multiplier")}
-        return axes | ({"bias": ("out",)} if self.use_bias else {})
+        return axes | self._more_axes()
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         spans, channels = self._spans(inputs[0])
@@ -177,7 +182,7 @@ class DepthwiseConv2D(_Convolution):
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         return activated(
-            self.activation, outputs[0], lambda y: [self._depthwise(inputs[0], y, self._bias)]
+            self.active(), outputs[0], lambda y: [self._depthwise(inputs[0], y, self._bias)]
         )
 
     def _depthwise(self, x: Tensor, y: Tensor, bias: object) -> Equation:
@@ -228,7 +233,7 @@ class DepthwiseConv2D(_Convolution):
         y = as_stored(graph, self._depthwise_onnx(graph, x, spans), self.rank, self.data_format)
         if self.use_bias:
             y = graph.node("Add", [y, _channel_weight(graph, self, "bias")])
-        return [activated_onnx(graph, self.activation, y, outputs[0])]
+        return [activated_onnx(graph, self.active(), y, outputs[0])]
 
 
 class DepthwiseConv1D(DepthwiseConv2D):
@@ -254,7 +259,7 @@ class SeparableConv2D(DepthwiseConv2D):
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         depthwise = {"depthwise_kernel": (*KERNEL[self.rank], "in", "multiplier")}
         pointwise = {"pointwise_kernel": (*KERNEL[self.rank], "in", "out")}
-        return depthwise | pointwise | ({"bias": ("out",)} if self.use_bias else {})
+        return depthwise | pointwise | self._more_axes()
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         spans, _ = self._spans(inputs[0])
@@ -277,7 +282,7 @@ class SeparableConv2D(DepthwiseConv2D):
         return [
             self._depthwise(x, depth, None),
             *activated(
-                self.activation,
+                self.active(),
                 outputs[0],
                 lambda y: [equation(named(y, axes)(placed(self.rank, outs, c)), result)],
             ),
@@ -297,7 +302,7 @@ class SeparableConv2D(DepthwiseConv2D):
         bias = [graph.weight(self.weights["bias"])] if self.use_bias else []
         y = graph.node("Conv", [self._depthwise_onnx(graph, x, spans), kernel, *bias])
         y = as_stored(graph, y, self.rank, self.data_format)
-        return [activated_onnx(graph, self.activation, y, outputs[0])]
+        return [activated_onnx(graph, self.active(), y, outputs[0])]
 
 
 class SeparableConv1D(SeparableConv2D):
@@ -331,7 +336,7 @@ class Conv2DTranspose(_Convolution):
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         axes = {"kernel": (*KERNEL[self.rank], "out", "in")}
-        return axes | ({"bias": ("out",)} if self.use_bias else {})
+        return axes | self._more_axes()
 
     def _lengths(self, x: Tensor) -> list[tuple[int | None, int, int]]:
         """Output length, padding before and after, for each axis."""
@@ -401,7 +406,7 @@ class Conv2DTranspose(_Convolution):
             )
         ]
         return activated(
-            self.activation,
+            self.active(),
             outputs[0],
             lambda y: [self._equation(x, y, channels, p) for p in itertools.product(*axes)],
         )
@@ -443,7 +448,7 @@ class Conv2DTranspose(_Convolution):
             output_padding=[max(-after, 0) for _, _, after in lengths],
         )
         y = as_stored(graph, y, self.rank, self.data_format)
-        return [activated_onnx(graph, self.activation, y, outputs[0])]
+        return [activated_onnx(graph, self.active(), y, outputs[0])]
 
 
 class Conv1DTranspose(Conv2DTranspose):

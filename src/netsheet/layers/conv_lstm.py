@@ -28,6 +28,7 @@ class ConvLSTM2D(Loop, Cell):
 
     rank: ClassVar[int] = 2
     states: ClassVar[tuple[str, ...]] = ("state", "cell")
+    gates: ClassVar[int] = 4
 
     filters: int
     kernel_size: tuple[int, ...]
@@ -42,7 +43,9 @@ class ConvLSTM2D(Loop, Cell):
             "kernel": (*KERNEL[self.rank], "in", "out"),
             "recurrent_kernel": (*KERNEL[self.rank], "unit", "out"),
         }
-        return axes | ({"bias": ("out",)} if self.use_bias else {})
+        if self.use_bias:
+            axes["bias"] = ("out",)
+        return axes | self.activation_axes()
 
     @property
     def _axes(self) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ class ConvLSTM2D(Loop, Cell):
         gates = [gate(number) for number in range(4)]
         return [
             step.fill(pre, lambda at: self._sum(step, states[0], at)),
-            *gated(self.activation, self.recurrent_activation, step, states, gates),
+            *gated(self.active(), self.active("recurrent_activation"), step, states, gates),
         ]
 
     def _sum(self, step: Step, state: State, at: Sequence[Index]) -> Expr:

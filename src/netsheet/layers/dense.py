@@ -47,7 +47,7 @@ class Dense(Layer):
             axes["bias"] = ("out",)
         if self.quantized:
             axes["kernel_scale"] = ("out",)
-        return axes
+        return axes | self.activation_axes()
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         x = inputs[0]
@@ -56,7 +56,7 @@ class Dense(Layer):
         return [Signature(x.axes, (*x.shape[:-1], self.units))]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
-        return activated(self.activation, outputs[0], lambda y: self._sum(inputs[0], y))
+        return activated(self.active(), outputs[0], lambda y: self._sum(inputs[0], y))
 
     def _sum(self, x: Tensor, y: Tensor) -> list[Equation]:
         if self.quantized:
@@ -100,7 +100,7 @@ class Dense(Layer):
         else:
             y = graph.node("MatMul", [names[0], kernel])
             y = graph.node("Add", [y, *bias]) if bias else y
-        return [activated_onnx(graph, self.activation, y, outputs[0])]
+        return [activated_onnx(graph, self.active(), y, outputs[0])]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -131,7 +131,7 @@ class EinsumDense(Layer):
             out = self.einsum.split("->")[1].strip().replace("...", "")
             first = min(out.index(letter) for letter in self.bias_axes)
             axes["bias"] = tuple(out[first:])
-        return axes
+        return axes | self.activation_axes()
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         x, kernel, out = self._letters(len(inputs[0].shape))
@@ -142,7 +142,7 @@ class EinsumDense(Layer):
         return [Signature(default_axes(len(out)), tuple(size[letter] for letter in out))]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
-        return activated(self.activation, outputs[0], lambda y: [self._einsum(inputs[0], y)])
+        return activated(self.active(), outputs[0], lambda y: [self._einsum(inputs[0], y)])
 
     def _einsum(self, x: Tensor, y: Tensor) -> Equation:
         kernel = self.weights["kernel"]

@@ -41,7 +41,7 @@ class LocallyConnected(Layer):
         axes: dict[str, tuple[str, ...]] = {"kernel": ("position", "in", "out")}
         if self.use_bias:
             axes["bias"] = (*SPATIAL[len(self.kernel_size)], "out")
-        return axes
+        return axes | self.activation_axes()
 
     def _spans(self, x: Tensor) -> tuple[list[Window], int]:
         rank = len(self.kernel_size)
@@ -54,7 +54,7 @@ class LocallyConnected(Layer):
         return [Signature(axes, arranged([s.out for s in spans], self.filters, self.data_format))]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
-        return activated(self.activation, outputs[0], lambda y: [self._equation(inputs[0], y)])
+        return activated(self.active(), outputs[0], lambda y: [self._equation(inputs[0], y)])
 
     def _equation(self, x: Tensor, y: Tensor) -> Equation:
         spans, channels = self._spans(x)

@@ -17,7 +17,6 @@ class Opaque(Layer):
     ``output_shape`` is what the file says of its output, if it does.
     """
 
-    reason: str = ""
     output_shape: tuple[int | None, ...] | None = None
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:

@@ -19,12 +19,11 @@ from netsheet.equations import (
     Position,
     Tensor,
     Value,
-    Weight,
     call,
     equation,
     indices_of,
 )
-from netsheet.layers.base import Graph, Layer, Signature
+from netsheet.layers.base import Graph, Layer, Signature, part
 from netsheet.layers.cells import (
     Cell,
     GRUCell,
@@ -33,15 +32,6 @@ from netsheet.layers.cells import (
     StackedRNNCells,
 )
 from netsheet.layers.recurrence import State, Step, after_first
-
-
-def part(weights: dict[str, Weight], prefix: str) -> dict[str, Weight]:
-    """The weights whose names start with ``prefix``, without it."""
-    return {
-        label.removeprefix(prefix): weight
-        for label, weight in weights.items()
-        if label.startswith(prefix)
-    }
 
 
 def base_tensor(outputs: Sequence[Tensor]) -> Tensor:
@@ -213,6 +203,12 @@ class RNN(Loop):
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         return self.cell.weight_axes()
+
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        return [("", self.cell)]
+
+    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        self.cell.settle(stored)
 
     def cells_in_order(self) -> list[tuple[str, Cell]]:
         if isinstance(self.cell, Cell):

@@ -134,15 +134,25 @@ class Cropping3D(Cropping2D):
 
 @dataclass(eq=False, kw_only=True)
 class CenterCrop(_Spatial):
-    """The middle ``size`` of each spatial axis."""
+    """The middle ``size`` of each spatial axis.
+
+    Where one is smaller than ``size``, Keras resizes the largest part in the middle that has the
+    wanted proportions (keras/src/layers/preprocessing/.../center_crop.py: smart_resize).
+    """
 
     size: tuple[int, ...]
 
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        (height, width), _ = sizes(inputs[0], self.rank, self.data_format, self.name)
+        if (height or 0) >= self.size[0] and (width or 0) >= self.size[1]:
+            return super().equations(inputs, outputs)
+        resizing = Resizing(
+            name=self.name, height=self.size[0], width=self.size[1], interpolation="bilinear",
+            crop_to_aspect_ratio=True, data_format=self.data_format,
+        )  # fmt: skip
+        return resizing.equations(inputs, outputs)
+
     def length(self, axis: int, n: int) -> int:
-        if self.size[axis] > n:
-            raise ValueError(
-                f"layer {self.name!r} crops {self.size[axis]} out of {n}: it cannot enlarge"
-            )
         return self.size[axis]
 
     def at(self, axis: int, out: Index, n: int) -> tuple[Affine, Guard | None]:

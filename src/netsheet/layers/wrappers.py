@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,9 +22,11 @@ from netsheet.equations import (
     lift,
 )
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph, Layer, Signature
+from netsheet.layers.base import Graph, Layer, Signature, part
 from netsheet.layers.composite import Composite
-from netsheet.layers.recurrent import Loop, base_tensor, part, reversed_axis
+from netsheet.layers.recurrent import Loop, base_tensor, reversed_axis
+
+_VECTORS = ("vector_u", "sn_u")  # of SpectralNormalization: Keras 3, Keras 2
 
 MERGES = {"concat": "Concat", "sum": "Sum", "mul": "Mul", "ave": "Mean"}  # as ONNX operators
 
@@ -68,6 +71,15 @@ class Bidirectional(Layer):
             for name, layer in self.directions()
             for label, axes in layer.weight_axes().items()
         }
+
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        return [(f"{name}/", layer) for name, layer in self.directions()]
+
+    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        half = len(stored) // 2
+        self.forward_layer.settle(stored[:half])
+        if self.backward_layer is not None:
+            self.backward_layer.settle(stored[half:])
 
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
         return self.forward_layer.output_mask(inputs, name)
@@ -184,6 +196,12 @@ class TimeDistributed(Layer):
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         return self.layer.weight_axes()
 
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        return [("", self.layer)]
+
+    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        self.layer.settle(stored)
+
     def _inner(self) -> Layer:
         return replace(self.layer, name=self.name, weights=self.weights)
 
@@ -277,12 +295,23 @@ class SpectralNormalization(Layer):
     layer: Layer
     vector: str = "vector_u"  # the name of what training iterates on
 
+    own_arrays: ClassVar[int | None] = 1  # the kernel stands in the wrapper and in the layer
+
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         return {self.vector: ("step", "out"), **self.layer.weight_axes()}
 
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        return [("", self.layer)]
+
+    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        names = [name for name, _ in stored]
+        self.vector = next((name for name in names if name in _VECTORS), self.vector)
+        self.layer.settle([pair for pair in stored if pair[0] != self.vector])
+
     @property
     def _inner(self) -> Layer:
-        return replace(self.layer, name=self.name, weights=self.weights)
+        own = {label: self.weights[label] for label in self.layer.weight_axes()}
+        return replace(self.layer, name=self.name, weights=own)
 
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
         return self._inner.output_mask(inputs, name)

@@ -280,10 +280,3 @@ def walk(
         yield f"{prefix}{name}", found
         if isinstance(found, h5py.Group):
             yield from walk(found, budget, f"{prefix}{name}/", depth + 1)
-
-
-def count(group: Any, budget: Budget) -> int:
-    """How many datasets lie in a group, and in groups in it, without reading any."""
-    import h5py
-
-    return sum(isinstance(found, h5py.Dataset) for _, found in walk(group, budget))

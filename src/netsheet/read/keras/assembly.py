@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netsheet.errors import FormatError, UnsupportedError
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layers.base import Layer
-from netsheet.layers.composite import Composite, Part
+from netsheet.layers.composite import Composite, InnerCall
 from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
 from netsheet.layers.shape import Flatten
@@ -28,12 +28,15 @@ from netsheet.read.keras.graph import (
     parse_graph,
 )
 from netsheet.read.keras.inputs import sources
+from netsheet.read.keras.legacy_layout import assign_legacy
 from netsheet.read.keras.masks import LostMasks, carries_masks, lost_masks
 from netsheet.read.keras.old_configs import modern
+from netsheet.read.keras.old_weights import Era
 from netsheet.read.keras.order import ends, ordered_calls
 from netsheet.read.keras.stored import KerasFile
-from netsheet.read.keras.table import RENAMED, TABLE
-from netsheet.read.keras.weights import assign_legacy, assign_v3
+from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
+from netsheet.read.keras.v3_layout import assign_v3
+from netsheet.read.keras.weights import Placing
 from netsheet.read.keras.wiring import mask_operations, wired
 from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NESTING, MAX_STEPS
 
@@ -67,12 +70,13 @@ def load_keras(path: str | Path) -> Network:
     graph = parse_graph(config, class_name, major, file.config.get("build_config"))
     assembly = _Assembly(major, masks=lost_masks(file.keras_version))
     assembly.make_layers(graph, "")
-    paths: dict[str, str] = {}
-    if any(layer.weights for layer in file.layers) or sources(graph) is not None:
-        assign = assign_v3 if file.layout == "v3" else assign_legacy
-        assign(graph, assembly.layers, file, paths)
+    legacy = file.layout == "legacy"
+    placing = Placing(Era(major, file.backend), trained_first=legacy)
+    assign = assign_legacy if legacy else assign_v3
+    for layer in assign(graph, assembly.layers, file, placing):
+        assembly.unclaimed.append(layer)
     assembly.refuse_unbuilt()
-    return assembly.model(graph, file, paths)
+    return assembly.model(graph, file, placing.paths)
 
 
 def _major(version: str) -> int:
@@ -82,16 +86,14 @@ def _major(version: str) -> int:
 
 def _weights_only(file: KerasFile, reason: str, note: str) -> Network:
     layers = []
-    paths: dict[str, str] = {}
-    from netsheet.read.keras.weights import give_weights
-
+    placing = Placing()
     for stored in file.layers:
         layer = Opaque(
             name=stored.keras_name or stored.name,
             type_name="?",
             reason=reason,
         )
-        give_weights(layer, stored.weights, paths)
+        placing.give(layer, stored.weights)
         layers.append(layer)
     return Network(
         name=file.path.stem,
@@ -104,7 +106,7 @@ def _weights_only(file: KerasFile, reason: str, note: str) -> Network:
         sha256=file.sha256,
         framework_version=file.keras_version,
         notes=[*file.notes, note],
-        stored=paths,
+        stored=placing.paths,
         extra_layers=layers,
     )
 
@@ -124,6 +126,7 @@ class _Assembly:
     sources: list[Source] = field(default_factory=list)
     aliases: dict[str, ValueRef] = field(default_factory=dict)
     first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
+    unclaimed: list[Layer] = field(default_factory=list)  # what is stored and no layer has
     called: int = 0
     given: int = 0
     masks: LostMasks = field(default_factory=LostMasks)
@@ -138,16 +141,14 @@ class _Assembly:
             name = scope + config.name
             if config.graph is not None:
                 self.make_layers(config.graph, name + "/", depth + 1)
-            elif config.class_name != "InputLayer" and not _is_operation(config):
+            elif config.class_name != "InputLayer" and not config.is_operation:
                 self.layers[name] = make_layer(name, config.class_name, config.config, self.major)
 
     def refuse_unbuilt(self) -> None:
         """Layers whose weights the file does not have are shown only."""
-        for name, layer in self.layers.items():
-            if layer.weight_axes() and not layer.weights and not isinstance(layer, Opaque):
-                made = Opaque(reason="the file stores no weights for it: it was never built")
-                made.name, made.type_name = layer.name, layer.type_name
-                self.layers[name] = made
+        for layer in self.layers.values():
+            if layer.weight_axes() and not layer.weights and not layer.reason:
+                layer.reason = "the file stores no weights for it: it was never built"
 
     # ------------------------------------------------------------------ calls
 
@@ -214,7 +215,7 @@ class _Assembly:
                 self.first_calls.setdefault(scope + layer.name, alias)
             return outputs
         name = scope + layer.name
-        if _is_operation(layer):
+        if layer.is_operation:
             from netsheet.read.keras.ops import operation
 
             made, refs = operation(name, layer, call)
@@ -229,7 +230,7 @@ class _Assembly:
         inputs = tuple(values[ref] for ref in refs)
         outputs = [ValueRef(key, i) for i in range(MAX_OUTPUTS)]
         made = self.masks.seen(made, inputs, outputs, call.masked)
-        carried = carries_masks(layer.class_name, _is_operation(layer), self.major)
+        carried = carries_masks(layer.class_name, layer.is_operation, self.major)
         self.calls.append(LayerCall(key, made, inputs, carried))
         self.first_calls.setdefault(name, key)
         return outputs
@@ -252,7 +253,10 @@ class _Assembly:
             calls=self.calls,
             sources=self.sources,
             results=results,
-            entries=self._entries(graph, "", self.sources),
+            entries=[
+                *self._entries(graph, "", self.sources),
+                *(Entry(layer.name, layer.type, None, layer) for layer in self.unclaimed),
+            ],
             aliases=self.aliases,
             path=file.path,
             format=_format(file),
@@ -261,7 +265,10 @@ class _Assembly:
             notes=notes,
             training_config=file.training_config,
             stored=paths,
-            extra_layers=[layer for name, layer in self.layers.items() if name not in called],
+            extra_layers=[
+                *(layer for name, layer in self.layers.items() if name not in called),
+                *self.unclaimed,
+            ],
         )
         _name_flattened(model)
         return model
@@ -293,6 +300,10 @@ class _Assembly:
         return tuple(entries)
 
 
+# A configuration may hold anything anywhere: what no check foresaw is the layer's own fault.
+_UNFORESEEN = (
+    ValueError, LookupError, ArithmeticError, TypeError, AttributeError, AssertionError,
+)  # fmt: skip
 MAX_OUTPUTS = 8  # more than any layer has; references to what does not exist are never followed
 
 
@@ -309,6 +320,13 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
         f"the class {class_name!r} is not known; netsheet.register() can add it"
     )
     layer: Layer | None = None
+    lacking = [key for key in ALWAYS.get(short, ()) if key not in config]
+    if lacking and row is not None and not {class_name, short} & set(REGISTERED):
+        row = None
+        reason = (
+            f"it has no {lacking[0]!r}, which Keras's own {short} always has: it is another class "
+            "of the same name; netsheet.register() can add it"
+        )
     if row is not None:
         made = 0
 
@@ -325,8 +343,10 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
 
         try:
             layer = row(Arguments(name, config), Context(name, major, inner))
-        except UnsupportedError as error:
-            reason = str(error)
+        except NetsheetError as error:
+            reason = str(error).removeprefix(f"layer {name!r}: ")
+        except _UNFORESEEN as error:
+            reason = f"its arguments are not understood ({type(error).__name__}: {error})"[:200]
     if layer is None:
         layer = Opaque(reason=reason)
     layer.name, layer.type_name = name, stored_class
@@ -346,7 +366,7 @@ def _composite(graph: GraphConfig, major: int) -> Composite:
 
     made = Composite(
         parts=tuple(
-            Part(call.key, call.layer, tuple(place(ref) for ref in call.inputs))
+            InnerCall(call.key, call.layer, tuple(place(ref) for ref in call.inputs))
             for call in inside.calls
         ),
         results=tuple(place(ref) for ref in results),
@@ -363,10 +383,6 @@ def _steps(layer: Layer, known: dict[Layer, int]) -> int:
         parts += [value for value in vars(layer).values() if isinstance(value, Layer)]
         known[layer] = 1 + sum(_steps(part, known) for part in parts)
     return known[layer]
-
-
-def _is_operation(layer: LayerConfig) -> bool:
-    return layer.is_op or layer.class_name in ("TFOpLambda", "SlicingOpLambda")
 
 
 def _name_flattened(model: Network) -> None:

@@ -74,7 +74,6 @@ def _hdf5(path: Path) -> KerasFile:
             layers=layers,
             layout="v3" if listed is None else "legacy",
             sha256=_digest(path),
-            optimizer_weights=_optimizer(root, budget),
             notes=notes,
         )
 
@@ -99,11 +98,6 @@ def _note_own_weights(group: Any, notes: list[str]) -> None:
     own = hdf5.group_at(group, _MODEL_ITSELF)
     if own is not None and (names := hdf5.names(own, "weight_names")):
         notes.append(f"The model has {len(names)} weights outside its layers; they are not shown.")
-
-
-def _optimizer(root: Any, budget: Budget) -> int:
-    groups = (hdf5.group_at(root, name) for name in _OPTIMIZER)
-    return sum(hdf5.count(group, budget) for group in groups if group is not None)
 
 
 def _either(group: Any, root: Any, key: str) -> str | None:
@@ -171,12 +165,10 @@ def _zip(path: Path) -> KerasFile:
         config = archive.json("config.json")
         metadata = archive.json("metadata.json") if "metadata.json" in archive else {}
         layers: dict[str, StoredLayer] = {}
-        optimizer = 0
         for member in _weight_members(archive):
             with hdf5.opened(archive.stream(member)) as root:
                 for layer in _v3_layers(root, archive.budget):
                     layers[layer.name] = _joined(layers.get(layer.name), layer)
-                optimizer += _optimizer(root, archive.budget)
     training = config.get("compile_config")
     return KerasFile(
         path=path,
@@ -188,7 +180,6 @@ def _zip(path: Path) -> KerasFile:
         layers=list(layers.values()),
         layout="v3",
         sha256=_digest(path),
-        optimizer_weights=optimizer,
     )
 
 

@@ -67,8 +67,13 @@ class LayerConfig:
 
     @property
     def is_op(self) -> bool:
-        """True for a plain operation (no Keras layer, no weights) in a Functional graph."""
+        """True for a plain operation of Keras 3 (no layer, no weights) in a Functional graph."""
         return self.module.startswith((OPERATIONS, "keras.ops"))
+
+    @property
+    def is_operation(self) -> bool:
+        """True for any plain operation, also one that Keras 2 wraps in a layer of its own."""
+        return self.is_op or self.class_name in ("TFOpLambda", "SlicingOpLambda")
 
 
 @dataclass(frozen=True)

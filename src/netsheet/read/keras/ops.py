@@ -13,7 +13,7 @@ from netsheet.layers import activation, merge, ops, shape
 from netsheet.layers.base import Elementwise, Layer, constant
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras.graph import CallConfig, LayerConfig, TensorRef
-from netsheet.read.keras.weights import to_snake_case
+from netsheet.read.keras.v3_layout import to_snake_case
 
 Made = tuple[Layer, list[TensorRef]]
 Parameters = Mapping[str, Any]

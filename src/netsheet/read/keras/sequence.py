@@ -82,8 +82,8 @@ def _inner(a: Arguments, c: Context, key: str, *kinds: type[Layer]) -> Any:
     if not isinstance(entry, Mapping):
         a.refuse(key, "a layer")
     layer = c.make(entry, key)
-    if not isinstance(layer, kinds):
-        reason = getattr(layer, "reason", "it is of another kind")
+    if layer.reason or not isinstance(layer, kinds):
+        reason = layer.reason or "it is of another kind"
         raise UnsupportedError(f"its {key} {layer.type!r} is not computed: {reason}")
     return layer
 

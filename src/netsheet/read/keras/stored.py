@@ -44,5 +44,4 @@ class KerasFile:
     layers: list[StoredLayer]
     layout: Literal["legacy", "v3"]
     sha256: str
-    optimizer_weights: int = 0
     notes: list[str] = field(default_factory=list)

@@ -207,6 +207,11 @@ def _axis(axes: tuple[int, ...]) -> int | tuple[int, ...]:
 
 
 def _batch_norm(a: Arguments, c: Context) -> Layer:
+    if c.major < 2 and a.integer("mode", 0) != 0:
+        raise UnsupportedError(
+            f"its mode {a.integer('mode')} of Keras 1 normalises by the sample or the batch "
+            "itself, which later Keras does not know either"
+        )
     return norm.BatchNormalization(
         axis=a.axis("axis"),
         epsilon=a.number("epsilon", 1e-3),
@@ -436,6 +441,23 @@ class _Table(Mapping[str, Row]):
 
 
 TABLE = _Table()
+
+# Arguments that Keras has always written of a class. A file that lacks one means another class,
+# somebody's own of that name: HDF5 of Keras 2 has the bare name only.
+ALWAYS: dict[str, tuple[str, ...]] = {
+    "AdditiveAttention": ("use_scale",),
+    "Attention": ("use_scale",),
+    "CategoryEncoding": ("num_tokens", "output_mode"),
+    "EinsumDense": ("equation",),
+    "GroupNormalization": ("groups", "axis", "epsilon"),
+    "LayerNormalization": ("axis", "epsilon"),
+    "MultiHeadAttention": ("num_heads", "key_dim"),
+    "Normalization": ("axis",),
+    "Rescaling": ("scale",),
+    "Resizing": ("height", "width"),
+    "SpectralNormalization": ("power_iterations", "layer"),
+    "UnitNormalization": ("axis",),
+}
 
 # Older and shorter names of the same classes.
 RENAMED = {

@@ -14,7 +14,8 @@ from netsheet.equations.evaluation import evaluate
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layers.base import Layer
 from netsheet.layers.opaque import Opaque
-from netsheet.network import MAX_TABLES, LayerCall, ValueRef
+from netsheet.network import LayerCall, ValueRef
+from netsheet.nodes import MAX_TABLES
 from netsheet.operators.base import NeedsConstantError, OnnxNode, Operator, axes_of, pointwise
 from netsheet.operators.batched import Batched
 from netsheet.operators.numbers import check
