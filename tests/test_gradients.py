@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+import netsheet
 from netsheet.equations import (
     Equation,
     FloatArray,
@@ -91,3 +94,105 @@ def test_a_loss_is_one_number() -> None:
     x = Tensor("x", ("channel",), (3,))
     with pytest.raises(ValueError, match="a loss is one number"):
         gradients([], x, [x])
+
+
+# --------------------------------------------------------------------------- against Keras
+
+
+def _keras_gradients(model: Any, x: FloatArray, y: FloatArray, loss: str) -> dict[str, FloatArray]:
+    """By the path of each variable, and ``x`` for the input."""
+    import tensorflow as tf
+
+    given_x = tf.constant(x)
+    function = _keras_loss(loss)
+    with tf.GradientTape() as tape:
+        tape.watch(given_x)
+        value = tf.reduce_mean(function(tf.constant(y), model(given_x, training=False)))
+    variables = list(model.trainable_variables)
+    found = tape.gradient(value, [given_x, *variables])
+    names = ["x", *(variable.path for variable in variables)]
+    return {
+        name: np.zeros(()) if part is None else np.asarray(tf.convert_to_tensor(part))
+        for name, part in zip(names, found, strict=True)
+    }
+
+
+def _keras_loss(name: str) -> Any:
+    import keras
+
+    return getattr(keras.losses, name)
+
+
+def small_networks(keras: Any) -> dict[str, tuple[Any, str]]:
+    """One network for each kind of slope, and the loss that it is trained with."""
+    layers = keras.layers
+
+    def network(shape: tuple[int, ...], *inner: Any) -> Any:
+        return keras.Sequential([keras.Input(shape), *inner])
+
+    return {
+        "dense": (network((5,), layers.Dense(7, "tanh"), layers.Dense(3, "softmax")),
+                  "categorical_crossentropy"),
+        "deep": (network((6,), layers.Dense(5, "relu"), layers.Dense(4, "elu"),
+                         layers.Dense(4, "gelu"), layers.Dense(1, "sigmoid")),
+                 "binary_crossentropy"),
+        "convolution": (network((9, 8, 2), layers.Conv2D(3, 3, 2, "same", activation="relu"),
+                                layers.Conv2D(4, (2, 3), dilation_rate=2, padding="same"),
+                                layers.MaxPooling2D(2, padding="same"), layers.Flatten(),
+                                layers.Dense(3, "softmax")), "categorical_crossentropy"),
+        "groups": (network((6, 6, 4), layers.Conv2D(4, 3, groups=2, activation="swish"),
+                           layers.DepthwiseConv2D(2, depth_multiplier=2),
+                           layers.AveragePooling2D(2, 1, "same"),
+                           layers.GlobalMaxPooling2D(), layers.Dense(2)), "mean_squared_error"),
+        "transposed": (network((4, 4, 2), layers.Conv2DTranspose(3, 3, 2, "same"),
+                               layers.SeparableConv2D(2, 3), layers.UpSampling2D(2),
+                               layers.GlobalAveragePooling2D()), "huber"),
+        "normalised": (network((4, 6), layers.BatchNormalization(), layers.LayerNormalization(),
+                               layers.Conv1D(5, 3, padding="causal"), layers.PReLU(),
+                               layers.Flatten(), layers.Dense(3)), "mean_absolute_error"),
+        "lstm": (network((5, 3), layers.LSTM(4, return_sequences=True), layers.LSTM(3),
+                         layers.Dense(2, "softmax")), "categorical_crossentropy"),
+        "gru": (network((5, 3), layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+                        layers.SimpleRNN(4), layers.Dense(2)), "mean_squared_error"),
+    }  # fmt: skip
+
+
+def attention_network(keras: Any) -> Any:
+    """Attention over itself, with a residual connection."""
+    x = keras.Input((4, 6))
+    y = keras.layers.MultiHeadAttention(2, 3)(x, x)
+    y = keras.layers.LayerNormalization()(x + y)
+    return keras.Model(x, keras.layers.GlobalAveragePooling1D()(y))
+
+
+@pytest.mark.parametrize("name", ["dense", "deep", "convolution", "groups", "transposed",
+                                  "normalised", "lstm", "gru", "attention"])  # fmt: skip
+def test_keras(name: str, tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(7)
+    model, loss = (
+        (attention_network(keras), "mean_squared_error")
+        if name == "attention"
+        else small_networks(keras)[name]
+    )
+    numbers = np.random.default_rng(3)
+    for variable in model.trainable_variables:
+        variable.assign(numbers.normal(size=variable.shape) / 2)
+    model.save(tmp_path / "net.keras")
+    x = numbers.normal(size=(3, *model.input_shape[1:])).astype(np.float32)
+    y = numbers.random(size=(3, *model.output_shape[1:])).astype(np.float32)
+    if "crossentropy" in loss:
+        y = (y == y.max(-1, keepdims=True)).astype(np.float32)
+    expected = _keras_gradients(model, x, y, loss)
+    opened = netsheet.load(tmp_path / "net.keras")
+    got = opened.gradients(x, y, loss)
+    per_sample = got[opened.inputs[0].name] / len(x)  # Keras's is of the mean over the samples
+    pairs = [(per_sample, expected.pop("x"))]
+    weights = [w for layer in opened.layers.values() for w in layer.weights.values()
+               if not w.label.startswith("moving_")]  # fmt: skip
+    assert len(weights) == len(expected)
+    pairs += [(got[w.name], part) for w, part in zip(weights, expected.values(), strict=True)]
+    for ours, theirs in pairs:
+        assert ours.shape == theirs.shape
+        largest = max(float(np.abs(theirs).max()), 1e-3)
+        assert np.abs(ours - theirs).max() < 1e-4 * largest

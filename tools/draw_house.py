@@ -42,6 +42,7 @@ PURPOSE = {
     "read": "files become networks",
     "operators": "ONNX operators, keras.ops",
     "layers": "Keras layers, one class = its equations",
+    "gradient": "reverse mode: equations of adjoints",
     "explanation": "what one value is made of",
     "layer": "what every layer is",
     "network": "Network, Node: the ground",

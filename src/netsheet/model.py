@@ -49,6 +49,12 @@ class Model(Network):
 
         return evaluate(self, x, y)
 
+    def gradients(self, x: object, y: FloatArray, loss: str) -> dict[str, FloatArray]:
+        """Gradients of a loss: of the mean for weights, of each sample for inputs; by name."""
+        from netsheet.engine.gradients import loss_gradients
+
+        return loss_gradients(self, x, y, loss)
+
     def to_csv(self, target: str | Path, **options: Any) -> Any:
         """Write the weights as CSV; options as for :func:`netsheet.write.csv.writer.write_csv`."""
         from netsheet.write.csv.writer import write_csv

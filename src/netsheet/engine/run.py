@@ -48,7 +48,7 @@ class Engine:
             UsageError: a key that no computed layer has.
             NetsheetError: inputs whose number, names or shapes do not fit.
         """
-        arrays = self._arrays(x)
+        arrays = self.inputs(x)
         engine = self._for(arrays)
         aliases = engine.model.alias_tensors()
         names = list(dict.fromkeys(keys or [*engine.model.tensors(), *aliases]))
@@ -58,7 +58,7 @@ class Engine:
 
     def predict(self, x: object, progress: Progress | None = None) -> FloatArray | list[FloatArray]:
         """The model's output, or the list of its outputs where it has several."""
-        arrays = self._arrays(x)
+        arrays = self.inputs(x)
         engine = self._for(arrays)
         check_outputs(engine.model)
         names = [tensor.name for tensor in engine.model.outputs]
@@ -107,7 +107,7 @@ class Engine:
 
     # ------------------------------------------------------------------ inputs
 
-    def _arrays(self, x: object) -> dict[str, FloatArray]:
+    def inputs(self, x: object) -> dict[str, FloatArray]:
         """The inputs by name as float32 arrays with a batch axis."""
         inputs = self.model.inputs
         names = [tensor.name for tensor in inputs]

@@ -292,6 +292,9 @@ class Printer:
             if expr.op == "sum":
                 return self._sum(expr, [self._value(part) for part in factors(expr.body)])
             return self._reduced(expr, self._value(expr.body))
+        if isinstance(mask, Grid) and expr.op == "sum" and not mask.array.any():
+            # nothing is added, and what would be read may not be there: the step before the first
+            return Part(self.graph.constant(np.float32(0)), (), False)
         test = self._grid(mask) if isinstance(mask, Grid) else mask
         neutral = Part(self.graph.constant(np.float32(NEUTRAL[expr.op])), (), False)
         if expr.op == "sum":

@@ -1,0 +1,115 @@
+"""Gradients of a loss on data: the backward equations, computed by ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netsheet.engine.run import Engine
+from netsheet.equations import Equation, FloatArray, Tensor, Weight
+from netsheet.errors import NetsheetError, UnsupportedError, UsageError
+from netsheet.gradient import LOSSES, Gradients, gradients, loss_equations
+from netsheet.write.onnx.builder import Builder
+from netsheet.write.onnx.generic import Printer
+
+if TYPE_CHECKING:
+    from netsheet.network import Network
+
+TARGET = "target"  # the graph's input beside those of the network
+
+
+def backward(network: Network, loss: str) -> Gradients:
+    """Adjoints of every tensor of a network behind one sample's loss.
+
+    Raises:
+        UsageError: there is no such loss.
+        UnsupportedError: the network has several outputs, or is not computed to its end.
+    """
+    found, _ = _backward(network, loss)
+    return found
+
+
+def loss_gradients(network: Network, x: object, y: FloatArray, loss: str) -> dict[str, FloatArray]:
+    """Gradients of a loss for inputs and weights, by name.
+
+    Args:
+        x: inputs with a batch axis in front.
+        y: what the network should give, shaped as its output (classes as one-hot rows).
+        loss: one of :data:`netsheet.gradient.LOSSES`.
+
+    Returns:
+        For a weight (``conv1/kernel``) the gradient of the mean over all samples, of the weight's
+        own shape; for an input, and for ``loss`` itself, one row for each sample.
+    """
+    arrays = Engine(network).inputs(x)
+    if None in {size for tensor in network.inputs for size in tensor.shape}:
+        network = network.bind({name: array.shape[1:] for name, array in arrays.items()})
+    found, target = _backward(network, loss)
+    values = np.asarray(y, np.float32)
+    count = len(next(iter(arrays.values())))
+    if values.shape != (count, *target.shape):
+        raise NetsheetError(
+            f"targets have the shape {values.shape}, but {count} outputs of {network.name} "
+            f"have {(count, *target.shape)}; give classes as one-hot rows."
+        )
+    wanted = [*network.inputs, *_weights(network)]
+    adjoints = {t.name: found.adjoints[t] for t in wanted if t in found.adjoints}
+    scalar = next(eq.target for eq in reversed(found.forward) if eq.target.name == "loss")
+    results = _run(network, found.equations, target, [*adjoints.values(), scalar],
+                   {**arrays, TARGET: values})  # fmt: skip
+    gradient: dict[str, FloatArray] = {"loss": results[scalar.name]}
+    for tensor in wanted:
+        each = results[adjoints[tensor.name].name] if tensor.name in adjoints else None
+        if isinstance(tensor, Weight):
+            zeros = np.zeros(tensor.shape, np.float32)
+            gradient[tensor.name] = zeros if each is None else each.mean(axis=0)
+        else:
+            zeros = np.zeros((count, *tensor.shape), np.float32)
+            gradient[tensor.name] = zeros if each is None else each
+    return gradient
+
+
+def _weights(network: Network) -> list[Weight]:
+    return list(dict.fromkeys(w for layer in network.layers.values()
+                              for w in layer.weights.values()))  # fmt: skip
+
+
+def _backward(network: Network, loss: str) -> tuple[Gradients, Tensor]:
+    if loss not in LOSSES:
+        raise UsageError(f"there is no loss {loss!r}; losses are {', '.join(LOSSES)}.")
+    if len(network.outputs) != 1:
+        raise UnsupportedError(
+            f"{network.name} has {len(network.outputs)} outputs: gradients take networks with one."
+        )
+    output = network.outputs[0]
+    target = Tensor(TARGET, output.axes, output.shape)
+    more, scalar = loss_equations(loss, output, target)
+    wanted: list[Tensor] = [*network.inputs, *_weights(network)]
+    return gradients([*network.equations(), *more], scalar, wanted), target
+
+
+def _run(
+    network: Network,
+    equations: Sequence[Equation],
+    target: Tensor,
+    wanted: Sequence[Tensor],
+    arrays: Mapping[str, FloatArray],
+) -> dict[str, FloatArray]:
+    """The tensors ``wanted``, with a batch axis in front, by name."""
+    import onnxruntime
+
+    graph = Builder([*network.inputs, target], [tensor.name for tensor in wanted])
+    printer = Printer(graph, graph.values)
+    printer.run(equations)
+    for tensor in wanted:
+        graph.define(tensor, printer.whole(tensor), 0)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session: Any = onnxruntime.InferenceSession(
+        graph.finish(network.name, wanted).SerializeToString(), options,
+        providers=["CPUExecutionProvider"],
+    )  # fmt: skip
+    names = [tensor.name for tensor in wanted]
+    return dict(zip(names, session.run(names, dict(arrays)), strict=True))
