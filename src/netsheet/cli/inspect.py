@@ -195,12 +195,21 @@ def equations(
     layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="As LaTeX.")] = False,
     inputs: Inputs = None,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="Those of the adjoints, from the loss backwards.")
+    ] = False,
+    loss: Annotated[
+        str, typer.Option("--loss", help="For --gradients: the loss, as Keras names it.")
+    ] = "categorical_crossentropy",
     as_json: Json = False,
 ) -> None:
     """Print each layer's equations as mathematics with its real sizes; an input fixes open ones."""
     from netsheet.write import mathematics as printer
 
     model = options.bound(netsheet.load(model_file), inputs)
+    if gradients:
+        _show_gradients(model, layer, loss, latex)
+        return
     nodes = [model.node(layer)] if layer else model.computed()
     if not layer:
         for node in model.nodes:
@@ -225,5 +234,19 @@ def equations(
     for node in nodes:
         show.say(f"{node.key} ({node.layer.type})")
         for eq in found[node.key]:
+            show.say(f"  {printer.latex(eq) if latex else printer.text(eq)}")
+            show.say(f"      {printer.ranges(eq)}" if not latex else "")
+
+
+def _show_gradients(model: Model, layer: str | None, loss: str, latex: bool) -> None:
+    """The equations of adjoints; of one layer those of its output, its steps and its weights."""
+    from netsheet.engine.gradients import backward
+    from netsheet.write import mathematics as printer
+
+    own = None if layer is None else model.node(layer)
+    weights = [] if own is None else [weight.name for weight in own.layer.weights.values()]
+    for eq in backward(model, loss).backward:
+        name = eq.target.name.removesuffix("/grad")
+        if own is None or name in (own.key, *weights) or name.startswith(f"{own.key}/"):
             show.say(f"  {printer.latex(eq) if latex else printer.text(eq)}")
             show.say(f"      {printer.ranges(eq)}" if not latex else "")

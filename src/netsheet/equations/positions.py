@@ -239,6 +239,17 @@ def _replaced(atom: Atom, mapping: Mapping[Index, Position]) -> Affine:
     return affine(Lookup(atom.table, inside))
 
 
+def recombined(at: Affine) -> Affine:
+    """The position with ``d * (v // d) + v mod d`` written as ``v``."""
+    for factor, atom in at.terms:
+        if isinstance(atom, Remainder):
+            whole = Quotient(atom.value, atom.divisor)
+            if at.coefficient(whole) == factor * atom.divisor:
+                parts = Affine(((factor, atom), (factor * atom.divisor, whole)), 0)
+                return recombined(at - parts + recombined(atom.value) * factor)
+    return at
+
+
 def with_gathers(at: Affine, new: Mapping[Gather, Gather]) -> Affine:
     """The position with its computed parts exchanged."""
     if not new:

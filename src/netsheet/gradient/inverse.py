@@ -15,14 +15,15 @@ from netsheet.equations import (
     Index,
     Position,
     Read,
+    Transform,
     affine,
     reduce,
     select,
-    substitute,
     substituted,
 )
 from netsheet.equations.grids import is_static, mesh, position_at
 from netsheet.equations.matching import mixed_radix
+from netsheet.equations.positions import recombined
 
 LARGEST_CHECK = 1 << 16  # elements for which a way back is tried out number by number
 
@@ -62,9 +63,10 @@ def gathered(
     """
     inverse = _inverse(read, set(indices), at)
     left = [index for index in indices if index not in inverse.solved]
-    own = [Guard(substituted(g.value, inverse.solved), g.low, g.high) for g in where]
-    guards = [guard for guard in (*inverse.guards, *own) if not guard.always()]
-    body = substitute(part, inverse.solved)
+    moved = Transform(position=lambda at: recombined(substituted(at, inverse.solved)))
+    simple = [Guard(recombined(g.value), g.low, g.high) for g in inverse.guards]
+    guards = [guard for guard in (*simple, *moved.guards(tuple(where))) if not guard.always()]
+    body = moved(part)
     return reduce("sum", left, body, guards) if left else select(guards, body, 0)
 
 

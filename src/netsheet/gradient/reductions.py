@@ -101,7 +101,7 @@ def _with_guards(expr: Expr) -> Iterable[tuple[Expr, tuple[Guard, ...]]]:
 
 
 def _part(target: Tensor, op: str, number: int, indices: tuple[Index, ...]) -> Tensor:
-    axes = tuple(f"axis{n}" for n in range(len(indices)))
+    axes = tuple(index.name for index in indices)
     return target.step(f"{op}{number}", axes, tuple(index.size for index in indices))
 
 
