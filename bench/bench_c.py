@@ -31,7 +31,7 @@ from netsheet.equations import multiply_accumulates
 from netsheet.model import Model
 from netsheet.verify.engines.c_board import emulator, measure_board
 from netsheet.verify.engines.c_host import compiler
-from netsheet.write.c.emit import Library, files, library, numbers
+from netsheet.write.c.library import Library, files, library, numbers
 
 SHARED = Path(os.environ.get("NETSHEET_SHARED", Path(__file__).parents[2] / "shared"))
 MODELS = [

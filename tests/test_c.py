@@ -24,8 +24,9 @@ from netsheet.layers.opaque import Opaque
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.engines.c_host import compiler, run_library, verify_c
-from netsheet.write.c import TARGETS, emit, to_c
-from netsheet.write.c.emit import library
+from netsheet.write.c import TARGETS, to_c
+from netsheet.write.c import library as c_library
+from netsheet.write.c.library import library
 from netsheet.write.c.names import comment, string
 from netsheet.write.c.report import CReport
 
@@ -159,7 +160,7 @@ def test_sanitizers_find_nothing(shared: Path, file: str) -> None:
 def test_a_write_outside_the_arena_is_noticed(
     digits: Model, five: Sample, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = emit.code(library(digits))
+    right = c_library.code(library(digits))
     wrong = right.replace("    return 0;\n", f"    {at} = 1.0f;\n    return 0;\n")
     assert wrong != right
     monkeypatch.setattr(emit, "code", lambda lib: wrong)
@@ -171,7 +172,7 @@ def test_memory_that_was_never_written_is_noticed(
     digits: Model, five: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A layer that is left out reads NaN, not what lay there by chance."""
-    right = emit.code(library(digits))
+    right = c_library.code(library(digits))
     call = re.findall(r"^    net_layer_\w+\(.*\);\n", right, re.MULTILINE)[0]
     monkeypatch.setattr(
         emit, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}")
@@ -354,7 +355,7 @@ def test_any_names(tmp_path: Path) -> None:
 
 
 def test_functions_say_what_they_compute(seed: Path) -> None:
-    text = emit.code(library(netsheet.load(seed / "my_model.h5")))
+    text = c_library.code(library(netsheet.load(seed / "my_model.h5")))
     equation = (
         "conv1[c, y, x] = sum(u, v, i) input_1[i, y + u, x + v] * kernel[u, v, i, c] + bias[c]"
     )

@@ -29,7 +29,7 @@ from netsheet.verify.engines.c_board import (
 from netsheet.verify.engines.c_harness import WARNINGS, compile_c
 from netsheet.verify.engines.c_host import verify_c
 from netsheet.write.c import to_c
-from netsheet.write.c.emit import library
+from netsheet.write.c.library import library
 
 BOARD = "qemu-cortex-m4"
 SAMPLE = Path(netsheet.__file__).parent / "data" / "sample"

@@ -33,7 +33,7 @@ from netsheet.verify.engines.c_board import measure_board
 from netsheet.verify.engines.c_harness import WARNINGS
 from netsheet.verify.engines.c_host import run_library
 from netsheet.write.c import schedule
-from netsheet.write.c.emit import Library, library
+from netsheet.write.c.library import Library, library
 from netsheet.write.c.pool import Pooled
 from netsheet.write.c.sums import Sums
 

@@ -99,7 +99,7 @@ def equations(case: Opened) -> Computed:
 def c(case: Opened) -> Computed:
     """The generated C, compiled for this computer: every layer, then the fast program."""
     from netsheet.verify.engines.c_host import WARNINGS, run_library
-    from netsheet.write.c.emit import library
+    from netsheet.write.c.library import library
 
     lib = library(case.model)
     samples = [[sample[t.name] for t in case.model.inputs] for sample in _samples(case)]

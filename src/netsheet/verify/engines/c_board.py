@@ -25,7 +25,7 @@ from netsheet.verify.engines.c_harness import (
     tensors_of,
     written,
 )
-from netsheet.write.c.emit import Library, arena_floats
+from netsheet.write.c.library import Library, arena_floats
 
 GCC, SIZE, QEMU = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
 MACHINE = "mps2-an386"

@@ -13,7 +13,7 @@ import numpy as np
 
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError
-from netsheet.write.c.emit import Library, files
+from netsheet.write.c.library import Library, files
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")
 

@@ -27,8 +27,8 @@ from netsheet.verify.engines.c_harness import (
     tensors_of,
     written,
 )
-from netsheet.write.c.emit import Library, code, library
-from netsheet.write.c.scope import writable
+from netsheet.write.c.library import Library, code, library
+from netsheet.write.c.writable import writable
 
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 BOARDS = ("qemu-cortex-m4",)

@@ -6,19 +6,12 @@ A model file is untrusted: nothing that it says may end a comment or a string, o
 from __future__ import annotations
 
 import re
-import unicodedata
 
 import numpy as np
 
 from netsheet.errors import UsageError
+from netsheet.loops.names import RESERVED
 
-RESERVED = frozenset(
-    "auto break case char const continue default do double else enum extern float for goto if "  # noqa: SIM905
-    "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while and or not xor bool true false class new delete this "
-    "template typename namespace private public protected operator virtual friend using try catch "
-    "throw main printf input output arena asm".split()
-)
 # Headers of C and of Arduino: a library's own header must not hide them.
 HEADERS = frozenset(
     "arduino assert board complex ctype errno fenv float inttypes limits locale math setjmp "  # noqa: SIM905
@@ -39,35 +32,6 @@ def library_name(name: str) -> str:
             "beginning with a letter, and no word or header of the language."
         )
     return name
-
-
-class Identifiers:
-    """Distinct C identifiers for any names; the same name gets the same identifier."""
-
-    def __init__(self) -> None:
-        self._given: dict[object, str] = {}
-        self._used: set[str] = set()
-
-    def of(self, key: object, name: str, prefix: str = "") -> str:
-        """The identifier of ``key``, made from ``name`` when first asked for."""
-        if key not in self._given:
-            self._given[key] = self.fresh(prefix + identifier(name))
-        return self._given[key]
-
-    def fresh(self, wanted: str) -> str:
-        """``wanted``, or with a number behind it if it is taken or reserved."""
-        number, result = 2, wanted
-        while result in self._used or result in RESERVED:
-            result, number = f"{wanted}_{number}", number + 1
-        self._used.add(result)
-        return result
-
-
-def identifier(name: str) -> str:
-    """The letters and digits of ``name`` that C allows; 'layer' where there are none."""
-    plain = unicodedata.normalize("NFKD", name)
-    text = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_")[:40].rstrip("_")
-    return text if text and not text[0].isdigit() else f"layer{'_' * bool(text)}{text}"
 
 
 def comment(text: str, most: int = 200) -> str:

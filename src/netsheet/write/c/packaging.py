@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
-from netsheet.write.c.emit import Library, files
+from netsheet.write.c.library import Library, files
 from netsheet.write.c.names import comment
 from netsheet.write.c.readme import readme
 from netsheet.write.c.report import CReport

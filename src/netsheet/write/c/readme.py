@@ -5,7 +5,7 @@ from __future__ import annotations
 from netsheet.data.inputs import Sample, Scaling
 from netsheet.equations import Tensor
 from netsheet.layers.embedding import Embedding
-from netsheet.write.c.emit import Library, classes, signature, size_macro
+from netsheet.write.c.library import Library, classes, signature, size_macro
 from netsheet.write.c.report import CReport
 from netsheet.write.c.template import fill
 

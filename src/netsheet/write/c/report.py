@@ -10,8 +10,8 @@ from typing import Any
 
 from netsheet.equations import Tensor, multiply_accumulates
 from netsheet.network import shown
-from netsheet.write.c.emit import Library, arena_floats
-from netsheet.write.c.program import Program
+from netsheet.write.c.library import Library, arena_floats
+from netsheet.loops.pipeline import LoopedNetwork
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,11 @@ def figures(lib: Library) -> list[LayerFigures]:
     return rows
 
 
-def _ram(program: Program, keys: Mapping[str, str]) -> dict[str, int]:
-    """The most bytes of the arena in use during the steps of each layer; ``keys`` by tensor."""
+def _ram(network: LoopedNetwork, keys: Mapping[str, str]) -> dict[str, int]:
+    """The most bytes of the arena in use during the computations of each layer; ``keys`` by tensor."""
     found: dict[str, int] = {}
-    for step, used in zip(program.steps, _in_use(program), strict=True):
-        for tensor in step.writes:
+    for computation, used in zip(network.computations, _in_use(network), strict=True):
+        for tensor in computation.writes:
             name = tensor.name
             while name not in keys and "/" in name:  # a tensor on the way to that of the layer
                 name = name.rpartition("/")[0]
@@ -132,19 +132,24 @@ def _ram(program: Program, keys: Mapping[str, str]) -> dict[str, int]:
     return found
 
 
-def _in_use(program: Program) -> list[int]:
-    """Floats of the arena that hold something needed, at each step."""
+def _in_use(network: LoopedNetwork) -> list[int]:
+    """Floats of the arena that hold something needed, at each computation."""
     first: dict[Tensor, int] = {}
     last: dict[Tensor, int] = {}
-    for number, step in enumerate(program.steps):
-        for tensor in (*step.writes, *step.scratch, *step.reads):
-            first.setdefault(tensor, number)
-            last[tensor] = number
+    for number, one in enumerate(network.computations):
+        for tensor in (*one.writes, *one.scratch, *one.reads):
+            if network.buffers[tensor].place == "arena":
+                first.setdefault(tensor, number)
+                last[tensor] = number
+    alive: list[list[tuple[int, int]]] = [[] for _ in network.computations]
+    for tensor, begin in first.items():
+        start = network.buffers[tensor].start
+        for number in range(begin, last[tensor] + 1):
+            alive[number].append((start, start + tensor.size))
     result = []
-    for number in range(len(program.steps)):
+    for spans in alive:
         taken = end = 0
-        alive = [t for t in program.offsets if first.get(t, number + 1) <= number <= last[t]]
-        for low, high in sorted((program.offsets[t], program.offsets[t] + t.size) for t in alive):
+        for low, high in sorted(spans):
             taken += max(high - max(low, end), 0)
             end = max(end, high)
         result.append(taken)

@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from netsheet.write.c.kernels import COMMENTS, Kernel, row_fields
+from netsheet.loops.products.row_function import (
+    COMMENTS,
+    RowFunction,
+    RowGeometry,
+    geometry_fields,
+)
+from netsheet.write.c.names import number
 from netsheet.write.c.tiles import MULTIPLY, row, tiles
 from netsheet.write.c.vectors import VECTORS, wide_row
 
 
-def kernel_text(kernels: Iterable[Kernel], library: str) -> str:
+def row_function_text(functions: Iterable[RowFunction], library: str) -> str:
     """Everything that the row functions need, and themselves."""
-    wanted = sorted(set(kernels))
+    wanted = sorted(set(functions))
     if not wanted:
         return ""
     struct = ["/* One row of pixels of a sum of products. Counts are floats. */", "struct @_row {"]
-    for name in row_fields(wanted):
+    for name in geometry_fields(wanted):
         kind = "float" if name in ("floor", "ceiling") else "int"
         text = f"    {kind} {name};"
         struct.append(f"{text:20s}/* {COMMENTS[name]} */" if COMMENTS[name] else text)
     parts = ["\n".join([*struct, "};\n"])]
     macro = {"macro": library.upper()}
     parts.append(MULTIPLY % macro)
-    if any(kernel.vectors for kernel in wanted):
+    if any(one.vectors for one in wanted):
         parts.append(VECTORS % macro)
-    for kernel in wanted:
-        text = "\n".join([*tiles(kernel, library.upper()), row(kernel, library.upper())])
-        if kernel.vectors:
-            own = wide_row(kernel, library.upper())
+    for one in wanted:
+        text = "\n".join([*tiles(one, library.upper()), row(one, library.upper())])
+        if one.vectors:
+            own = wide_row(one, library.upper())
             text = f"#ifdef {library.upper()}_VECTORS\n{own}\n#else\n{text}\n#endif\n"
         parts.append(text)
     return "\n".join(parts).replace("@", library)
+
+
+def geometry_text(
+    geometries: Mapping[str, RowGeometry], functions: Iterable[RowFunction], library: str
+) -> str:
+    """The constants that describe each layer's rows."""
+    names = geometry_fields(functions)
+    lines = []
+    for name, geometry in geometries.items():
+        values = []
+        for field in names:
+            value = getattr(geometry, field)
+            text = number(value) if isinstance(value, float) else str(value)
+            values.append(f".{field} = {text}")
+        inner = "".join(f"    {', '.join(values[n : n + 6])},\n" for n in range(0, len(values), 6))
+        lines.append(f"static const struct {library}_row {library}_{name} = {{\n{inner}}};\n")
+    return "\n".join(lines)

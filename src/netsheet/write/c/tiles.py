@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from netsheet.write.c.kernels import WORTH, Kernel
+from netsheet.loops.products.row_function import WORTH, RowFunction
 
 MULTIPLY = """/* One copy of each row function, not one for every layer. */
 #if defined(__GNUC__) && !defined(__clang__)
@@ -26,47 +26,58 @@ MULTIPLY = """/* One copy of each row function, not one for every layer. */
 """
 
 
-def row(kernel: Kernel, macro: str) -> str:
+def parameters(function: RowFunction) -> str:
+    """Of a row function and of its tiles, behind the input."""
+    added = ", const float *added" if function.added else ""
+    return f"const float *w, const float *bias, float *y{added}"
+
+
+def arguments(function: RowFunction, w: str, bias: str, y: str, added: str | None) -> str:
+    """For :func:`parameters`."""
+    return f"{w}, {bias}, {y}" + (f", {added or '0'}" if function.added else "")
+
+
+def row(function: RowFunction, macro: str) -> str:
     """Walks a row: tiles where all taps are inside, single pixels elsewhere."""
-    size = kernel.channels
-    lines = head(kernel, macro)
-    if kernel.blocks:
+    size = function.channels
+    lines = head(function, macro)
+    if function.blocks:
         lines.append("    for (int block = 0; block < g->blocks; block++) {")
     added = "added ? added + p * g->y_step : 0"
-    tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
-    shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
-    single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
-    back = " - g->back" if kernel.edges else ""
+    tile = arguments(function, "w", "bias", "y + p * g->y_step", added)
+    shift = f"low * {size}" if function.deep else f"low * g->unit * {size}"
+    single = arguments(function, f"w + {shift}", "bias", "y + p * g->y_step", added)
+    back = " - g->back" if function.edges else ""
     lines += walk(
-        kernel.pixels, kernel,
-        f"@_{kernel.name}_tile(g, x + (p * g->step{back}), rows,\n                {tile})",
-        f"@_{kernel.name}_single(g, x + (p * g->step{back} + low * g->tap_step), rows,\n"
+        function.pixels, function,
+        f"@_{function.name}_tile(g, x + (p * g->step{back}), rows,\n                {tile})",
+        f"@_{function.name}_single(g, x + (p * g->step{back} + low * g->tap_step), rows,\n"
         f"                high - low, {single})",
     )  # fmt: skip
-    if not kernel.blocks:
+    if not function.blocks:
         return "\n".join([*(line.removeprefix("    ") for line in lines), "}\n"])
     lines += ["        w += g->w_block;", f"        bias += {size};", f"        y += {size};"]
-    if kernel.deep:
+    if function.deep:
         lines.append(f"        x += {size};")
-    if kernel.added:
+    if function.added:
         lines += ["        if (added)", f"            added += {size};"]
     return "\n".join([*lines, "    }", "}\n"])
 
 
-def tiles(kernel: Kernel, macro: str) -> list[str]:
-    whole = [] if kernel.edges and kernel.pixels == 1 else [_tile(kernel, False, macro)]
-    return whole + ([_tile(kernel, True, macro)] if kernel.edges else [])
+def tiles(function: RowFunction, macro: str) -> list[str]:
+    whole = [] if function.edges and function.pixels == 1 else [_tile(function, False, macro)]
+    return whole + ([_tile(function, True, macro)] if function.edges else [])
 
 
-def _tile(kernel: Kernel, single: bool, macro: str) -> str:
+def _tile(function: RowFunction, single: bool, macro: str) -> str:
     """``pixels`` x ``channels`` sums in scalar variables; or one pixel with some of its taps."""
-    pixels = 1 if single else kernel.pixels
-    p_range, b_range = range(pixels), range(kernel.channels)
+    pixels = 1 if single else function.pixels
+    p_range, b_range = range(pixels), range(function.channels)
     sums = [[f"s{p}_{b}" for b in b_range] for p in p_range]
     name = "single" if single else "tile"
     lines = [
-        f"static void @_{kernel.name}_{name}(const struct @_row *g, const float *x,",
-        f"    int rows, {'int taps, ' if single else ''}{kernel.parameters})",
+        f"static void @_{function.name}_{name}(const struct @_row *g, const float *x,",
+        f"    int rows, {'int taps, ' if single else ''}{parameters(function)})",
         "{",
     ]
     if pixels > 1:
@@ -74,7 +85,7 @@ def _tile(kernel: Kernel, single: bool, macro: str) -> str:
     for p in p_range:
         first = [f"{s} = bias[{b}]" if p == 0 else f"{s} = s0_{b}" for b, s in enumerate(sums[p])]
         lines.append(f"    float {', '.join(first)};")
-    if kernel.added:
+    if function.added:
         lines.append("    if (added) {")
         for p in p_range:
             lines.append(
@@ -84,21 +95,21 @@ def _tile(kernel: Kernel, single: bool, macro: str) -> str:
                 lines.append("        added += g->y_step;")
         lines.append("    }")
     w = "q" if single else "w"
-    inner = [] if kernel.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
+    inner = [] if function.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
     for b in b_range:
         inner.append(f"const float c{b} = {w}[{b}];")
-        factor = "x{p}[{b}]" if kernel.deep else "v{p}"
+        factor = "x{p}[{b}]" if function.deep else "v{p}"
         macs = [f"{macro}_MAC({sums[p][b]}, {factor.format(p=p, b=b)}, c{b});" for p in p_range]
         inner += [" ".join(macs[n : n + 3]) for n in range(0, len(macs), 3)]
-    if kernel.deep:
+    if function.deep:
         inner.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
-    inner.append(f"{w} += {kernel.channels};")
-    count = ("taps" if kernel.deep or kernel.spaced else "taps * g->unit") if single else (
-        "g->taps" if kernel.spaced else "g->run")  # fmt: skip
+    inner.append(f"{w} += {function.channels};")
+    count = ("taps" if function.deep or function.spaced else "taps * g->unit") if single else (
+        "g->taps" if function.spaced else "g->run")  # fmt: skip
     weights = ["const float *q = w;"] if single else []
     after = ["w += g->w_row;"] if single else []
-    lines += taps_text(kernel, pixels, count, inner, weights, after)
-    lines += _clamped([s for row in sums for s in row], kernel)
+    lines += taps_text(function, pixels, count, inner, weights, after)
+    lines += _clamped([s for row in sums for s in row], function)
     for p in p_range:
         stores = " ".join(f"y[{b}] = {s};" for b, s in enumerate(sums[p]))
         lines.append(f"    {stores}")
@@ -108,7 +119,7 @@ def _tile(kernel: Kernel, single: bool, macro: str) -> str:
 
 
 def taps_text(
-    kernel: Kernel,
+    function: RowFunction,
     pixels: int,
     count: str,
     inner: Sequence[str],
@@ -120,40 +131,40 @@ def taps_text(
     pointers = f"const float {start};"
     lines = ["    for (; rows > 0; rows--) {", *(f"        {line}" for line in before)]
     indent = " " * 8
-    if kernel.spaced:
+    if function.spaced:
         lines.append("        const float *from = x;")
         lines.append(f"        for (int tap = {count}; tap > 0; tap--) {{")
         indent, count = " " * 12, "g->unit"
-    lines.append(indent + pointers.format("from" if kernel.spaced else "x"))
+    lines.append(indent + pointers.format("from" if function.spaced else "x"))
     lines.append(f"{indent}for (int n = {count}; n > 0; n--) {{")
     lines += [f"{indent}    {line}" for line in inner]
     lines.append(f"{indent}}}")
-    if kernel.spaced:
+    if function.spaced:
         lines += ["            from += g->tap_step;", "        }"]
     return [*lines, "        x += g->pitch;", *(f"        {line}" for line in after), "    }"]
 
 
-def _clamped(sums: Iterable[str], kernel: Kernel) -> list[str]:
+def _clamped(sums: Iterable[str], function: RowFunction) -> list[str]:
     lines = []
-    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: kernel.clamps]:
+    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: function.clamps]:
         lines.append(f"    const float {limit} = g->{limit};")
         texts = [f"{s} = {s} {sign} {limit} ? {limit} : {s};" for s in sums]
         lines += [f"    {' '.join(texts[n : n + 2])}" for n in range(0, len(texts), 2)]
     return lines
 
 
-def head(kernel: Kernel, macro: str) -> list[str]:
+def head(function: RowFunction, macro: str) -> list[str]:
     return [
-        f"static {macro}_ONCE void @_{kernel.name}(const struct @_row *g, const float *x,",
-        f"    int rows, {kernel.parameters})",
+        f"static {macro}_ONCE void @_{function.name}(const struct @_row *g, const float *x,",
+        f"    int rows, {parameters(function)})",
         "{",
     ]
 
 
-def walk(pixels: int, kernel: Kernel, tile: str, single: str) -> list[str]:
+def walk(pixels: int, function: RowFunction, tile: str, single: str) -> list[str]:
     """The loop over the pixels of a row for one block of channels."""
     indent = " " * 8
-    if not kernel.edges:
+    if not function.edges:
         lines = [
             "for (int p = 0; p < g->pixels;) {",
             f"    {tile};",
@@ -166,7 +177,7 @@ def walk(pixels: int, kernel: Kernel, tile: str, single: str) -> list[str]:
         return [indent + line for line in lines]
     lines = ["for (int p = 0; p < g->pixels;) {"]
     if pixels > 1:
-        once = " && !added" if kernel.added else ""
+        once = " && !added" if function.added else ""
         lines += [
             f"    if (p + {pixels} > g->right && p + {WORTH[pixels]} <= g->right",
             f"        && g->right - {pixels} >= g->left{once})",
@@ -178,7 +189,7 @@ def walk(pixels: int, kernel: Kernel, tile: str, single: str) -> list[str]:
             "    }",
         ]
     lines += ["    const int first = p * g->stride - g->before;"]
-    if kernel.dilated:
+    if function.dilated:
         lines += [
             "    const int fit = (g->size - first + g->dilation - 1) / g->dilation;",
             "    const int low = first < 0 ? (g->dilation - 1 - first) / g->dilation : 0;",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netsheet.write.c.kernels import WIDTH, Kernel
-from netsheet.write.c.tiles import head, taps_text, walk
+from netsheet.loops.products.row_function import WIDTH, RowFunction
+from netsheet.write.c.tiles import arguments, head, parameters, taps_text, walk
 
 VECTORS = """#if defined(__GNUC__) && !defined(%(macro)s_PORTABLE) \\
     && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) \\
@@ -20,30 +20,30 @@ typedef int @_mask __attribute__((vector_size(16)));
 """
 
 
-def wide_row(kernel: Kernel, macro: str) -> str:
+def wide_row(function: RowFunction, macro: str) -> str:
     """The same with vectors of 4 channels, several blocks at once, any number of pixels."""
-    inner = kernel.channels // WIDTH
+    inner = function.channels // WIDTH
     wide = [count for count in (4, 2, 1) if count % inner == 0] or [inner]
-    always = replace(kernel, edges=True)
-    text, lines = [], [*head(kernel, macro), "    int block = 0;"]
-    single_taps = not kernel.edges
-    whole = "g->taps" if kernel.spaced else "g->run"
+    always = replace(function, edges=True)
+    text, lines = [], [*head(function, macro), "    int block = 0;"]
+    single_taps = not function.edges
+    whole = "g->taps" if function.spaced else "g->run"
     for vectors in wide:
         pixels = {4: 3, 2: 4, 1: 6}.get(vectors, 2)
         blocks = vectors // inner
         for count in (pixels, 1):
-            text.append(_wide(kernel, count, vectors, macro))
-        name = f"@_{kernel.name}_wide"
+            text.append(_wide(function, count, vectors, macro))
+        name = f"@_{function.name}_wide"
         added = "added ? added + p * g->y_step : 0"
-        tile = kernel.arguments("w", "bias", "y + p * g->y_step", added)
-        size = kernel.channels
-        shift = f"low * {size}" if kernel.deep else f"low * g->unit * {size}"
-        single = kernel.arguments(f"w + {shift}", "bias", "y + p * g->y_step", added)
+        tile = arguments(function, "w", "bias", "y + p * g->y_step", added)
+        size = function.channels
+        shift = f"low * {size}" if function.deep else f"low * g->unit * {size}"
+        single = arguments(function, f"w + {shift}", "bias", "y + p * g->y_step", added)
         lines.append(f"    for (; block + {blocks} <= g->blocks; block += {blocks}) {{")
         if single_taps:
-            plus = "plus" if kernel.added else None
+            plus = "plus" if function.added else None
             lines += ["        const float *from = x;", "        float *to = y;"]
-            if kernel.added:
+            if function.added:
                 lines.append("        const float *plus = added;")
             lines.append("        int left = g->pixels;")
             for count, loop in ((pixels, f"for (; left >= {pixels}; left -= {pixels})"),
@@ -52,16 +52,16 @@ def wide_row(kernel: Kernel, macro: str) -> str:
                 lines += [
                     f"        {loop} {{",
                     f"            {name}{count}x{vectors}(g, from, rows, {whole},",
-                    f"                {kernel.arguments('w', 'bias', 'to', plus)});",
+                    f"                {arguments(function, 'w', 'bias', 'to', plus)});",
                     f"            from += {times}g->step;",
                     f"            to += {times}g->y_step;",
                 ]
-                if kernel.added:
+                if function.added:
                     lines += ["            if (plus)", f"                plus += {times}g->y_step;"]
                 lines.append("        }")
         else:
             place = "x + (p * g->step - g->back"
-            run = "high - low" if kernel.deep or kernel.spaced else "(high - low) * g->unit"
+            run = "high - low" if function.deep or function.spaced else "(high - low) * g->unit"
             lines += walk(
                 pixels, always,
                 f"{name}{pixels}x{vectors}(g, {place}), rows, {whole},\n                {tile})",
@@ -69,23 +69,23 @@ def wide_row(kernel: Kernel, macro: str) -> str:
                 f"                {run}, {single})",
             )  # fmt: skip
         lines.append(f"        w += {blocks} * g->w_block;")
-        for moved in ["bias", "y", *(["x"] if kernel.deep else [])]:
+        for moved in ["bias", "y", *(["x"] if function.deep else [])]:
             lines.append(f"        {moved} += {blocks * size};")
-        if kernel.added:
+        if function.added:
             lines += ["        if (added)", f"            added += {blocks * size};"]
         lines.append("    }")
     return "\n".join([*text, *lines, "}\n"])
 
 
-def _wide(kernel: Kernel, pixels: int, vectors: int, macro: str) -> str:
+def _wide(function: RowFunction, pixels: int, vectors: int, macro: str) -> str:
     """``pixels`` x ``vectors`` vectors of sums, over ``run`` inputs of each row of taps."""
-    inner = kernel.channels // WIDTH
+    inner = function.channels // WIDTH
     p_range, v_range = range(pixels), range(vectors)
     pointer = "*(const @_vector *)"
-    name = f"@_{kernel.name}_wide{pixels}x{vectors}"
+    name = f"@_{function.name}_wide{pixels}x{vectors}"
     lines = [
         f"static void {name}(const struct @_row *g, const float *x,",
-        f"    int rows, int run, {kernel.parameters})",
+        f"    int rows, int run, {parameters(function)})",
         "{",
     ]
     if pixels > 1:
@@ -96,7 +96,7 @@ def _wide(kernel: Kernel, pixels: int, vectors: int, macro: str) -> str:
             for v in v_range
         ]
         lines.append(f"    @_vector {', '.join(first)};")
-    if kernel.added:
+    if function.added:
         lines.append("    if (added) {")
         for p in p_range:
             for v in v_range:
@@ -106,22 +106,22 @@ def _wide(kernel: Kernel, pixels: int, vectors: int, macro: str) -> str:
         lines.append("    }")
     blocks = range(vectors // inner)
     inputs = (
-        [] if kernel.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
+        [] if function.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
     )
     for v in v_range:
         block, part = divmod(v, inner)
         inputs.append(f"const @_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
-        values = [f"{pointer}(x{p} + {v * WIDTH})" if kernel.deep else f"v{p}" for p in p_range]
+        values = [f"{pointer}(x{p} + {v * WIDTH})" if function.deep else f"v{p}" for p in p_range]
         inputs.append(" ".join(f"s{p}_{v} += c{v} * {value};" for p, value in enumerate(values)))
-    if kernel.deep:
+    if function.deep:
         inputs.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
-    inputs.append(" ".join(f"q{b} += {kernel.channels};" for b in blocks))
+    inputs.append(" ".join(f"q{b} += {function.channels};" for b in blocks))
     starts = ["*q0 = w", *(f"*q{b} = q{b - 1} + g->w_block" for b in blocks[1:])]
     weights = [f"const float {', '.join(starts)};"]
-    run = "g->taps * g->unit" if kernel.spaced else "g->run"
-    after = [f"w += {'g->w_row' if kernel.edges else f'{run} * {kernel.channels}'};"]
-    lines += taps_text(kernel, pixels, "run", inputs, weights, after)
-    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: kernel.clamps]:
+    run = "g->taps * g->unit" if function.spaced else "g->run"
+    after = [f"w += {'g->w_row' if function.edges else f'{run} * {function.channels}'};"]
+    lines += taps_text(function, pixels, "run", inputs, weights, after)
+    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: function.clamps]:
         value = f"g->{limit}"
         lines.append(f"    const @_vector {limit} = {{{', '.join([value] * WIDTH)}}};")
         for p in p_range:

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from netsheet.equations import Affine, Call, Const, Expr, Guard, Index, Read
-from netsheet.write.c.pattern import Products
-from netsheet.write.c.sums import Sums, without
+from netsheet.loops.products.recognise import ProductPattern
+from netsheet.loops.products.sums import SumOfProducts, without
 
 
-def prepared(products: Products, fixed: Sequence[Index], whole: bool = True) -> Sums | None:
-    """The step, or None where the row functions cannot do it.
+def by_rows(products: ProductPattern, fixed: Sequence[Index], whole: bool = True) -> SumOfProducts | None:
+    """The sum row by row of pixels, or None where the row functions cannot do it.
 
     ``whole``: rows that lie behind each other may become one.
     """
@@ -24,14 +24,14 @@ def prepared(products: Products, fixed: Sequence[Index], whole: bool = True) -> 
         held = {i for g in (*p.guards.values(), *p.when) for i in g.value.indices()}
         pixels = _joined(p.pixels, [p.x_at, p.y_at], held)
     p = replace(p, rows=rows, pixels=pixels)
-    p.x_at, p.y_at = _places(products, pixels, rows)
+    p.x_at, p.y_at = _addresses(products, pixels, rows)
     along = pixels[-1] if pixels else None
     outer = sorted([*p.groups, *pixels[:-1]], key=lambda index: -p.y_at.coefficient(index))
     row = rows[-1] if rows else None
     floor, ceiling, epilogue = clamps(p.epilogue)
     if len(rows) > 1:  # a value is not whole before the last call
         floor, ceiling, epilogue = -np.inf, np.inf, p.epilogue
-    step = Sums(p, along, outer, row, rows[:-1], floor, ceiling, epilogue, fixed=fixed)
+    step = SumOfProducts(p, along, outer, row, rows[:-1], floor, ceiling, epilogue, fixed=fixed)
     if step.guard is not None and not _fits(step, step.guard):
         return None
     around = {*outer, *fixed}
@@ -51,7 +51,7 @@ def prepared(products: Products, fixed: Sequence[Index], whole: bool = True) -> 
     return step
 
 
-def _fits(step: Sums, guard: Guard) -> bool:
+def _fits(step: SumOfProducts, guard: Guard) -> bool:
     """True if the guard is what a row function tests, and no pixel is without taps."""
     along, tap = step.along, step.products.tap
     if along is None or tap is None or set(guard.value.indices()) != {along, tap}:
@@ -95,7 +95,7 @@ def _joined(
     return result
 
 
-def _places(p: Products, pixels: Sequence[Index], rows: Sequence[Index]) -> tuple[Affine, Affine]:
+def _addresses(p: ProductPattern, pixels: Sequence[Index], rows: Sequence[Index]) -> tuple[Affine, Affine]:
     """The addresses in terms of the joined indices."""
     x_at, y_at = p.x_at, p.y_at
     for old, new in ((p.pixels, pixels), (p.rows, rows)):

@@ -1,19 +1,23 @@
-"""Row functions: which there are, and what they are told of a layer."""
+"""Row functions: register tiles that fill a row of pixels, and what they are told of a layer.
+
+A row function walks one row of pixels of a sum of products with a tile of several pixels by several
+channels, whose sums stay in registers. Targets that have such functions print them by these
+descriptions; others print :func:`netsheet.loops.products.plain.plain`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from netsheet.write.c.names import number
-
 WIDTH = 4  # floats of a vector
-# So many pixels are dearer one by one than in a tile that repeats others.
+# By the pixels of a tile: a row's last pixels, if they are at least so many, cost less as one more
+# tile, which computes some of its pixels for a second time, than one by one.
 WORTH = {1: 1, 2: 2, 3: 2, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5}
 
 
 @dataclass(frozen=True, order=True)
-class Kernel:
+class RowFunction:
     """A row function: blocks of ``channels``, tiles of ``pixels``.
 
     ``deep``: channels of input and output are the same. ``spaced``: there is something between the
@@ -44,19 +48,9 @@ class Kernel:
         """True if there is a form with vectors of channels."""
         return self.channels % WIDTH == 0
 
-    @property
-    def parameters(self) -> str:
-        """Of the row function and of its tiles, behind the input."""
-        added = ", const float *added" if self.added else ""
-        return f"const float *w, const float *bias, float *y{added}"
-
-    def arguments(self, w: str, bias: str, y: str, added: str | None) -> str:
-        """For :attr:`parameters`."""
-        return f"{w}, {bias}, {y}" + (f", {added or '0'}" if self.added else "")
-
 
 @dataclass(frozen=True)
-class Row:
+class RowGeometry:
     """One row of pixels: what a row function is told of a layer. All counts are floats."""
 
     pixels: int
@@ -106,38 +100,23 @@ COMMENTS = {
 _EDGES = {"left", "right", "stride", "before", "back", "size", "w_row"}
 
 
-def row_fields(kernels: Iterable[Kernel]) -> list[str]:
-    """The fields of :class:`Row` that these row functions look at, in order."""
-    kernels = list(kernels)
-    edges, spaced = (any(getattr(k, name) for k in kernels) for name in ("edges", "spaced"))
+def geometry_fields(functions: Iterable[RowFunction]) -> list[str]:
+    """The fields of a geometry that these row functions look at, in order."""
+    functions = list(functions)
+    edges, spaced = (any(getattr(f, name) for f in functions) for name in ("edges", "spaced"))
     left_out: set[str] = set()
     if not edges:
         left_out |= _EDGES
         if not spaced:
             left_out |= {"taps", "unit"}
-            if not any(kernel.deep for kernel in kernels):
+            if not any(function.deep for function in functions):
                 left_out |= {"tap_step"}
-    if not any(kernel.dilated and kernel.edges for kernel in kernels):
+    if not any(function.dilated and function.edges for function in functions):
         left_out |= {"dilation"}
-    if all(kernel.spaced for kernel in kernels):
+    if all(function.spaced for function in functions):
         left_out |= {"run"}
-    if not any(kernel.blocks for kernel in kernels):
+    if not any(function.blocks for function in functions):
         left_out |= {"blocks", "w_block"}
-    clamps = max((kernel.clamps for kernel in kernels), default=0)
+    clamps = max((function.clamps for function in functions), default=0)
     left_out |= {"floor", "ceiling"} if clamps == 0 else {"ceiling"} if clamps == 1 else set()
-    return [field.name for field in fields(Row) if field.name not in left_out]
-
-
-def rows_text(rows: Mapping[Row, str], kernels: Iterable[Kernel], library: str) -> str:
-    """The constants that describe each layer's rows."""
-    names = row_fields(kernels)
-    lines = []
-    for row, name in rows.items():
-        values = []
-        for field in names:
-            value = getattr(row, field)
-            text = number(value) if isinstance(value, float) else str(value)
-            values.append(f".{field} = {text}")
-        inner = "".join(f"    {', '.join(values[n : n + 6])},\n" for n in range(0, len(values), 6))
-        lines.append(f"static const struct {library}_row {name} = {{\n{inner}}};\n")
-    return "\n".join(lines)
+    return [field.name for field in fields(RowGeometry) if field.name not in left_out]

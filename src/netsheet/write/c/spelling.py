@@ -29,12 +29,6 @@ SPELLED: dict[str, str] = {
     "if": "({0} != 0.0f ? {1} : {2})",
 }  # fmt: skip
 
-# The comparisons, where a condition is wanted and not a number.
-CONDITIONS: dict[str, str] = {
-    "less": "{0} < {1}", "less_equal": "{0} <= {1}", "equal": "{0} == {1}",
-    "isnan": "isnan({0})", "isinf": "isinf({0})",
-}  # fmt: skip
-
 HELPERS: dict[str, str] = {
     "max": """/* The larger value; NaN if there is one. */
 static float @_max(float a, float b)
@@ -95,19 +89,6 @@ static int @_remainder(int a, int b)
 {
     const int r = a % b;
     return r < 0 ? r + b : r;
-}
-""",
-    "low": """/* The first tap u for which at + u * step >= 0. */
-static int @_low(int at, int step)
-{
-    return at >= 0 ? 0 : (step - 1 - at) / step;
-}
-""",
-    "high": """/* The number of taps u < taps for which at + u * step < size. */
-static int @_high(int at, int step, int size, int taps)
-{
-    const int fit = at >= size ? 0 : (size - 1 - at) / step + 1;
-    return fit < taps ? fit : taps;
 }
 """,
 }

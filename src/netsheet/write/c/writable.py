@@ -8,7 +8,7 @@ from dataclasses import replace
 from netsheet.equations import Call, walk
 from netsheet.errors import UnsupportedError
 from netsheet.network import Network, Node, ValueRef, shown
-from netsheet.write.c.functions import SPELLED
+from netsheet.write.c.spelling import SPELLED
 
 MAX_FLOATS = 1 << 29  # positions are ints, sizes in bytes too
 MAX_WEIGHTS = 1 << 26  # as C text already 800 MB

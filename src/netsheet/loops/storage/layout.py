@@ -24,7 +24,7 @@ from netsheet.equations import (
     reads,
     walk,
 )
-from netsheet.write.c.places import channels_last, natural
+from netsheet.loops.storage.addresses import channels_last, natural
 
 Axes = frozenset[int]
 

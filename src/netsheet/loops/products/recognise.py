@@ -2,11 +2,12 @@
 
     y[pixel, channel] = E(A[channel] * sum(taps) x[pixel, taps] * w[taps, channel] + B[channel])
 
-Found in the equation alone: which index moves through what, in steps of how many floats.
+Found in the equation alone: which index moves through what, how many elements at a time.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -26,23 +27,27 @@ from netsheet.equations import (
     Reduce,
     Select,
     Tensor,
+    Transform,
     Weight,
     affine,
     children,
     factors,
     free_indices,
+    in_order,
     reads,
+    replaced,
+    substitute,
+    substituted,
+    transform,
     walk,
 )
-from netsheet.equations.positions import substituted
-from netsheet.equations.transform import Transform, replaced, transform
-from netsheet.write.c.guards import finite, zero
-from netsheet.write.c.places import Layout, Memory, lowered
-from netsheet.write.c.simplify import constant_values
+from netsheet.loops.passes.guards import finite, zero
+from netsheet.loops.storage.addresses import Layout, Memory, flattened
+from netsheet.loops.passes.fold_constants import constant_values
 
 
 @dataclass(eq=False)
-class Products:
+class ProductPattern:
     """An equation that is a sum of products, taken apart; addresses count floats.
 
     ``unit`` are the summed indices that walk through adjacent floats of ``x``, outermost first;
@@ -61,7 +66,9 @@ class Products:
     tap: Index | None
     rows: list[Index]
     guards: dict[Index, Guard]  # by tap
-    weights: FloatArray  # (groups, channels, rows, taps and units), float64
+    product: Expr  # of the constants
+    axes: list[Index]  # groups, channels, rows, taps, units: what ``product`` varies with
+    scale: FloatArray  # (groups, channels), float64
     bias: FloatArray  # (groups, channels), float64
     added: Tensor | None  # of which the same element is added
     epilogue: Expr | None  # over the finished sum, as a read of the target
@@ -69,12 +76,23 @@ class Products:
     when: Sequence[Guard] = ()  # where one fails the sum is nothing
 
     @property
+    def size(self) -> int:
+        """Number of weights."""
+        return _size(self.axes)
+
+    def weights(self) -> FloatArray:
+        """(groups, channels, rows, taps and units), scaled, float64; made anew each time."""
+        values = constant_values(self.product, self.axes)
+        values = values.reshape(*self.scale.shape, _size(self.rows), -1)
+        return values * self.scale[..., None, None]
+
+    @property
     def channels(self) -> int:
         """Outputs of one pixel (of one group)."""
         return self.channel.size if self.channel else 1
 
 
-def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Products | None:
+def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> ProductPattern | None:
     """The parts of an equation that is a sum of products, or None."""
     eq = _selected(eq)
     sums = [node for node in walk(eq.value) if isinstance(node, Reduce)]
@@ -85,7 +103,7 @@ def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pro
     if parts is None:
         return None
     read, constants = parts
-    low = lowered(eq, layout)
+    low = flattened(eq, layout)
     low_total = next(node for node in walk(low.value) if isinstance(node, Reduce))
     low_read = next(
         node
@@ -114,18 +132,16 @@ def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pro
         return None
     scale, bias, added, epilogue = ending
     product = _without_units(_product(constants))
-    weights = constant_values(product, [*outer, *summed])
     shape = (_size(groups), _size(channels))
     scale, bias = scale.reshape(shape), bias.reshape(shape)
-    weights = weights.reshape(*shape, _size(rows), -1) * scale[..., None, None]
     channel, y_at = channels[0] if channels else None, low.at[0]
     if len(channels) > 1:
         channel = Index(channels[-1].name, shape[1])
         left = tuple((c, a) for c, a in y_at.terms if a not in channels)
         y_at = Affine(left, y_at.const) + channel
-    return Products(
+    return ProductPattern(
         eq, read.tensor, low_read.at[0], y_at, pixels, channel, groups, unit, tap, rows,
-        guards, weights, bias, added, epilogue, deep, when,
+        guards, product, [*outer, *summed], scale, bias, added, epilogue, deep, when,
     )  # fmt: skip
 
 
@@ -168,7 +184,7 @@ def two_sums(eq: Equation) -> list[Equation]:
     totals = {id(node): node for node in walk(eq.value) if isinstance(node, Reduce)}
     if len(totals) != 2:
         return []
-    first, second = totals.values()
+    behind = [_containing(eq.value, total) for total in totals.values()]
     own = Read(eq.target, eq.at)
     if any(read.tensor is eq.target and read.at == eq.at for read in reads(eq.value)):
         return []
@@ -176,11 +192,10 @@ def two_sums(eq: Equation) -> list[Equation]:
         if not isinstance(node, Call) or node.function != "add":
             continue
         left, right = node.args
-        if _contains(left, second):
+        if id(left) in behind[1]:
             left, right = right, left
-        if not _contains(left, first) or not _contains(right, second):
-            continue
-        if _contains(left, second) or _contains(right, first):
+        inside = [[id(side) in part for part in behind] for side in (left, right)]
+        if inside != [[True, False], [False, True]]:
             continue
         rest = replaced(eq.value, node, own + right)
         if sum(isinstance(part, Reduce) for part in walk(rest)) == 1:
@@ -193,7 +208,7 @@ def _source(node: Read) -> Tensor | None:
 
 
 def _size(indices: Sequence[Index]) -> int:
-    return int(np.prod([index.size for index in indices], dtype=np.int64))
+    return math.prod(index.size for index in indices)
 
 
 def _product(parts: Sequence[Expr]) -> Expr:
@@ -288,7 +303,7 @@ def _split(
     pixels: Sequence[Index],
     deep: bool,
 ) -> tuple[list[Index], Index | None, list[Index]] | None:
-    """Units, tap and rows of :class:`Products` (largest step first)."""
+    """Units, tap and rows of :class:`ProductPattern` (largest step first)."""
     left = [index for index in total.over if index.size > 1]
     left.sort(key=lambda index: -x_at.coefficient(index))
     if any(x_at.coefficient(index) <= 0 for index in left):
@@ -316,7 +331,7 @@ def _split(
 
 
 @dataclass
-class _Sum:
+class _Scaled:
     """``scale * sum + bias (+ added)``; scale and bias by channel."""
 
     scale: FloatArray
@@ -330,25 +345,26 @@ def _ending(
     """What happens to the sum: factors and terms by channel, an addend, and the rest."""
     shape = [index.size for index in outer]
     own = Read(eq.target, eq.at)
+    above = _containing(eq.value, total)
 
-    def linear(node: Expr) -> _Sum | None:
+    def linear(node: Expr) -> _Scaled | None:
         if node is total:
-            return _Sum(np.ones(shape), np.zeros(shape))
+            return _Scaled(np.ones(shape), np.zeros(shape))
         if not isinstance(node, Call) or node.function not in ("add", "sub", "mul", "div", "neg"):
             return None
-        inner = [linear(arg) if _contains(arg, total) else None for arg in node.args]
-        at = next((n for n, part in enumerate(inner) if part is not None), None)
-        if at is None or sum(_contains(arg, total) for arg in node.args) != 1:
+        inside = [n for n, arg in enumerate(node.args) if id(arg) in above]
+        if len(inside) != 1:
             return None
-        part = inner[at]
-        assert part is not None
+        at = inside[0]
+        part = linear(node.args[at])
+        if part is None:
+            return None
         if node.function == "neg":
-            return _Sum(-part.scale, -part.bias) if part.added is None else None
+            return _Scaled(-part.scale, -part.bias) if part.added is None else None
         return _with(part, node.function, at, node.args[1 - at], outer, eq, layout)
 
     # the largest part that is all there is of the sum: an activation may read it several times
-    parts = {id(node): node for node in walk(eq.value) if _contains(node, total)}
-    for node in parts.values():
+    for node in [node for node in walk(eq.value) if id(node) in above]:
         part = linear(node)
         if part is None:
             continue
@@ -360,14 +376,19 @@ def _ending(
     return None
 
 
-def _contains(expr: Expr, part: Expr) -> bool:
-    return expr is part or any(_contains(child, part) for child in children(expr))
+def _containing(expr: Expr, part: Expr) -> set[int]:
+    """The ids of ``part`` and of all nodes of the expression above it."""
+    found = {id(part)}
+    for node in reversed(in_order(expr)):
+        if any(id(child) in found for child in children(node)):
+            found.add(id(node))
+    return found
 
 
 def _with(
-    part: _Sum, function: str, at: int, other: Expr, outer: Sequence[Index], eq: Equation,
+    part: _Scaled, function: str, at: int, other: Expr, outer: Sequence[Index], eq: Equation,
     layout: Layout,
-) -> _Sum | None:  # fmt: skip
+) -> _Scaled | None:  # fmt: skip
     """The sum after one more operation, if that keeps its form."""
     if _constant(other) and all(i in outer or i.size == 1 for i in free_indices(other)):
         values = constant_values(_without_units(other), outer)
@@ -378,14 +399,14 @@ def _with(
         if part.added is not None:
             return None
         if function == "sub":
-            return _Sum(-part.scale, values - part.bias)
+            return _Scaled(-part.scale, values - part.bias)
         if function == "mul":
-            return _Sum(part.scale * values, part.bias * values)
+            return _Scaled(part.scale * values, part.bias * values)
         if function == "div" and at == 0:
-            return _Sum(part.scale / values, part.bias / values)
+            return _Scaled(part.scale / values, part.bias / values)
         return None
     if function == "add" and part.added is None and isinstance(other, Read):
-        low = lowered(replace(eq, value=other), layout)
+        low = flattened(replace(eq, value=other), layout)
         assert isinstance(low.value, Read)
         if low.value.at[0] == low.at[0] and other.tensor.size == eq.target.size:
             return replace(part, added=other)
@@ -393,6 +414,4 @@ def _with(
 
 
 def _without_units(expr: Expr) -> Expr:
-    from netsheet.equations.transform import substitute
-
     return substitute(expr, {i: affine(0) for i in free_indices(expr) if i.size == 1})

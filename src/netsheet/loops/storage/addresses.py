@@ -1,4 +1,4 @@
-"""Where tensors lie in memory: strides, addresses, and equations over plain memory."""
+"""Storage flattening: tensors as plain memory, positions as addresses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Memory(Tensor):
 Layout = Callable[[Tensor], Sequence[int]]
 
 
-def lowered(eq: Equation, layout: Layout) -> Equation:
+def flattened(eq: Equation, layout: Layout) -> Equation:
     """The equation over memory: every tensor has one axis, every position is an address."""
     memories: dict[Tensor, Memory] = {}
 

@@ -1,25 +1,38 @@
-"""Tensors of a recurrence of which only the newest step is needed at any time."""
+"""Storage folding: a tensor of a recurrence keeps its newest step where nobody needs older ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from netsheet.equations import Affine, Equation, Expr, Index, Read, Reduce, Tensor, reads, walk
-from netsheet.equations.positions import substituted
-from netsheet.write.c.simplify import read_by
-from netsheet.write.c.steps import groups
+from netsheet.equations import (
+    Affine,
+    Equation,
+    Index,
+    Reduce,
+    Tensor,
+    gathers,
+    reads,
+    substituted,
+    walk,
+)
+from netsheet.loops.computations import groups
+from netsheet.loops.passes.readers import EquationList
 
 
-def newest_only(equations: Sequence[Equation], held: AbstractSet[Tensor]) -> dict[Tensor, int]:
+def folded_axes(equations: Sequence[Equation], held: AbstractSet[Tensor]) -> dict[Tensor, int]:
     """The axis of time of each tensor that may keep one step in memory in place of all."""
+    every = EquationList(equations)
     found: dict[Tensor, int] = {}
+    start = 0
     for time, members in groups(equations):
+        numbers = range(start, start + len(members))
+        start = numbers.stop
         if time is None:
             continue
-        for tensor in {eq.target for eq in members} - held:
+        for tensor in {eq.target: None for eq in members if eq.target not in held}:
             axis = _axis(tensor, time, members)
-            if axis is not None and _newest(tensor, axis, time, members, equations):
+            if axis is not None and _only_newest_read(tensor, axis, time, every, numbers):
                 found[tensor] = axis
     return found
 
@@ -38,34 +51,28 @@ def _axis(tensor: Tensor, time: Index, members: Sequence[Equation]) -> int | Non
     return axis
 
 
-def _newest(
-    tensor: Tensor,
-    axis: int,
-    time: Index,
-    members: Sequence[Equation],
-    equations: Sequence[Equation],
+def _only_newest_read(
+    tensor: Tensor, axis: int, time: Index, every: EquationList, members: range
 ) -> bool:
-    """True if nobody reads a value after the next one has been written over it."""
-    writers = [n for n, eq in enumerate(members) if eq.target is tensor]
-    now = members[writers[0]].at[axis]
+    """True if nobody reads a value after the next one has been written over it.
+
+    ``members`` are the numbers of the recurrence's equations.
+    """
+    writers = sorted(every.writers(tensor))
+    if any(number not in members for number in writers):
+        return False
+    now = every[writers[0]].at[axis]
     before = now - now.coefficient(time)
     last = substituted(now, {time: time.size - 1})
-    inside = {id(eq) for eq in members}
-    behind = False
-    for eq in equations:
-        behind = behind or eq is members[-1]
-        if tensor not in read_by(eq):
-            if eq.target is tensor and id(eq) not in inside:
-                return False
-            continue
+    for number in every.readers(tensor):
+        eq = every[number]
         found = [read for read in reads(eq.value) if read.tensor is tensor]
-        if not found or any(tensor in _read(place) for place in eq.at):
+        if not found or any(tensor in _gathered(place) for place in eq.at):
             return False
-        if id(eq) not in inside:
-            if eq.target is tensor or not behind or any(r.at[axis] != last for r in found):
+        if number not in members:
+            if number < members.stop or any(read.at[axis] != last for read in found):
                 return False
             continue
-        number = next(n for n, member in enumerate(members) if member is eq)
         for read in found:
             if read.at[axis] == now and number >= writers[0]:
                 continue
@@ -85,10 +92,6 @@ def _sums(eq: Equation) -> bool:
     return any(isinstance(node, Reduce) for node in walk(eq.value))
 
 
-def _read(place: Affine) -> set[Tensor]:
-    found: set[Tensor] = set()
-    for _, atom in place.terms:
-        value = getattr(atom, "value", None)
-        if isinstance(value, Expr):
-            found |= {node.tensor for node in walk(value) if isinstance(node, Read)}
-    return found
+def _gathered(place: Affine) -> set[Tensor]:
+    """The tensors that computed positions read."""
+    return {read.tensor for gather in gathers(place) for read in reads(gather.value)}

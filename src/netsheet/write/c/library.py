@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
 from netsheet.equations import FloatArray, Tensor
+from netsheet.loops.ir import Buffer, Program, Table
+from netsheet.loops.names import Identifiers, identifier
+from netsheet.loops.pipeline import LoopedNetwork, looped
+from netsheet.loops.storage.addresses import natural, same_layout
+from netsheet.loops.storage.constants import Constants
 from netsheet.network import Network
-from netsheet.write.c.functions import helper_text, helpers_of
-from netsheet.write.c.names import Identifiers, comment, identifier, library_name, number, string
-from netsheet.write.c.places import natural, same_layout
-from netsheet.write.c.program import Program, build
-from netsheet.write.c.row_functions import kernel_text
-from netsheet.write.c.text import Constants, Lines, Unit
+from netsheet.write.c.lines import Lines
+from netsheet.write.c.names import comment, library_name, number, string
+from netsheet.write.c.notes import note
+from netsheet.write.c.print import CPrinter
+from netsheet.write.c.row_functions import geometry_text, row_function_text
+from netsheet.write.c.spelling import helper_text, helpers_of
 from netsheet.write.float_text import row_texts
 
 PER_LINE = 8  # numbers
@@ -28,8 +33,8 @@ class Library:
 
     model: Network
     name: str
-    fast: Program
-    traced: Program
+    fast: LoopedNetwork
+    traced: LoopedNetwork
     constants: Constants
     inputs: list[str]  # C parameter names
     outputs: list[str]
@@ -46,16 +51,16 @@ def library(model: Network, name: str = "net", fast: bool = True, traced: bool =
     ``fast`` False uses the general printer only; ``traced`` False leaves out the second program.
     """
     library_name(name)
-    constants = Constants(name)
+    constants = Constants()
     names = Identifiers()
     inputs = _parameters(names, "input", model.inputs)
     outputs = _parameters(names, "output", model.outputs)
     equations = model.equations()
 
-    def program(kept: Sequence[Tensor]) -> Program:
-        return build(
-            model.inputs, model.outputs, equations, kept, Unit(name), constants,
-            (inputs, outputs), fast,
+    def program(kept: Sequence[Tensor]) -> LoopedNetwork:
+        return looped(
+            model.inputs, model.outputs, equations,
+            kept=kept, constants=constants, fast=fast,
         )  # fmt: skip
 
     quick = program(())
@@ -153,7 +158,9 @@ def _arena_macro(lib: Library) -> list[str]:
 
 def arena_floats(lib: Library, traced: bool) -> int:
     """Floats of RAM for activations."""
-    return lib.traced.arena + _scratch(lib) if traced else lib.fast.arena
+    return (
+        lib.traced.program.arena + _scratch(lib) if traced else lib.fast.program.arena
+    )
 
 
 def _scratch(lib: Library) -> int:
@@ -162,21 +169,49 @@ def _scratch(lib: Library) -> int:
     return max(sizes, default=0)
 
 
-def _moved(program: Program, tensor: Tensor) -> bool:
+def _moved(program: LoopedNetwork, tensor: Tensor) -> bool:
     return not same_layout(tensor.shape, program.layout(tensor), natural(tensor.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class _PrintedProgram:
+    """A program's C, and the names in it."""
+
+    network: LoopedNetwork
+    printer: CPrinter
+    body: str
+
+    @property
+    def words(self) -> set[str]:
+        return set(re.findall(r"\w+", self.body))
+
+    @property
+    def helpers(self) -> set[str]:
+        return helpers_of(self.printer.helpers)
+
+
+def _printed(lib: Library, network: LoopedNetwork, traced: bool) -> _PrintedProgram:
+    printer = CPrinter(lib.name)
+    functions = [
+        note(computation.equations) + printer.function(function)
+        for function, computation in zip(
+            network.program.functions, network.computations, strict=True
+        )
+    ]
+    rows = geometry_text(printer.geometries, printer.row_functions, lib.name)
+    parts = [rows] if rows else []
+    body = "\n".join([*parts, *functions, _run(lib, network, traced)])
+    return _PrintedProgram(network, printer, body)
 
 
 def code(lib: Library) -> str:
     """``net.c``: the network, and between #ifdefs the program that shows every layer."""
     shown = lib.traced is not lib.fast
-    programs = [lib.fast, lib.traced] if shown else [lib.fast]
-    bodies = [
-        "\n".join([*program.functions, _run(lib, program, program is not lib.fast)])
-        for program in programs
-    ]
-    words = [set(re.findall(r"\w+", body)) for body in bodies]
-    helpers = [helpers_of(program.unit.helpers) for program in programs]
-    common = set.intersection(*helpers)
+    programs = [_printed(lib, lib.fast, False)]
+    programs += [_printed(lib, lib.traced, True)] if shown else []
+    words = [program.words for program in programs]
+    common_words = set.intersection(*words)
+    common = set.intersection(*(program.helpers for program in programs))
     parts = [
         f"/* {comment(lib.model.name)}: the network; written by netsheet. */",
         f'#include "{lib.name}.h"',
@@ -187,20 +222,20 @@ def code(lib: Library) -> str:
         '#error "an int of 32 bits is needed"',
         "#endif",
         "",
-        *_declared(lib, set.intersection(*words)),
+        *_declared(lib, common_words),
         helper_text(common, lib.name),
     ]
-    for program, body, used, needed in zip(programs, bodies, words, helpers, strict=True):
-        if shown and program is lib.fast:
+    for program, used in zip(programs, words, strict=True):
+        if shown and program is programs[0]:
             parts += [f"#ifndef {lib.upper}_TRACE", ""]
         elif shown:
             parts += [f"#else /* {lib.upper}_TRACE: each layer for itself, and shown */", ""]
         parts += [
-            *_declared(lib, used - set.intersection(*words)),
-            *(_table(name, values) for values, name in program.unit.tables.items()),
-            helper_text(needed - common, lib.name),
-            kernel_text(program.unit.kernels, lib.name),
-            body,
+            *_declared(lib, used - common_words),
+            *(_table(lib, table) for table in program.network.program.tables),
+            helper_text(program.helpers - common, lib.name),
+            row_function_text(program.printer.row_functions, lib.name),
+            program.body,
         ]
     parts += [f"#endif /* {lib.upper}_TRACE */"] if shown else []
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
@@ -209,62 +244,82 @@ def code(lib: Library) -> str:
 def _declared(lib: Library, words: AbstractSet[str]) -> list[str]:
     """The constants among these words."""
     found = [
-        f"extern const float {name}[{values.size}];"
-        for name, values in lib.constants.arrays.items()
-        if name in words
+        f"extern const float {lib.name}_{name}[{buffer.size}];"
+        for name, buffer in lib.constants.buffers.items()
+        if f"{lib.name}_{name}" in words
     ]
     return [*found, ""] if found else []
 
 
-def _table(name: str, values: Sequence[int]) -> str:
-    return f"static const int {name}[{len(values)}] = {{{', '.join(map(str, values))}}};\n"
+def _table(lib: Library, table: Table) -> str:
+    values = ", ".join(map(str, table.values))
+    return f"static const int {lib.name}_{table.name}[{len(table.values)}] = {{{values}}};\n"
 
 
-def _run(lib: Library, program: Program, traced: bool) -> str:
+def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
     """The functions of the header."""
     lines = Lines()
     upper = lib.upper
+    program = network.program
+    arguments = _arguments(lib, program)
+    shown: dict[int, list[Tensor]] = {}
+    for tensor, number_ in network.done_at.items() if traced else ():
+        shown.setdefault(number_, []).append(tensor)
     lines.add(signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]"))
     with lines.block(""):
         if not arena_floats(lib, traced):
             lines.add("(void)arena;")
-        used = set(re.findall(r"\w+", "\n".join(program.calls)))
-        for name in lib.inputs:
-            if name not in used:
-                lines.add(f"(void){name};")
-        for number_, call in enumerate(program.calls):
-            lines.add(call)
-            if traced:
-                for tensor in [t for t, at in program.done_at.items() if at == number_]:
-                    _trace(lib, program, tensor, lines)
+        used = {buffer for function in program.functions for buffer in function.buffers}
+        for buffer in program.inputs:
+            if buffer not in used:
+                lines.add(f"(void){arguments[buffer]};")
+        for number_, function in enumerate(program.functions):
+            given = ", ".join(_argument(arguments, buffer) for buffer in function.buffers)
+            lines.add(f"{lib.name}_{function.name}({given});")
+            for tensor in shown.get(number_, ()):
+                pointer = _argument(arguments, network.buffers[tensor])
+                _trace(lib, network, tensor, pointer, lines)
         lines.add("return 0;")
     lines.add("")
     lines.add(signature(lib, "run"))
     with lines.block(""):
         lines.add(f"static float arena[{upper}_ARENA_SIZE];")
-        arguments = ", ".join([*lib.inputs, *lib.outputs, "arena"])
-        lines.add(f"return {lib.name}_run_arena({arguments});")
+        names = ", ".join([*lib.inputs, *lib.outputs, "arena"])
+        lines.add(f"return {lib.name}_run_arena({names});")
     return str(lines) + "\n"
 
 
-def _trace(lib: Library, program: Program, tensor: Tensor, lines: Lines) -> None:
+def _arguments(lib: Library, program: Program) -> dict[Buffer, str]:
+    """The parameters of ``net_run`` for the buffers that callers give."""
+    buffers = (*program.inputs, *program.outputs)
+    return dict(zip(buffers, [*lib.inputs, *lib.outputs], strict=True))
+
+
+def _argument(arguments: Mapping[Buffer, str], buffer: Buffer) -> str:
+    """The C expression of a buffer's first element, in the function that runs it all."""
+    return arguments.get(buffer) or f"arena + {buffer.start}"
+
+
+def _trace(
+    lib: Library, network: LoopedNetwork, tensor: Tensor, pointer: str, lines: Lines
+) -> None:
     """Hand one tensor to the callback, in the framework's own order."""
-    pointer = program.pointer(tensor)
+    arena = network.program.arena
     with lines.block(""):
         shape = ", ".join(map(str, tensor.shape)) or "1"
         lines.add(f"static const int shape[] = {{{shape}}};")
-        if _moved(program, tensor):
-            lines.add(f"float *at = arena + {program.arena};")
+        if _moved(network, tensor):
+            lines.add(f"float *at = arena + {arena};")
             names = [f"i{axis}" for axis in range(len(tensor.shape))]
             depth = lines.depth
             for name, size in zip(names, tensor.shape, strict=True):
                 lines.add(f"for (int {name} = 0; {name} < {size}; {name}++)")
                 lines.depth += 1
-            strides = program.layout(tensor)
+            strides = network.layout(tensor)
             place = " + ".join(f"{n} * {s}" for n, s in zip(names, strides, strict=True))
             lines.add(f"*at++ = ({pointer})[{place}];")
             lines.depth = depth
-            pointer = f"arena + {program.arena}"
+            pointer = f"arena + {arena}"
         arguments = f"{string(tensor.name)}, {len(tensor.shape)}, shape, {pointer}"
         lines.add(f"{lib.name}_trace({arguments});")
 
@@ -277,23 +332,23 @@ def weights(lib: Library) -> str:
         "#include <math.h>",
         "",
     ]
-    plain = [name for name in lib.constants.arrays if name not in lib.constants.traced]
-    traced = [name for name in lib.constants.arrays if name in lib.constants.traced]
-    parts += [array_text(lib, name) for name in plain]
+    traced = lib.constants.traced
+    parts += [array_text(lib, b) for name, b in lib.constants.buffers.items() if name not in traced]
     if traced:
         parts.append(f"#ifdef {lib.upper}_TRACE")
-        parts += [array_text(lib, name) for name in traced]
+        parts += [array_text(lib, b) for name, b in lib.constants.buffers.items() if name in traced]
         parts.append(f"#endif /* {lib.upper}_TRACE */")
     return "\n".join(parts) + "\n"
 
 
-def array_text(lib: Library, name: str) -> str:
+def array_text(lib: Library, buffer: Buffer) -> str:
     """One array's declaration and definition."""
-    values = lib.constants.arrays[name]
+    name = f"{lib.name}_{buffer.name}[{buffer.size}]"
+    assert buffer.values is not None
     return (
-        f"/* {comment(lib.constants.notes[name])} */\n"
-        f"extern const float {name}[{values.size}];\n"
-        f"const float {name}[{values.size}] = {{\n{numbers(values)}\n}};\n"
+        f"/* {comment(buffer.note)} */\n"
+        f"extern const float {name};\n"
+        f"const float {name} = {{\n{numbers(buffer.values)}\n}};\n"
     )
 
 

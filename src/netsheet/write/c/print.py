@@ -1,0 +1,292 @@
+"""The loop IR as C: expressions, statements and functions. C text is born here.
+
+Row functions, which a :class:`Kernel` calls, have their text in row_functions.py.
+"""
+
+from __future__ import annotations
+
+from netsheet.loops.ir import (
+    FLOAT,
+    Accumulate,
+    AllOf,
+    Apply,
+    Assign,
+    Buffer,
+    Classified,
+    Combination,
+    Comparison,
+    Conditional,
+    Convert,
+    EitherPointer,
+    FloorDivide,
+    For,
+    Function,
+    Greatest,
+    If,
+    Integer,
+    Kernel,
+    Least,
+    Let,
+    Literal,
+    Load,
+    Modulo,
+    Pointer,
+    PositionOf,
+    Scalar,
+    Statement,
+    Store,
+    TableEntry,
+    Test,
+    Times,
+    Variable,
+    plus,
+    times,
+)
+from netsheet.loops.products.row_function import RowFunction, RowGeometry
+from netsheet.write.c.lines import Lines
+from netsheet.write.c.names import number
+from netsheet.write.c.spelling import HELPERS, SPELLED
+from netsheet.write.c.tiles import arguments
+
+TYPES = {FLOAT: "float", "int32": "int", "int8": "signed char"}
+# How strongly an operator binds, as far as parentheses need to know.
+LEVELS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 2}
+ATOM = 3
+
+
+class CPrinter:
+    """Prints the functions of one program, and remembers what they need of the file around."""
+
+    def __init__(self, library: str) -> None:
+        self.library = library
+        self.helpers: set[str] = set()
+        self.row_functions: set[RowFunction] = set()
+        self.geometries: dict[str, RowGeometry] = {}
+
+    def function(self, function: Function) -> str:
+        """The definition of a function."""
+        parameters = ", ".join(
+            f"{'' if b in function.written else 'const '}{TYPES[b.dtype]} *{b.name}"
+            for b in function.buffers
+        )
+        lines = Lines(1)
+        for statement in function.body:
+            self._statement(lines, statement)
+        return f"static void {self.library}_{function.name}({parameters})\n{{\n{lines}\n}}\n"
+
+    def helper(self, name: str) -> str:
+        """The C name of a helper, which is then needed."""
+        self.helpers.add(name)
+        return f"{self.library}_{name}"
+
+    # ------------------------------------------------------------------ statements
+
+    def _statement(self, lines: Lines, node: Statement) -> None:
+        if isinstance(node, Let):
+            lines.add(self._let(node))
+        elif isinstance(node, Pointer):
+            lines.add(f"const float *const {node.name} = {self._address(node.buffer, node.offset)};")
+        elif isinstance(node, Assign):
+            lines.add(f"{node.name} = {_bare(self.value(node.value))};")
+        elif isinstance(node, Accumulate):
+            lines.add(self._accumulate(node))
+        elif isinstance(node, Store):
+            lines.add(f"{self._element(node.target, node.offset)} = {self.value(node.value)};")
+        elif isinstance(node, For):
+            low, high = self.position(node.low), self.position(node.high)
+            name = node.index
+            self._block(lines, f"for (int {name} = {low}; {name} < {high}; {name}++)", node.body)
+        elif isinstance(node, If):
+            self._block(lines, f"if ({self.test(node.test)})", node.then)
+            if node.otherwise:
+                self._block(lines, "else", node.otherwise)
+        else:
+            assert isinstance(node, Kernel)
+            self._kernel(lines, node)
+
+    def _block(self, lines: Lines, head: str, body: tuple[Statement, ...]) -> None:
+        with lines.block(head):
+            for statement in body:
+                self._statement(lines, statement)
+
+    def _let(self, node: Let) -> str:
+        kind = TYPES[node.dtype]
+        if node.value is None:
+            return f"{kind} {node.name};"
+        return f"{'' if node.mutable else 'const '}{kind} {node.name} = {self._any(node.value)};"
+
+    def _accumulate(self, node: Accumulate) -> str:
+        name, value = node.name, self._any(node.value)
+        if node.op in ("max", "min"):
+            sign = ">" if node.op == "max" else "<"
+            return f"{name} = {value} {sign} {name} ? {value} : {name};"
+        if node.op == "sum" and node.value == 1:
+            return f"{name}++;"
+        return f"{name} {dict(sum='+', prod='*', div='/')[node.op]}= {value};"
+
+    def _kernel(self, lines: Lines, node: Kernel) -> None:
+        self.row_functions.add(node.function)
+        self.geometries[node.name] = node.geometry
+        low, high = node.rows
+        x = node.x.offset
+        count: Integer = plus(high, times(low, -1))
+        if node.when is not None:
+            count, x = Conditional(node.when, count, 0), Conditional(node.when, x, 0)
+        place = self._address(node.x.buffer, plus(x, times(low, node.geometry.pitch)))
+        added = None if node.added is None else self._pointer(node.added)
+        name = f"{self.library}_{node.function.name}"
+        lines.add(f"{name}(&{self.library}_{node.name}, {place}, {self.position(count)},")
+        weights = plus(node.weights.offset, times(low, node.geometry.w_row))
+        texts = arguments(
+            node.function, self._address(node.weights.buffer, weights),
+            self._pointer(node.bias), self._pointer(node.y), added,
+        )  # fmt: skip
+        lines.add(f"    {texts});")
+
+    # ------------------------------------------------------------------ memory
+
+    def _name(self, source: Buffer | Pointer) -> str:
+        """The C expression of a place's first element."""
+        if isinstance(source, Pointer):
+            return source.name or self._address(source.buffer, source.offset)
+        return f"{self.library}_{source.name}" if source.place == "constant" else source.name
+
+    def _address(self, source: Buffer | Pointer, offset: Integer) -> str:
+        """``source + (offset)``: never a pointer before the buffer."""
+        name, text = self._name(source), self.position(offset)
+        if text == "0":
+            return name
+        return f"{name} + ({text})" if " " in text else f"{name} + {text}"
+
+    def _pointer(self, place: Buffer | Pointer | EitherPointer | None) -> str:
+        if isinstance(place, EitherPointer):
+            sides = self._pointer(place.then), self._pointer(place.otherwise)
+            return f"{self.test(place.test)} ? {sides[0]} : {sides[1]}"
+        return "0" if place is None else self._name(place)
+
+    def _element(self, source: Buffer | Pointer, offset: Integer) -> str:
+        name = self._name(source)
+        return f"{f'({name})' if ' ' in name else name}[{self.position(offset)}]"
+
+    # ------------------------------------------------------------------ positions
+
+    def position(self, node: Integer) -> str:
+        """An integer expression."""
+        if isinstance(node, Combination):
+            return _sum_text([(f, self._atom(term)) for f, term in node.terms], node.const)
+        return self._atom(node)
+
+    def _atom(self, node: Integer) -> str:
+        """An integer expression that needs no parentheses."""
+        if isinstance(node, int):
+            return str(node)
+        if isinstance(node, Variable):
+            return node.name
+        if isinstance(node, Combination):
+            return f"({self.position(node)})"
+        if isinstance(node, (FloorDivide, Modulo)):
+            return self._divided(node)
+        if isinstance(node, (Least, Greatest)):
+            return self._limited(node)
+        if isinstance(node, Times):
+            return " * ".join(self._atom(part) for part in node.parts)
+        if isinstance(node, TableEntry):
+            return f"{self.library}_{node.table.name}[{self.position(node.position)}]"
+        if isinstance(node, PositionOf):
+            return f"{self.helper('index')}({self.value(node.value)}, {node.size})"
+        then, otherwise = self._any(node.then), self._any(node.otherwise)
+        return f"({self.test(node.test)} ? {then} : {otherwise})"
+
+    def _divided(self, node: FloorDivide | Modulo) -> str:
+        quotient = isinstance(node, FloorDivide)
+        if node.positive:
+            return f"({self._atom(node.value)} {'/' if quotient else '%'} {node.divisor})"
+        helper = self.helper("quotient" if quotient else "remainder")
+        return f"{helper}({self.position(node.value)}, {node.divisor})"
+
+    def _limited(self, node: Least | Greatest) -> str:
+        left, right = self.position(node.left), self.position(node.right)
+        if isinstance(node, Greatest) and left.startswith("-") and left[1:].isidentifier():
+            if right == "0":
+                return f"({left[1:]} < 0 ? {left} : 0)"
+        return f"({left} {'<' if isinstance(node, Least) else '>'} {right} ? {left} : {right})"
+
+    # ------------------------------------------------------------------ values
+
+    def value(self, node: Scalar) -> str:
+        """A value of its own dtype."""
+        return self._value(node)[0]
+
+    def _any(self, node: Integer | Scalar | Test) -> str:
+        if isinstance(node, (Literal, Convert, Load, Apply)):
+            return self.value(node)
+        if isinstance(node, (Comparison, Classified, AllOf)):
+            return self.test(node)
+        return self.position(node)
+
+    def _value(self, node: Scalar) -> tuple[str, int]:
+        """The text, and how strongly it binds."""
+        if isinstance(node, Literal):
+            text = number(node.value)
+            return text, 1 if text.startswith("-") else ATOM
+        if isinstance(node, Convert):
+            text = self.position(node.value)
+            return f"(float)({text})", ATOM
+        if isinstance(node, Load):
+            return self._element(node.source, node.offset), ATOM
+        if isinstance(node, Apply):
+            return self._apply(node)
+        return self._atom(node), ATOM
+
+    def _apply(self, node: Apply) -> tuple[str, int]:
+        function = node.function
+        if function in HELPERS:
+            self.helpers.add(function)
+        level = LEVELS.get(function)
+        texts = []
+        for n, argument in enumerate(node.arguments):
+            text, own = self._value(argument)
+            # a call or a comparison needs no parentheses around sums and products
+            tight = level is not None and own < level + (n > 0 or function == "neg")
+            texts.append(f"({text})" if tight else text)
+        spelled = SPELLED[function].replace("@", self.library).format(*texts)
+        return spelled, ATOM if level is None else level
+
+    def test(self, node: Test) -> str:
+        """A condition."""
+        if isinstance(node, Variable):
+            return node.name
+        if isinstance(node, AllOf):
+            return " && ".join(self.test(test) for test in node.tests) or "1"
+        if isinstance(node, Classified):
+            return f"{node.function}({self._compared(node.value)})"
+        return f"{self._compared(node.left)} {node.sign} {self._compared(node.right)}"
+
+    def _compared(self, node: Integer | Scalar) -> str:
+        if isinstance(node, (Literal, Convert, Load, Apply)):
+            text, level = self._value(node)
+            return text if level == ATOM or isinstance(node, Literal) else f"({text})"
+        return self.position(node)
+
+
+def _bare(text: str) -> str:
+    """Without parentheses around it all."""
+    inner = text[1:-1]
+    whole = text.startswith("(") and text.endswith(")") and "(" not in inner and ")" not in inner
+    return inner if whole else text
+
+
+def _sum_text(parts: list[tuple[int, str]], const: int) -> str:
+    """``2 * y + u - 1`` from factors and terms."""
+    positive = any(factor > 0 for factor, _ in parts)
+    text = "" if positive or const <= 0 else str(const)
+    const = const if positive or const <= 0 else 0
+    for factor, term in sorted(parts, key=lambda part: part[0] < 0):
+        product = term if abs(factor) == 1 else f"{abs(factor)} * {term}"
+        if text:
+            text += f" - {product}" if factor < 0 else f" + {product}"
+        else:
+            text = f"-{product}" if factor < 0 else product
+    if const or not text:
+        text += (f" + {const}" if const > 0 else f" - {-const}") if text else str(const)
+    return text
