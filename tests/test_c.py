@@ -163,7 +163,7 @@ def test_a_write_outside_the_arena_is_noticed(
     right = c_library.code(library(digits))
     wrong = right.replace("    return 0;\n", f"    {at} = 1.0f;\n    return 0;\n")
     assert wrong != right
-    monkeypatch.setattr(emit, "code", lambda lib: wrong)
+    monkeypatch.setattr(c_library, "code", lambda lib: wrong)
     with pytest.raises(NetsheetError, match="outside its arena"):
         verify_c(digits, [five])
 
@@ -175,7 +175,7 @@ def test_memory_that_was_never_written_is_noticed(
     right = c_library.code(library(digits))
     call = re.findall(r"^    net_layer_\w+\(.*\);\n", right, re.MULTILINE)[0]
     monkeypatch.setattr(
-        emit, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}")
+        c_library, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}")
     )
     verdict = verify_c(digits, [five])
     assert verdict.first_failure is not None
@@ -209,10 +209,12 @@ def test_the_test_program_names_the_layer_that_departs(
     lib = library(digits)
     layer = next(node for node in digits.nodes[1:] if node.layer.weights)
     spoiled = next(
-        name for name, note in lib.constants.notes.items() if layer.layer.name in note + name
+        name
+        for name, buffer in lib.constants.buffers.items()
+        if layer.layer.name in buffer.note + name
     )
     text = weights.read_text()
-    start = text.index(f"\nconst float {spoiled}[")
+    start = text.index(f"\nconst float net_{spoiled}[")
     end = text.index("}", start)
     changed = text[:start] + text[start:end].replace("0.", "1.") + text[end:]
     assert changed != text

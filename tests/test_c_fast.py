@@ -27,15 +27,16 @@ from netsheet.layers.norm import BatchNormalization
 from netsheet.layers.pool import AveragePooling2D, MaxPooling1D, MaxPooling2D
 from netsheet.layers.shape import Flatten
 from netsheet.layers.spatial import ZeroPadding2D
+from netsheet.loops.ir import Kernel, Statement
+from netsheet.loops.products import tiling
+from netsheet.loops.products.pooled_sums import PooledSums
+from netsheet.loops.products.sums import SumOfProducts
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify.engines.c_board import measure_board
 from netsheet.verify.engines.c_harness import WARNINGS
 from netsheet.verify.engines.c_host import run_library
-from netsheet.write.c import schedule
 from netsheet.write.c.library import Library, library
-from netsheet.write.c.pool import Pooled
-from netsheet.write.c.sums import Sums
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("cc") or shutil.which("gcc")), reason="there is no C compiler"
@@ -100,7 +101,7 @@ class Network:
 @pytest.fixture
 def every_layer_tiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """No layer is too small for a row function."""
-    monkeypatch.setattr(schedule, "SMALL", 1_000_000)
+    monkeypatch.setattr(tiling, "SMALL", 1_000_000)
 
 
 def deviations(
@@ -129,7 +130,7 @@ def deviations(
 
 def steps(lib: Library) -> list[str]:
     """The kinds of steps of the fast program, in order."""
-    return [type(step).__name__ for step in lib.fast.steps]
+    return [type(step).__name__ for step in lib.fast.computations]
 
 
 # --------------------------------------------------------------------------- geometry
@@ -180,7 +181,7 @@ def test_shapes_strides_and_edges(options: list[str]) -> None:
             key = net.add(layer, key)
         net.results.append(key)
     lib = library(net.model(), traced=False)
-    assert steps(lib).count("Sums") == len(CONVOLUTIONS)
+    assert steps(lib).count("SumOfProducts") == len(CONVOLUTIONS)
     assert deviations(lib, options) == []
 
 
@@ -190,7 +191,7 @@ def test_a_convolution_for_itself(case: int) -> None:
     net = Network(case)
     plane(net, case)
     lib = library(net.model(), traced=False)
-    assert "Sums" in steps(lib)
+    assert "SumOfProducts" in steps(lib)
     assert deviations(lib, ["-O1", *SANITIZE]) == []
     assert deviations(lib, ["-O1", *PORTABLE, *SANITIZE]) == []
 
@@ -283,7 +284,9 @@ def test_depthwise_grouped_dilated_and_other_ranks(options: list[str]) -> None:
     for layer, shape in parts:
         net.results.append(net.add(layer, net.input(*shape)))
     lib = library(net.model(), traced=False)
-    loops = [step.writes[0].name for step in lib.fast.steps if not isinstance(step, Sums)]
+    loops = [
+        step.writes[0].name for step in lib.fast.computations if not isinstance(step, SumOfProducts)
+    ]
     assert loops == []
     assert deviations(lib, options) == []
 
@@ -332,7 +335,7 @@ def test_additions_clamps_and_pooling_in_one_step(options: list[str]) -> None:
     net.results.append(net.add(PReLU(), start))
     net.results.append(net.add(ELU(alpha=0.5), net.add(BatchNormalization(), start)))
     lib = library(net.model(), traced=False)
-    assert steps(lib).count("Pooled") == count
+    assert steps(lib).count("PooledSums") == count
     assert deviations(lib, options) == []
 
 
@@ -350,8 +353,8 @@ def test_padding_and_activations(options: list[str]) -> None:
     padded = net.add(ZeroPadding2D(padding=((1, 1), (1, 1))), key)
     net.results.append(net.add(MaxPooling2D(pool_size=(3, 3), strides=(2, 2)), padded))
     lib = library(net.model(), traced=False)
-    assert steps(lib).count("Sums") == 3
-    assert not [call for call in lib.fast.calls if "_pad" in call.split("(")[0]]
+    assert steps(lib).count("SumOfProducts") == 3
+    assert not [f for f in lib.fast.program.functions if "_pad" in f.name]
     assert deviations(lib, options) == []
 
 
@@ -362,8 +365,8 @@ def test_padding_and_activations(options: list[str]) -> None:
 def test_recurrences_and_attention(shared: Path, file: str, sums: int) -> None:
     """A state before the first is zeros; heads and their values are channels."""
     lib = library(netsheet.load(shared / "corpus" / "open" / file), traced=False)
-    every = [s for step in lib.fast.steps for s in getattr(step, "steps", [step])]
-    assert sum(isinstance(step, Sums) for step in every) == sums
+    every = [s for step in lib.fast.computations for s in getattr(step, "members", [step])]
+    assert sum(isinstance(step, SumOfProducts) for step in every) == sums
     assert deviations(lib, ["-O1", *SANITIZE]) == []
 
 
@@ -371,12 +374,12 @@ def test_a_recurrence_keeps_one_step(shared: Path) -> None:
     """Gates and states of which nobody reads an older step take the memory of one."""
     path = shared / "corpus" / "open" / "k2_lstm_stack.h5"
     lib = library(netsheet.load(path), traced=False)
-    kept = {tensor.name: size for tensor, size in lib.fast.sizes.items()}
+    kept = {t.name: b.size for t, b in lib.fast.buffers.items() if b.size < t.size}
     assert kept["lstm/pre"] == 20
     assert kept["lstm/cell"] == 5
     assert "lstm" not in kept  # the next layer reads every step
     assert kept["lstm_3/state"] == 3  # and here the last one is read at the end
-    assert lib.fast.arena < 6 * 20
+    assert lib.fast.program.arena < 6 * 20
 
 
 # --------------------------------------------------------------------------- any network
@@ -442,12 +445,12 @@ def test_more_networks_of_random_layers(seed: int) -> None:
 
 def test_the_published_network_is_fused(seed: Path) -> None:
     lib = library(netsheet.load(seed / "my_model.h5"))
-    assert steps(lib)[:4] == ["Pooled", "Pooled", "Sums", "Sums"]
-    assert isinstance(lib.fast.steps[0], Pooled)
-    assert isinstance(lib.fast.steps[2], Sums)
+    assert steps(lib)[:4] == ["PooledSums", "PooledSums", "SumOfProducts", "SumOfProducts"]
+    assert isinstance(lib.fast.computations[0], PooledSums)
+    assert isinstance(lib.fast.computations[2], SumOfProducts)
     assert lib.constants.size == 4 * lib.model.params
     # the first pooling's output, and two rows of the convolution before it
-    assert lib.fast.arena == 13 * 13 * 5 + 2 * 25 * 5
+    assert lib.fast.program.arena == 13 * 13 * 5 + 2 * 25 * 5
 
 
 @pytest.mark.parametrize(
@@ -459,9 +462,23 @@ def test_the_same_network_from_onnx(shared: Path, tmp_path: Path, file: str) -> 
     keras.to_onnx(tmp_path / "same.onnx")
     ours = library(keras, traced=False).fast
     other = library(netsheet.load(tmp_path / "same.onnx"), traced=False).fast
-    assert other.arena == ours.arena
-    assert other.unit.kernels == ours.unit.kernels
-    assert [type(step) for step in other.steps] == [type(step) for step in ours.steps]
+    assert other.program.arena == ours.program.arena
+    functions = [[name for f in one.program.functions for name in row_functions(f.body)]
+                 for one in (ours, other)]  # fmt: skip
+    assert functions[0] == functions[1] != []
+    kinds = [[type(step) for step in one.computations] for one in (ours, other)]
+    assert kinds[0] == kinds[1]
+
+
+def row_functions(body: Sequence[Statement]) -> list[str]:
+    """The names of the row functions that statements call, in order."""
+    found = []
+    for node in body:
+        if isinstance(node, Kernel):
+            found.append(node.function.name)
+        for inner in (getattr(node, part, ()) for part in ("body", "then", "otherwise")):
+            found += row_functions(inner)
+    return found
 
 
 BOARD = pytest.mark.skipif(
@@ -485,7 +502,7 @@ def test_budget_of_the_published_network(seed: Path, file: str) -> None:
 @pytest.mark.slow
 def test_budget_of_a_residual_network(shared: Path) -> None:
     lib = library(netsheet.load(shared / "models" / "pretrainedResnet.h5"), traced=False)
-    assert 4 * lib.fast.arena == 131_072
+    assert 4 * lib.fast.program.arena == 131_072
     figures = measure_board(lib)
     assert figures.instructions <= 24_000_000
     assert figures.text <= 320_000

@@ -76,7 +76,7 @@ def test_onnx(made: tuple[Network, Sample]) -> None:
 @given(networks(layers=20), st.booleans())
 def test_c(made: tuple[Network, Sample], traced: bool) -> None:
     from netsheet.verify.engines.c_host import run_library
-    from netsheet.write.c.emit import library
+    from netsheet.write.c.library import library
 
     network, sample = made
     options = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

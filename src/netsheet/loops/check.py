@@ -1,2 +1,245 @@
-from netsheet.loops.ir import Program
-def check(program: Program) -> None: pass
+"""Proves that a program reads and writes inside its buffers, and that its types fit.
+
+It runs before anything is printed: what it cannot prove is refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+
+from netsheet.equations import FUNCTIONS
+from netsheet.errors import NetsheetError
+from netsheet.loops.bounds import Bounds, LinearSum
+from netsheet.loops.ir import (
+    FLOAT,
+    INT,
+    Accumulate,
+    AllOf,
+    Apply,
+    Assign,
+    Buffer,
+    Classified,
+    Combination,
+    Comparison,
+    Conditional,
+    Convert,
+    FloorDivide,
+    For,
+    Function,
+    Greatest,
+    If,
+    Integer,
+    Kernel,
+    Least,
+    Let,
+    Literal,
+    Load,
+    Modulo,
+    Pointer,
+    PositionOf,
+    Program,
+    Scalar,
+    Statement,
+    Store,
+    TableEntry,
+    Test,
+    Times,
+    Variable,
+)
+from netsheet.loops.products.plain import plain
+
+ANY = "any"  # of a value that is an error
+
+
+def check(program: Program) -> None:
+    """Check every function.
+
+    Raises:
+        NetsheetError: a position outside of its buffer or table, a type that does not fit, a write
+            into what is only read, or a buffer outside the arena; names the layer.
+    """
+    for function in program.functions:
+        for buffer in function.buffers:
+            if buffer.place == "arena" and not 0 <= buffer.start <= program.arena - buffer.size:
+                raise _fault(function, f"{buffer.note} lies outside the arena")
+        _Checker(function).body(function.body, Bounds(), {})
+
+
+def _fault(function: Function, what: str) -> NetsheetError:
+    layers = ", ".join(sorted(buffer.note for buffer in function.written if buffer.note))
+    return NetsheetError(
+        f"layer {layers or function.name!r} cannot be written as loops: {what}; its sizes "
+        "contradict each other. Please report this, with the file if you can."
+    )
+
+
+class _Checker:
+    """Walks a function with what is known at each point: bounds, and the types of names."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    # ------------------------------------------------------------------ statements
+
+    def body(self, body: tuple[Statement, ...], bounds: Bounds, types: dict[str, str]) -> None:
+        """Statements of one block."""
+        for node in body:
+            self._statement(node, bounds, types)
+
+    def _statement(self, node: Statement, bounds: Bounds, types: dict[str, str]) -> None:
+        if isinstance(node, Let):
+            self._let(node, bounds, types)
+        elif isinstance(node, Pointer):
+            self._position(node.offset, bounds, types)
+        elif isinstance(node, (Assign, Accumulate)):
+            self._typed(node.value, types[node.name], bounds, types)
+        elif isinstance(node, Store):
+            self._store(node, bounds, types)
+        elif isinstance(node, For):
+            self._position(node.low, bounds, types)
+            self._position(node.high, bounds, types)
+            inside = bounds.copy()
+            inside.loop(node.index, node.low, node.high)
+            self.body(node.body, inside, {**types, node.index: INT})
+        elif isinstance(node, If):
+            self._test(node.test, bounds, types)
+            for branch, holds in ((node.then, True), (node.otherwise, False)):
+                inside = bounds.copy()
+                inside.where(node.test, holds)
+                self.body(branch, inside, dict(types))
+        else:
+            assert isinstance(node, Kernel)
+            self.body(plain(node), bounds.copy(), dict(types))
+
+    def _let(self, node: Let, bounds: Bounds, types: dict[str, str]) -> None:
+        types[node.name] = node.dtype
+        if node.value is None:
+            return
+        if isinstance(node.value, (Comparison, Classified, AllOf)):
+            self._test(node.value, bounds, types)
+            return
+        self._typed(node.value, node.dtype, bounds, types)
+        if node.dtype == INT and not node.mutable:
+            bounds.let(node.name, node.value)  # type: ignore[arg-type]
+
+    def _store(self, node: Store, bounds: Bounds, types: dict[str, str]) -> None:
+        buffer = self._inside(node.target, node.offset, bounds, types)
+        if buffer not in self.function.written:
+            raise _fault(self.function, f"it writes into {buffer.note or buffer.name}")
+        self._typed(node.value, buffer.dtype, bounds, types)
+
+    # ------------------------------------------------------------------ memory
+
+    def _inside(
+        self, source: Buffer | Pointer, offset: Integer, bounds: Bounds, types: dict[str, str]
+    ) -> Buffer:
+        """The buffer, in which the offset is proved to lie."""
+        self._position(offset, bounds, types)
+        total = bounds.sum(offset)
+        while isinstance(source, Pointer):
+            total = total.plus(bounds.sum(source.offset))
+            source = source.buffer
+        self._between(total, source.size, f"{source.note or source.name}", bounds)
+        return source
+
+    def _between(self, total: LinearSum, size: int, what: str, bounds: Bounds) -> None:
+        low, high = (bounds.extreme(total, low) for low in (True, False))
+        if math.ceil(low) < 0 or math.floor(high) >= size:
+            raise _fault(
+                self.function,
+                f"a position {math.ceil(low)} to {math.floor(high)} in {what} of {size:,} values",
+            )
+
+    # ------------------------------------------------------------------ positions and values
+
+    def _position(self, node: Integer | Scalar, bounds: Bounds, types: dict[str, str]) -> None:
+        """Check what stands in an integer expression."""
+        if isinstance(node, int):
+            return
+        if isinstance(node, Variable):
+            if types.get(node.name) != INT:
+                raise _fault(self.function, f"{node.name} is no position")
+        elif isinstance(node, Combination):
+            for _, term in node.terms:
+                self._position(term, bounds, types)
+        elif isinstance(node, (FloorDivide, Modulo)):
+            self._position(node.value, bounds, types)
+            if node.divisor < 1 or (
+                node.positive and bounds.extreme(bounds.sum(node.value), True) < 0
+            ):
+                raise _fault(self.function, "a division that may round up")
+        elif isinstance(node, (Least, Greatest)):
+            self._position(node.left, bounds, types)
+            self._position(node.right, bounds, types)
+        elif isinstance(node, Times):
+            for part in node.parts:
+                self._position(part, bounds, types)
+        elif isinstance(node, TableEntry):
+            self._position(node.position, bounds, types)
+            total, name = bounds.sum(node.position), f"the table {node.table.name}"
+            self._between(total, len(node.table.values), name, bounds)
+        elif isinstance(node, PositionOf):
+            self._typed(node.value, FLOAT, bounds, types)
+        elif isinstance(node, Conditional):
+            self._conditional(node, INT, bounds, types)
+        else:
+            raise _fault(self.function, f"{type(node).__name__} is no position")
+
+    def _conditional(
+        self, node: Conditional, dtype: str, bounds: Bounds, types: dict[str, str]
+    ) -> None:
+        self._test(node.test, bounds, types)
+        for side, holds in ((node.then, True), (node.otherwise, False)):
+            inside = bounds.copy()
+            inside.where(node.test, holds)
+            self._typed(side, dtype, inside, types)
+
+    def _typed(
+        self, node: Integer | Scalar, dtype: str, bounds: Bounds, types: dict[str, str]
+    ) -> None:
+        """Check a value that has to be of a dtype."""
+        if dtype == INT and not isinstance(node, (Load, Literal)):
+            self._position(node, bounds, types)
+            return
+        if isinstance(node, Literal):
+            found = node.dtype
+        elif isinstance(node, Variable):
+            found = types.get(node.name, ANY)
+        elif isinstance(node, Convert):
+            self._position(node.value, bounds, types)
+            found = node.dtype
+        elif isinstance(node, Load):
+            found = self._inside(node.source, node.offset, bounds, types).dtype
+        elif isinstance(node, Apply):
+            if node.function not in FUNCTIONS:
+                raise _fault(self.function, f"there is no function {node.function!r}")
+            for argument in node.arguments:
+                self._typed(argument, dtype, bounds, types)
+            found = dtype
+        elif isinstance(node, Conditional):
+            self._conditional(node, dtype, bounds, types)
+            found = dtype
+        else:
+            found = ANY
+        if found != dtype:
+            raise _fault(self.function, f"a value of {found} where {dtype} is needed")
+
+    def _test(self, node: Test, bounds: Bounds, types: dict[str, str]) -> None:
+        if isinstance(node, AllOf):
+            for test in node.tests:
+                self._test(test, bounds, types)
+        elif isinstance(node, Classified):
+            self._typed(node.value, FLOAT, bounds, types)
+        elif isinstance(node, Comparison):
+            dtype = (
+                FLOAT
+                if FLOAT in (self._dtype(node.left, types), self._dtype(node.right, types))
+                else INT
+            )
+            for side in (node.left, node.right):
+                self._typed(side, dtype, bounds, types)
+
+    def _dtype(self, node: Integer | Scalar, types: dict[str, str]) -> str:
+        if isinstance(node, Variable):
+            return types.get(node.name, ANY)
+        return FLOAT if isinstance(node, (Literal, Convert, Load, Apply)) else INT

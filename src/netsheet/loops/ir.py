@@ -60,8 +60,8 @@ class EitherPointer:
     """One of two places, by a test."""
 
     test: Test
-    then: Buffer | Pointer
-    otherwise: Buffer | Pointer
+    then: Pointer | None
+    otherwise: Pointer | None
 
 
 @dataclass(frozen=True)
@@ -185,11 +185,11 @@ class Apply:
 
 @dataclass(frozen=True)
 class Conditional:
-    """``then`` where the test holds, else ``otherwise``, which alone is then evaluated."""
+    """``then`` where the test holds, else ``otherwise``; only one of them is evaluated."""
 
     test: Test
-    then: Scalar
-    otherwise: Scalar
+    then: Integer | Scalar
+    otherwise: Integer | Scalar
 
 
 @dataclass(frozen=True)
@@ -364,5 +364,3 @@ def combination(parts: Sequence[tuple[int, Integer]], const: int) -> Integer:
     if const == 0 and len(kept) == 1 and kept[0][0] == 1:
         return kept[0][1]
     return Combination(kept, const)
-
-

@@ -169,9 +169,7 @@ class _Storage(dict[Tensor, Buffer]):
         return self._constants.add(tensor.name, tensor.values, note)
 
 
-def _function(
-    one: Computation, storage: _Storage, names: ProgramNames, layout: Layout
-) -> Function:
+def _function(one: Computation, storage: _Storage, names: ProgramNames, layout: Layout) -> Function:
     """The loops of one computation."""
     tensors = list(dict.fromkeys([*one.reads, *one.writes, *one.scratch]))
     name = names.function(one.writes[-1].name)
@@ -179,4 +177,3 @@ def _function(
     one.lower(builder, layout)
     written = frozenset(storage[tensor] for tensor in (*one.writes, *one.scratch))
     return Function(name, tuple(storage[tensor] for tensor in tensors), written, builder.body)
-

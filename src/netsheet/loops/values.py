@@ -48,7 +48,6 @@ from netsheet.loops.ir import (
     Literal,
     Load,
     Modulo,
-    Pointer,
     PositionOf,
     Scalar,
     TableEntry,

@@ -9,9 +9,7 @@ from netsheet.equations import Equation, Tensor
 from netsheet.loops.passes.readers import read_by
 
 
-def without_dead_code(
-    equations: Sequence[Equation], kept: AbstractSet[Tensor]
-) -> list[Equation]:
+def without_dead_code(equations: Sequence[Equation], kept: AbstractSet[Tensor]) -> list[Equation]:
     """The equations that the kept tensors need."""
     writers: dict[Tensor, list[Equation]] = {}
     for eq in equations:

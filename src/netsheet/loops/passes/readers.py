@@ -15,9 +15,7 @@ def read_by(eq: Equation) -> AbstractSet[Tensor]:
     """The tensors that an equation reads, for its value and for where it writes."""
     if eq not in _READ:
         inside = (gather.value for at in eq.at for gather in gathers(at))
-        _READ[eq] = frozenset(
-            read.tensor for expr in (eq.value, *inside) for read in reads(expr)
-        )
+        _READ[eq] = frozenset(read.tensor for expr in (eq.value, *inside) for read in reads(expr))
     return _READ[eq]
 
 

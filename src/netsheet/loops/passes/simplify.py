@@ -41,14 +41,17 @@ def _remove(every: EquationList, number: int, kept: AbstractSet[Tensor]) -> None
             moved = _moved(every, users, lambda user: reading_source(user, eq))
         elif isinstance(eq.value, Select):
             moved = _moved(every, users, lambda user: unpadded(user, eq))
-    if not moved and len(users) == 1:
-        user = every[users[0]]
-        if user.time is eq.time and every.unchanged(number, users[0]):
-            moved = _moved(every, users, lambda user: inlined(eq, user))
+    if not moved and len(users) == 1 and _together(every, number, users[0]):
+        moved = _moved(every, users, lambda user: inlined(eq, user))
     if moved:
-        for user, new in zip(users, moved, strict=True):
-            every[user] = new
+        for at, new in zip(users, moved, strict=True):
+            every[at] = new
         every.remove(number)
+
+
+def _together(every: EquationList, number: int, user: int) -> bool:
+    """True if an equation may be computed where its user is: in the same recurrence, if any."""
+    return every[user].time is every[number].time and every.unchanged(number, user)
 
 
 def _moved(

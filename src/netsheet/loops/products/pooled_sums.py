@@ -7,8 +7,19 @@ from dataclasses import dataclass, replace
 from netsheet.equations import Affine, Equation, Index, Read, Tensor, reads, substituted, walk
 from netsheet.loops.builder import FunctionBuilder
 from netsheet.loops.computations import Computation
-from netsheet.loops.ir import INT, Greatest, Integer, Least, Let, Load, Pointer, Store, Variable
-from netsheet.loops.ir import plus, times
+from netsheet.loops.ir import (
+    INT,
+    Greatest,
+    Integer,
+    Least,
+    Let,
+    Load,
+    Pointer,
+    Store,
+    Variable,
+    plus,
+    times,
+)
 from netsheet.loops.products.pooling import WindowAxis, WindowMaximum, edge_distances
 from netsheet.loops.products.sums import SumOfProducts
 from netsheet.loops.storage.addresses import Layout, flattened
@@ -45,10 +56,7 @@ class PooledSums(Computation):
             begin: Integer = Greatest(times(first, -1), 0) if low < 0 else 0
             end: Integer = axis.tap.size
             if high + axis.tap.size > axis.size:
-                name = builder.fresh("k_high")
-                left = plus(axis.size, times(first, -1))
-                builder.add(Let(name, INT, Least(left, axis.tap.size)))
-                end = Variable(name)
+                end = Least(axis.tap.size, plus(axis.size, times(first, -1)))
             with builder.counting(k, begin, end):
                 builder.add(Let(builder.index(row).name, INT, plus(first, k)))
                 self._lower_row(builder, layout, Pointer("", line, times(k, axis.pitch)))

@@ -23,6 +23,8 @@ from netsheet.loops.computations import Computation, ordered_reads
 from netsheet.loops.ir import (
     INT,
     Buffer,
+    Comparison,
+    Conditional,
     Greatest,
     Integer,
     Least,
@@ -180,9 +182,7 @@ def window_maximum(
     units = {i: 0 for i in (*eq.indices, *total.over) if i.size == 1}
     axes, rest = [], Affine((), 0)
     guards = {substituted(guard.value, units): guard for guard in total.where}
-    for place, size, pitch in zip(
-        read.at, read.tensor.shape, layout(read.tensor), strict=True
-    ):
+    for place, size, pitch in zip(read.at, read.tensor.shape, layout(read.tensor), strict=True):
         at = substituted(place, units)
         if any(not isinstance(atom, Index) for _, atom in at.terms):
             return None
@@ -228,9 +228,10 @@ def edge_distances(
             continue
         place: Integer = tap
         if high + tap >= axis.size:
-            place = Least(tap, plus(axis.size - 1, times(first, -1)))
+            inside = Comparison(plus(first, tap), "<", axis.size)
+            place = Conditional(inside, tap, plus(axis.size - 1, times(first, -1)))
         if low + tap < 0:
-            place = Greatest(place, times(first, -1))
+            place = Conditional(Comparison(plus(first, tap), ">", 0), place, times(first, -1))
         name = f"{builder.index(axis.tap).name}{tap}"
         found.append(builder.let(name, times(place, axis.pitch), INT))
     return found

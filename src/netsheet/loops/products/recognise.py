@@ -41,9 +41,9 @@ from netsheet.equations import (
     transform,
     walk,
 )
+from netsheet.loops.passes.fold_constants import constant_values
 from netsheet.loops.passes.guards import finite, zero
 from netsheet.loops.storage.addresses import Layout, Memory, flattened
-from netsheet.loops.passes.fold_constants import constant_values
 
 
 @dataclass(eq=False)

@@ -12,7 +12,9 @@ from netsheet.loops.products.recognise import ProductPattern
 from netsheet.loops.products.sums import SumOfProducts, without
 
 
-def by_rows(products: ProductPattern, fixed: Sequence[Index], whole: bool = True) -> SumOfProducts | None:
+def by_rows(
+    products: ProductPattern, fixed: Sequence[Index], whole: bool = True
+) -> SumOfProducts | None:
     """The sum row by row of pixels, or None where the row functions cannot do it.
 
     ``whole``: rows that lie behind each other may become one.
@@ -95,7 +97,9 @@ def _joined(
     return result
 
 
-def _addresses(p: ProductPattern, pixels: Sequence[Index], rows: Sequence[Index]) -> tuple[Affine, Affine]:
+def _addresses(
+    p: ProductPattern, pixels: Sequence[Index], rows: Sequence[Index]
+) -> tuple[Affine, Affine]:
     """The addresses in terms of the joined indices."""
     x_at, y_at = p.x_at, p.y_at
     for old, new in ((p.pixels, pixels), (p.rows, rows)):

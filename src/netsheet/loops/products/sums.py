@@ -248,9 +248,7 @@ class SumOfProducts(Computation):
             eq = replace(self.products.equation, value=self.epilogue)
             lower_equation(builder, eq, layout, self.fixed)
 
-    def lower_row(
-        self, builder: FunctionBuilder, target: Buffer | Pointer, y_at: Affine
-    ) -> None:
+    def lower_row(self, builder: FunctionBuilder, target: Buffer | Pointer, y_at: Affine) -> None:
         """The kernels for one row of pixels; the outer indices are variables."""
         p, values = self.products, Values(builder)
         inner = [i for i in (self.along, p.tap, self.row_tap, *p.unit) if i is not None]
@@ -315,14 +313,13 @@ class SumOfProducts(Computation):
         y = Pointer("", row.target, plus(row.y, part.first))
         x = Pointer("", builder.buffers[p.x], plus(row.x, part.first if p.deep else 0))
         bias: Pointer | EitherPointer = first_bias
-        added: Pointer | EitherPointer | None = None
-        if p.added is not None:
-            added = Pointer("", builder.buffers[p.added], y.offset)
+        summand = None if p.added is None else Pointer("", builder.buffers[p.added], y.offset)
+        added: Pointer | EitherPointer | None = summand
         if self.outer_taps:
             assert self.zeros is not None
             begin = builder.let("begin", self._first(builder, values), INT)
             bias = EitherPointer(begin, first_bias, Pointer("", self.zeros, 0))
-            added = EitherPointer(begin, added, y)
+            added = EitherPointer(begin, summand, y)
         assert part.function is not None and part.geometry is not None
         builder.add(
             Kernel(

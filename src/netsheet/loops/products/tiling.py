@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -193,7 +192,11 @@ def _bytes(function: RowFunction) -> int:
     """About how much code a row function is."""
     tiles = [function.pixels] + [1] * (function.edges and function.pixels > 1)
     return sum(
-        4 * (count * function.channels * (3 + 3 * function.clamps + 2 * function.added) + function.channels)
+        4
+        * (
+            count * function.channels * (3 + 3 * function.clamps + 2 * function.added)
+            + function.channels
+        )
         + 100
         for count in tiles
     )

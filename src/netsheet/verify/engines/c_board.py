@@ -226,8 +226,8 @@ def _memory(lib: Library, traced: bool) -> str:
         UnsupportedError: there is not enough.
     """
     weights = sum(
-        4 * array.size
-        for name, array in lib.constants.arrays.items()
+        4 * buffer.size
+        for name, buffer in lib.constants.buffers.items()
         if traced or name not in lib.constants.traced
     )
     model = lib.model

@@ -49,8 +49,8 @@ def to_c(
 
     from netsheet.data.probe import probe
     from netsheet.engine.run import engine
-    from netsheet.write.c.library import library
     from netsheet.write.c.folder import write_folder
+    from netsheet.write.c.library import library
     from netsheet.write.c.names import library_name
     from netsheet.write.c.packaging import package
     from netsheet.write.c.report import report

@@ -158,9 +158,7 @@ def _arena_macro(lib: Library) -> list[str]:
 
 def arena_floats(lib: Library, traced: bool) -> int:
     """Floats of RAM for activations."""
-    return (
-        lib.traced.program.arena + _scratch(lib) if traced else lib.fast.program.arena
-    )
+    return lib.traced.program.arena + _scratch(lib) if traced else lib.fast.program.arena
 
 
 def _scratch(lib: Library) -> int:

@@ -52,6 +52,7 @@ TYPES = {FLOAT: "float", "int32": "int", "int8": "signed char"}
 # How strongly an operator binds, as far as parentheses need to know.
 LEVELS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 2}
 ATOM = 3
+OPERATORS = {"sum": "+", "prod": "*", "div": "/"}
 
 
 class CPrinter:
@@ -85,7 +86,9 @@ class CPrinter:
         if isinstance(node, Let):
             lines.add(self._let(node))
         elif isinstance(node, Pointer):
-            lines.add(f"const float *const {node.name} = {self._address(node.buffer, node.offset)};")
+            lines.add(
+                f"const float *const {node.name} = {self._address(node.buffer, node.offset)};"
+            )
         elif isinstance(node, Assign):
             lines.add(f"{node.name} = {_bare(self.value(node.value))};")
         elif isinstance(node, Accumulate):
@@ -93,9 +96,12 @@ class CPrinter:
         elif isinstance(node, Store):
             lines.add(f"{self._element(node.target, node.offset)} = {self.value(node.value)};")
         elif isinstance(node, For):
-            low, high = self.position(node.low), self.position(node.high)
-            name = node.index
-            self._block(lines, f"for (int {name} = {low}; {name} < {high}; {name}++)", node.body)
+            name, ends = node.index, [node.high]
+            if isinstance(node.high, Least):  # a test each, which is what compilers like best
+                ends = [node.high.left, node.high.right]
+            until = " && ".join(f"{name} < {self.position(end)}" for end in ends)
+            low = self.position(node.low)
+            self._block(lines, f"for (int {name} = {low}; {until}; {name}++)", node.body)
         elif isinstance(node, If):
             self._block(lines, f"if ({self.test(node.test)})", node.then)
             if node.otherwise:
@@ -122,7 +128,7 @@ class CPrinter:
             return f"{name} = {value} {sign} {name} ? {value} : {name};"
         if node.op == "sum" and node.value == 1:
             return f"{name}++;"
-        return f"{name} {dict(sum='+', prod='*', div='/')[node.op]}= {value};"
+        return f"{name} {OPERATORS[node.op]}= {value};"
 
     def _kernel(self, lines: Lines, node: Kernel) -> None:
         self.row_functions.add(node.function)
@@ -206,9 +212,13 @@ class CPrinter:
 
     def _limited(self, node: Least | Greatest) -> str:
         left, right = self.position(node.left), self.position(node.right)
-        if isinstance(node, Greatest) and left.startswith("-") and left[1:].isidentifier():
-            if right == "0":
-                return f"({left[1:]} < 0 ? {left} : 0)"
+        if (
+            isinstance(node, Greatest)
+            and right == "0"
+            and left[:1] == "-"
+            and left[1:].isidentifier()
+        ):
+            return f"({left[1:]} < 0 ? {left} : 0)"
         return f"({left} {'<' if isinstance(node, Least) else '>'} {right} ? {left} : {right})"
 
     # ------------------------------------------------------------------ values

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from netsheet.equations import Tensor, multiply_accumulates
+from netsheet.loops.pipeline import LoopedNetwork
 from netsheet.network import shown
 from netsheet.write.c.library import Library, arena_floats
-from netsheet.loops.pipeline import LoopedNetwork
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def figures(lib: Library) -> list[LayerFigures]:
 
 
 def _ram(network: LoopedNetwork, keys: Mapping[str, str]) -> dict[str, int]:
-    """The most bytes of the arena in use during the computations of each layer; ``keys`` by tensor."""
+    """The most bytes of the arena in use while each layer is computed; ``keys`` by tensor."""
     found: dict[str, int] = {}
     for computation, used in zip(network.computations, _in_use(network), strict=True):
         for tensor in computation.writes:

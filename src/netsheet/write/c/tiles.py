@@ -95,7 +95,9 @@ def _tile(function: RowFunction, single: bool, macro: str) -> str:
                 lines.append("        added += g->y_step;")
         lines.append("    }")
     w = "q" if single else "w"
-    inner = [] if function.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
+    inner = (
+        [] if function.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
+    )
     for b in b_range:
         inner.append(f"const float c{b} = {w}[{b}];")
         factor = "x{p}[{b}]" if function.deep else "v{p}"
