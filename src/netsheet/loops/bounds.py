@@ -164,10 +164,10 @@ class Bounds:
                 both.append(constant(inside.extreme(inside.sum(side), low)))  # type: ignore[arg-type]
             yield self._worst(both, low)
         elif isinstance(node, FloorDivide):
-            inside = self.sum(node.value)
-            rounded = inside if not low else inside.plus(constant(1 - node.divisor))
+            total = self.sum(node.value)
+            rounded = total if not low else total.plus(constant(1 - node.divisor))
             yield constant(0).plus(rounded, Fraction(1, node.divisor))
-            yield constant(self.extreme(inside, low) // node.divisor)
+            yield constant(self.extreme(total, low) // node.divisor)
         elif isinstance(node, Modulo):
             yield constant(0 if low else node.divisor - 1)
         elif isinstance(node, PositionOf):
