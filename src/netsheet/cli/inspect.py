@@ -194,6 +194,10 @@ def equations(
     model_file: ModelFile,
     layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="As LaTeX.")] = False,
+    loops: Annotated[
+        bool,
+        typer.Option("--loops", help="As the loops that C is printed from, layers joined."),
+    ] = False,
     inputs: Inputs = None,
     gradients: Annotated[
         bool, typer.Option("--gradients", help="Those of the adjoints, from the loss backwards.")
@@ -209,6 +213,13 @@ def equations(
     model = options.bound(netsheet.load(model_file), inputs)
     if gradients:
         _show_gradients(model, layer, loss, latex)
+        return
+    if loops:
+        from netsheet.loops.show import loops_text
+
+        if latex or as_json:
+            raise UsageError("--loops is text: leave out --latex and --json.")
+        show.say(loops_text(model, layer))
         return
     nodes = [model.node(layer)] if layer else model.computed()
     if not layer:
