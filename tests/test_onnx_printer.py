@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from netsheet.equations import (
@@ -26,7 +27,7 @@ from netsheet.equations import (
     select,
 )
 from netsheet.equations.evaluation import evaluate
-from netsheet.layers.base import Layer
+from netsheet.layers.base import Layer, constant
 from netsheet.layers.conv import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from netsheet.layers.dense import Dense
 from netsheet.write.onnx.builder import Builder
@@ -318,3 +319,24 @@ def test_layer_by_equations_and_by_operators(case: str) -> None:
     expected = np.stack([evaluate(equations, {x: sample})[y] for sample in batch])
     np.testing.assert_allclose(printed, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(native, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride, pad, backwards", [(1, 0, False), (2, 1, False), (1, 2, True)])
+def test_sums_over_windows_are_convolutions(stride: int, pad: int, backwards: bool) -> None:
+    """Printed from equations alone, whichever way round the kernel is read."""
+    x, y = Tensor("x", ("height", "channel"), (7, 2)), Tensor("y", ("height", "channel"), (3, 4))
+    kernel = constant("kernel", np.random.default_rng(1).normal(size=(3, 2, 4)))
+    p, o = indices_of(y)
+    u, i = Index("u", 3), Index("i", 2)
+    place = p * stride + (2 - u if backwards else u) - pad
+    total = reduce("sum", [u, i], x[place, i] * kernel[u, i, o], [Guard(place, 0, 7)])
+    graph = Builder([x], ["y"])
+    (name,) = graph.print([equation(y[p, o], total)], {x: "x"}, [y])
+    graph.define(y, name, 0)
+    proto = graph.finish("windows", [y])
+    assert [node.op_type for node in proto.graph.node].count("Conv") == 1
+    given = np.random.default_rng(2).normal(size=(5, 7, 2)).astype(np.float32)
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    (got,) = session.run(None, {"x": given})
+    expected = [evaluate([equation(y[p, o], total)], {x: sample})[y] for sample in given]
+    assert np.abs(got - np.stack(expected)).max() < 1e-5

@@ -55,13 +55,21 @@ class Inverse:
 
 
 def gathered(
-    read: Read, part: Expr, indices: Sequence[Index], where: Sequence[Guard], at: Sequence[Position]
+    read: Read,
+    part: Expr,
+    indices: Sequence[Index],
+    over: Sequence[Index],
+    where: Sequence[Guard],
+    at: Sequence[Position],
 ) -> Expr:
-    """The sum of ``part`` over all points of ``indices`` that read the element ``at``.
+    """The sum of ``part`` over all points of ``indices`` and ``over`` that read the element ``at``.
 
-    ``part`` is what one point contributes, ``where`` the guards under which it does.
+    ``part`` is what one point contributes, ``where`` the guards under which it does. Of a pixel and
+    a tap (which is summed ``over``) the pixel follows from the other: so the gradient of a
+    convolution is one, too.
     """
-    inverse = _inverse(read, set(indices), at)
+    inverse = _inverse(read, indices, over, at)
+    indices = (*indices, *over)
     left = [index for index in indices if index not in inverse.solved]
     moved = Transform(position=lambda at: recombined(substituted(at, inverse.solved)))
     simple = [Guard(recombined(g.value), g.low, g.high) for g in inverse.guards]
@@ -70,15 +78,17 @@ def gathered(
     return reduce("sum", left, body, guards) if left else select(guards, body, 0)
 
 
-def _inverse(read: Read, free: set[Index], at: Sequence[Position]) -> Inverse:
-    inverse = Inverse()
+def _inverse(
+    read: Read, indices: Sequence[Index], over: Sequence[Index], at: Sequence[Position]
+) -> Inverse:
+    inverse, free = Inverse(), {*indices, *over}
     if _unflattened(read, free, at, inverse):
         return inverse
     for place, value in zip(read.at, at, strict=True):
         place = substituted(place, inverse.solved)
         if _mixed(place, free, inverse, affine(value)):
             continue
-        index, factor = _largest(place, free - set(inverse.solved))
+        index, factor = _alone(place, free - set(inverse.solved), set(over))
         if index is None:
             inverse.hold(place, value)
             continue
@@ -90,8 +100,8 @@ def _inverse(read: Read, free: set[Index], at: Sequence[Position]) -> Inverse:
     return inverse
 
 
-def _largest(place: Affine, free: set[Index]) -> tuple[Index | None, int]:
-    """The index with most values that stands in a position by itself: the fewest points stay."""
+def _alone(place: Affine, free: set[Index], last: set[Index]) -> tuple[Index | None, int]:
+    """An index that stands in a position by itself: none of ``last`` if possible, the largest."""
     inside = {
         index
         for _, atom in place.terms
@@ -103,7 +113,7 @@ def _largest(place: Affine, free: set[Index]) -> tuple[Index | None, int]:
         for factor, atom in place.terms
         if isinstance(atom, Index) and atom in free and atom not in inside
     ]
-    return max(found, key=lambda pair: pair[0].size, default=(None, 0))
+    return max(found, key=lambda pair: (pair[0] not in last, pair[0].size), default=(None, 0))
 
 
 def _mixed(place: Affine, free: set[Index], inverse: Inverse, value: Affine) -> bool:

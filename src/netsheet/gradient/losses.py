@@ -8,10 +8,12 @@ from netsheet.equations import Equation, Expr, Tensor, call, equation, indices_o
 
 EPSILON = 1e-7  # keras.config.epsilon()
 
-Loss = Callable[[Tensor, Tensor, Tensor], list[Equation]]
+Rows = Callable[[Tensor, Tensor, Tensor], list[Equation]]
 
 
-def loss_equations(name: str, output: Tensor, target: Tensor) -> tuple[list[Equation], Tensor]:
+def loss_equations(
+    name: str, output: Tensor, target: Tensor, share: Tensor | None = None
+) -> tuple[list[Equation], Tensor]:
     """The equations of a loss, and the tensor without axes that they fill.
 
     Args:
@@ -19,23 +21,24 @@ def loss_equations(name: str, output: Tensor, target: Tensor) -> tuple[list[Equa
             final softmax or sigmoid, as Keras computes them where it can.
         output: what the network gives.
         target: what it should give, of the same shape (classes as one-hot rows).
+        share: of each position along the first axis in the loss (they add up to 1), where that
+            axis counts samples; None for one sample.
     """
     if output.shape != target.shape:
         raise ValueError(f"a target of the shape {target.shape} does not fit {output.shape}")
     loss = Tensor("loss", (), ())
-    return LOSSES[name](output, target, loss), loss
-
-
-def _rows(output: Tensor, loss: Tensor) -> tuple[Tensor, list[Equation]]:
-    """A loss for each row of the output, and the mean over the rows."""
     rows = Tensor("loss/rows", output.axes[:-1], output.shape[:-1])
     at = indices_of(rows)
-    mean = reduce("mean", at, rows[at]) if at else rows[()]
-    return rows, [equation(loss[()], mean)]
+    whole: Expr = rows[at]
+    if share is not None:
+        inner = rows.size // rows.shape[0]
+        whole = reduce("sum", at, whole * share[at[0]]) / inner
+    elif at:
+        whole = reduce("mean", at, whole)
+    return [*LOSSES[name](output, target, rows), equation(loss[()], whole)], loss
 
 
-def _categorical(p: Tensor, y: Tensor, loss: Tensor) -> list[Equation]:
-    rows, mean = _rows(p, loss)
+def _categorical(p: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
     total = Tensor("loss/total", rows.axes, rows.shape)
     *at, c = indices_of(p)
     clipped = call("min", call("max", p[(*at, c)] / total[tuple(at)], EPSILON), 1 - EPSILON)
@@ -43,13 +46,11 @@ def _categorical(p: Tensor, y: Tensor, loss: Tensor) -> list[Equation]:
     return [
         equation(total[tuple(at)], reduce("sum", [c], p[(*at, c)])),
         equation(rows[tuple(at)], -likelihood),
-        *mean,
     ]
 
 
-def _categorical_from_logits(z: Tensor, y: Tensor, loss: Tensor) -> list[Equation]:
+def _categorical_from_logits(z: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
     """log(sum exp z) - sum y z, for targets that add up to 1; with the maximum taken out."""
-    rows, mean = _rows(z, loss)
     most, total = (Tensor(f"loss/{part}", rows.axes, rows.shape) for part in ("most", "total"))
     *at, c = indices_of(z)
     row = tuple(at)
@@ -58,21 +59,16 @@ def _categorical_from_logits(z: Tensor, y: Tensor, loss: Tensor) -> list[Equatio
         equation(most[row], reduce("max", [c], z[(*row, c)])),
         equation(total[row], reduce("sum", [c], call("exp", z[(*row, c)] - most[row]))),
         equation(rows[row], reduce("sum", [c], y[(*row, c)] * distance)),
-        *mean,
     ]
 
 
-def _by_element(formula: Callable[[Expr, Expr], Expr]) -> Loss:
-    """The mean over all elements of a formula of output and target."""
+def _by_element(formula: Callable[[Expr, Expr], Expr]) -> Rows:
+    """The mean along the last axis of a formula of output and target."""
 
-    def equations(p: Tensor, y: Tensor, loss: Tensor) -> list[Equation]:
-        each = Tensor("loss/each", p.axes, p.shape)
-        at = indices_of(p)
-        over = indices_of(p)
-        return [
-            equation(each[at], formula(p[at], y[at])),
-            equation(loss[()], reduce("mean", over, each[over])),
-        ]
+    def equations(p: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
+        *at, c = indices_of(p)
+        mean = reduce("mean", [c], formula(p[(*at, c)], y[(*at, c)]))
+        return [equation(rows[tuple(at)], mean)]
 
     return equations
 
@@ -92,7 +88,7 @@ def _huber(p: Expr, y: Expr) -> Expr:
     return call("if", call("less_equal", error, 1), 0.5 * error * error, error - 0.5)
 
 
-LOSSES: dict[str, Loss] = {
+LOSSES: dict[str, Rows] = {
     "categorical_crossentropy": _categorical,
     "categorical_crossentropy_from_logits": _categorical_from_logits,
     "binary_crossentropy": _by_element(_binary),

@@ -93,11 +93,12 @@ def _between(equations: Sequence[Equation], loss: Tensor, wanted: Sequence[Tenso
 
 @dataclass(frozen=True, eq=False)
 class _Use:
-    """One read of a tensor: what a point of ``indices`` contributes to the tensor's adjoint."""
+    """One read of a tensor: what a point of ``indices`` and ``over`` gives to the adjoint."""
 
     read: Read
     part: Expr
     indices: tuple[Index, ...]
+    over: tuple[Index, ...]
     where: tuple[Guard, ...]
 
 
@@ -161,7 +162,7 @@ class _Backward:
     def _fill(self, tensor: Tensor, at: Sequence[Position], step: Index | None) -> None:
         total: Expr = value(0)
         for number, use in enumerate(self.uses.pop(tensor, [])):
-            part = gathered(use.read, use.part, use.indices, use.where, at)
+            part = gathered(use.read, use.part, use.indices, use.over, use.where, at)
             total = part if number == 0 else total + part
         self.equations.append(equation(self.adjoint(tensor)[tuple(at)], total, step))
         self.filled.add(tensor)
@@ -173,7 +174,7 @@ class _Backward:
         own, d = Read(eq.target, eq.at), _read(self.adjoint(eq.target), eq)
         whole = reduction_of(eq)
         if whole is None:
-            self._use(contributions(eq.value, d, own), eq.indices, ())
+            self._use(contributions(eq.value, d, own), eq.indices, (), ())
             return
         node, where = whole
         place = numbered(node.over)
@@ -184,17 +185,18 @@ class _Backward:
             d = d / self.helpers.count[eq.target][eq.at]
         elif node.op == "prod":
             d = d * self.helpers.others[eq.target][(*eq.at, place)]
-        self._use(contributions(node.body, d), (*eq.indices, *node.over), (*where, *node.where))
+        self._use(contributions(node.body, d), eq.indices, node.over, (*where, *node.where))
 
     def _use(
         self,
         parts: Iterable[tuple[Read, Expr]],
         indices: tuple[Index, ...],
+        over: tuple[Index, ...],
         where: tuple[Guard, ...],
     ) -> None:
         for read, part in parts:
             if read.tensor in self.active:
-                self.uses.setdefault(read.tensor, []).append(_Use(read, part, indices, where))
+                self.uses.setdefault(read.tensor, []).append(_Use(read, part, indices, over, where))
 
 
 def _read(tensor: Tensor, eq: Equation) -> Expr:

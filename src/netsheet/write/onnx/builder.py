@@ -25,11 +25,15 @@ BATCH = "N"
 class Builder:
     """Collects nodes, constants and weights; ``values`` says which name each tensor has.
 
-    ``inputs`` are the graph's inputs, ``reserved`` the names that only tensors may take.
+    ``inputs`` are the graph's inputs, ``reserved`` the names that only tensors may take. ``single``
+    promises that the batch will be one: tensors that have an axis for the samples themselves.
     """
 
-    def __init__(self, inputs: Sequence[Tensor], reserved: Sequence[str] = ()) -> None:
+    def __init__(
+        self, inputs: Sequence[Tensor], reserved: Sequence[str] = (), single: bool = False
+    ) -> None:
         self.inputs = list(inputs)
+        self.single = single
         self.values: dict[Tensor, str] = {tensor: tensor.name for tensor in inputs}
         self.scope = "graph"
         self._nodes: list[NodeProto] = []

@@ -45,6 +45,7 @@ from netsheet.equations.grids import (
     union,
 )
 from netsheet.write.onnx.builder import Builder
+from netsheet.write.onnx.convolution import Convolution, convolution_of
 from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
 from netsheet.write.onnx.reading import read_static
@@ -287,6 +288,11 @@ class Printer:
     # ------------------------------------------------------------------ reductions
 
     def _reduce(self, expr: Reduce) -> Part:
+        found = convolution_of(expr, self._fixed.keys())
+        if found is not None:
+            part = self._convolution(found)
+            if part is not None:
+                return part
         mask = self._mask(expr.where)
         if isinstance(mask, Grid) and mask.array.all():
             if expr.op == "sum":
@@ -309,6 +315,47 @@ class Printer:
         one, nothing = (Part(self.graph.constant(np.float32(n)), (), False) for n in (1, 0))
         points = self._sum(expr, [self._apply("Where", test, one, nothing)])
         return self._apply("Div", self._sum(expr, [body]), points)
+
+    def _convolution(self, found: Convolution) -> Part | None:
+        """One Conv; rows of samples lie in front of the other rows."""
+        places = found.places
+        x, w = self._value(found.image(places)), self._value(found.w)
+        if w.batched and not self.graph.single:
+            return None
+        points = tuple(window.point for window in found.windows)
+        taps = tuple(window.tap for window in found.windows)
+        rows = math.prod(index.size for index in found.rows)
+        channels = math.prod(index.size for index in found.channels)
+        outputs = math.prod(index.size for index in found.outputs)
+        if rows * channels * outputs == 0:
+            return None
+        image = self._spread(x, (*found.rows, *found.channels, *places))
+        sizes = [place.size for place in places]
+        image = self._reshape(image, [-1, channels, *sizes], False)
+        kernel = self._spread(w, (*found.outputs, *found.channels, *taps))
+        kernel = self._reshape(kernel, [outputs, channels, *(tap.size for tap in taps)], False)
+        kernel = self._reversed(kernel, [window.dilation < 0 for window in found.windows])
+        name = self.graph.node(
+            "Conv", [image, kernel],
+            strides=[window.stride for window in found.windows],
+            dilations=[abs(window.dilation) for window in found.windows],
+            pads=[pad for side in (0, 1) for pad in (w.pads[side] for w in found.windows)],
+        )  # fmt: skip
+        dims = (*found.rows, *found.outputs, *points)
+        shape = [index.size for index in dims]
+        whole = self._reshape(name, [-1, *shape], False)
+        if x.batched or w.batched:
+            return Part(whole, dims, True)
+        return Part(self._reshape(whole, shape, False), dims, False)
+
+    def _reversed(self, kernel: str, backwards: Sequence[bool]) -> str:
+        """The kernel with some of its last axes the other way round."""
+        axes = [axis + 2 for axis, turned in enumerate(backwards) if turned]
+        if not axes:
+            return kernel
+        ends = [[-1] * len(axes), [-(2**31)] * len(axes), axes, [-1] * len(axes)]
+        given = [self.graph.constant(np.array(values, np.int64)) for values in ends]
+        return str(self.graph.node("Slice", [kernel, *given]))
 
     def _reduced(self, expr: Reduce, body: Part) -> Part:
         axes = [axis + body.batched for axis, i in enumerate(body.dims) if i in expr.over]

@@ -1,0 +1,90 @@
+"""Optimizers, each a step as Keras defines it (keras/src/optimizers), in float32 and NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from netsheet.equations import FloatArray
+
+Weights = dict[str, FloatArray]
+
+
+@dataclass
+class Optimizer:
+    """What is learned from a gradient; ``slots`` are its own variables, by weight and kind."""
+
+    rate: float
+    steps: int = 0
+    slots: dict[str, FloatArray] = field(default_factory=dict)
+
+    def step(self, weights: Weights, gradients: Mapping[str, FloatArray]) -> None:
+        """Changes the weights in place."""
+        self.steps += 1
+        for name, gradient in gradients.items():
+            weights[name] -= self._change(name, gradient).astype(np.float32)
+
+    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
+        """What is subtracted from a weight."""
+        raise NotImplementedError
+
+    def _slot(self, name: str, kind: str, like: FloatArray) -> FloatArray:
+        return self.slots.setdefault(f"{name}:{kind}", np.zeros_like(like))
+
+
+@dataclass
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum (Nesterov's if asked for)."""
+
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
+        step = np.float32(self.rate) * gradient
+        if not self.momentum:
+            return step
+        velocity = self._slot(name, "velocity", gradient)
+        velocity *= np.float32(self.momentum)
+        velocity -= step
+        return step - np.float32(self.momentum) * velocity if self.nesterov else -velocity
+
+
+@dataclass
+class RMSprop(Optimizer):
+    """Each weight's rate divided by the root of its mean squared gradient (Hinton, 2012)."""
+
+    rho: float = 0.9
+    epsilon: float = 1e-7
+
+    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
+        square = self._slot(name, "square", gradient)
+        square *= np.float32(self.rho)
+        square += np.float32(1 - self.rho) * gradient * gradient
+        return np.float32(self.rate) * gradient / np.sqrt(square + np.float32(self.epsilon))
+
+
+@dataclass
+class Adam(Optimizer):
+    """Kingma and Ba, 2015, with the bias of both means corrected in the rate."""
+
+    first: float = 0.9
+    second: float = 0.999
+    epsilon: float = 1e-7
+
+    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
+        mean, square = (self._slot(name, kind, gradient) for kind in ("mean", "square"))
+        mean += (gradient - mean) * np.float32(1 - self.first)
+        square += (gradient * gradient - square) * np.float32(1 - self.second)
+        correction = np.sqrt(1 - self.second**self.steps) / (1 - self.first**self.steps)
+        rate = np.float32(self.rate * correction)
+        return rate * mean / (np.sqrt(square) + np.float32(self.epsilon))
+
+
+OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
+    "adam": Adam,
+    "sgd": SGD,
+    "momentum": lambda rate: SGD(rate, momentum=0.9),
+    "rmsprop": RMSprop,
+}
