@@ -19,7 +19,7 @@ from netsheet.equations import Weight
 from netsheet.layers.conv import Conv2D
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
-from netsheet.verify.engines.cells import time_libreoffice
+from netsheet.verify.engines.libreoffice import time_libreoffice
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.placement import cell_name
 from netsheet.write.xlsx import Book, formula_cells, number_cells

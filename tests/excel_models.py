@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from netsheet.equations import Weight
 from netsheet.layers.base import Layer
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
+from netsheet.verify import TARGETS
+from netsheet.verify.engines.workbook import WorkbookEngine
+from netsheet.write.excel.cell_map import MapRow
 
 
 def single(layer: Layer, shape: tuple[int, ...], sizes: dict[str, int]) -> Model:
@@ -75,3 +79,16 @@ def with_reference_input(path: Path, reference: Path) -> tuple[Model, Sample]:
         array = stored[key if key in names else names[number]]
         inputs[source.name] = InputValue(np.asarray(array[0], np.float32))
     return model, Sample(path.name, inputs)
+
+
+def recalculated(
+    workbook: Path, located: Mapping[str, MapRow], engine: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Every tensor on the Map after an engine has calculated the workbook, and what is amiss."""
+    return workbook_engine(engine).recalculated(workbook, located)
+
+
+def workbook_engine(name: str) -> WorkbookEngine:
+    found = TARGETS["excel"].engine({"engine": name})
+    assert isinstance(found, WorkbookEngine)
+    return found

@@ -23,7 +23,8 @@ from netsheet.layers.merge import Add
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
-from netsheet.verify.engines.c_host import compiler, run_library, verify_c
+from netsheet.verify import verify
+from netsheet.verify.engines.c_host import compiler, run_library
 from netsheet.write.c import TARGETS, to_c
 from netsheet.write.c import library as c_library
 from netsheet.write.c.library import library
@@ -78,7 +79,7 @@ def five(digits: Model) -> Sample:
 
 
 def test_every_layer_of_the_sample(digits: Model, five: Sample) -> None:
-    verdict = verify_c(digits, [five, probe(digits)])
+    verdict = verify(digits, "c", [five, probe(digits)])
     assert verdict.ok, verdict.first_failure
     output = digits.outputs[0].name
     wanted = [*digits.tensors(), f"{output} (net_run, traced)", f"{output} (net_run)"]
@@ -90,7 +91,7 @@ def test_every_layer_of_the_sample(digits: Model, five: Sample) -> None:
 @pytest.mark.parametrize("file", ["my_model.h5", "my_model_channels_last.h5"])
 def test_every_layer_of_the_published_network(seed: Path, file: str) -> None:
     model = netsheet.load(seed / file)
-    verdict = verify_c(model, [read_input(seed / "digit5.png", model.inputs)])
+    verdict = verify(model, "c", [read_input(seed / "digit5.png", model.inputs)])
     assert verdict.ok, verdict.first_failure
 
 
@@ -116,7 +117,7 @@ def test_published_numbers(seed: Path) -> None:
 )
 def test_every_layer_of_larger_networks(shared: Path, file: str) -> None:
     model = netsheet.load(shared / "models" / file)
-    verdict = verify_c(model, [probe(model)])
+    verdict = verify(model, "c", [probe(model)])
     assert verdict.ok, verdict.first_failure
 
 
@@ -152,7 +153,7 @@ def test_what_keras_computed(shared: Path, file: str) -> None:
 def test_sanitizers_find_nothing(shared: Path, file: str) -> None:
     path = shared / ("seed" if file == "my_model.h5" else "corpus/open") / file
     model = netsheet.load(path)
-    verdict = verify_c(model, [probe(model)], sanitize=True)
+    verdict = verify(model, "c", [probe(model)], sanitize=True)
     assert verdict.ok and "sanitized" in verdict.engine
 
 
@@ -165,7 +166,7 @@ def test_a_write_outside_the_arena_is_noticed(
     assert wrong != right
     monkeypatch.setattr(c_library, "code", lambda lib: wrong)
     with pytest.raises(NetsheetError, match="outside its arena"):
-        verify_c(digits, [five])
+        verify(digits, "c", [five])
 
 
 def test_memory_that_was_never_written_is_noticed(
@@ -177,7 +178,7 @@ def test_memory_that_was_never_written_is_noticed(
     monkeypatch.setattr(
         c_library, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}")
     )
-    verdict = verify_c(digits, [five])
+    verdict = verify(digits, "c", [five])
     assert verdict.first_failure is not None
     assert verdict.first_failure.note == "values that are no numbers"
 
@@ -346,7 +347,7 @@ def test_any_names(tmp_path: Path) -> None:
         calls.append(LayerCall(name, Tanh(name=name), (ValueRef(before),)))
         before = name
     model = Model("*/ \n#include <x>", calls, [Source("画像?", (3,))], [ValueRef(before)])
-    verdict = verify_c(model, [probe(model)])
+    verdict = verify(model, "c", [probe(model)])
     assert verdict.ok, verdict.first_failure
     assert [row.layer for row in verdict.layers[: len(HOSTILE)]] == HOSTILE
     for target in TARGETS:
@@ -381,7 +382,7 @@ def test_several_inputs_and_outputs(tmp_path: Path) -> None:
     model = Model(
         "two", calls, sources, [ValueRef("Soft"), ValueRef("sum"), ValueRef("Soft"), ValueRef("a")]
     )
-    verdict = verify_c(model, [probe(model)])
+    verdict = verify(model, "c", [probe(model)])
     assert verdict.ok, verdict.first_failure
     for target in TARGETS:
         to_c(model, tmp_path / target, target=target)
@@ -542,14 +543,14 @@ def test_a_layer_without_c_is_named_before_anything_is_written(tmp_path: Path) -
         to_c(with_opaque(), tmp_path / "c")
     assert not list(tmp_path.iterdir())
     with pytest.raises(UnsupportedError, match="strange"):
-        verify_c(with_opaque(), [probe(with_opaque())])
+        verify(with_opaque(), "c", [probe(with_opaque())])
 
 
 def test_the_part_before_it_is_written(tmp_path: Path) -> None:
     report = to_c(with_opaque(), tmp_path, until="first")
     assert [layer.layer for layer in report.layers] == ["first"]
     assert "all agrees" in compiled(tmp_path, "-DNET_TRACE")
-    assert verify_c(with_opaque(), [probe(with_opaque())], until="first").ok
+    assert verify(with_opaque(), "c", [probe(with_opaque())], until="first").ok
 
 
 def test_a_lambda_in_a_file_is_refused(shared: Path, tmp_path: Path) -> None:
@@ -568,7 +569,7 @@ def test_open_sizes_need_an_input(tmp_path: Path) -> None:
     sample = Sample("ones", {"x": values})
     to_c(model, tmp_path / "c", sample=sample)
     assert "#define NET_INPUT_SIZE 15" in (tmp_path / "c" / "net.h").read_text()
-    assert verify_c(model, [sample]).ok
+    assert verify(model, "c", [sample]).ok
 
 
 def test_wrong_requests(digits: Model, five: Sample, tmp_path: Path) -> None:
@@ -578,9 +579,9 @@ def test_wrong_requests(digits: Model, five: Sample, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="targets are"):
         to_c(digits, tmp_path / "c", target="avr")
     with pytest.raises(UsageError, match="boards are qemu-cortex-m4"):
-        verify_c(digits, [five], board="stm32")
+        verify(digits, "c", [five], board="stm32")
     with pytest.raises(UsageError, match="at least one input"):
-        verify_c(digits, [])
+        verify(digits, "c", [])
     with pytest.raises(NetsheetError, match="no layer 'nowhere'"):
         to_c(digits, tmp_path / "c", until="nowhere")
     assert not list(tmp_path.iterdir())
@@ -590,7 +591,7 @@ def test_no_compiler(digits: Model, five: Sample, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("CC", raising=False)
     with pytest.raises(NetsheetError, match="apt install gcc"):
-        verify_c(digits, [five])
+        verify(digits, "c", [five])
 
 
 def test_all_files_or_none(digits: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -648,7 +649,7 @@ def test_an_input_that_is_no_number(tmp_path: Path) -> None:
     for target in TARGETS:
         to_c(model, tmp_path / target, target=target, sample=sample)
     assert "all agrees" in compiled(tmp_path / "plain", "-DNET_TRACE")
-    assert verify_c(model, [sample]).ok
+    assert verify(model, "c", [sample]).ok
 
 
 # --------------------------------------------------------------------------- commands

@@ -18,6 +18,7 @@ from netsheet.errors import NetsheetError, UnsupportedError, UsageError
 from netsheet.layers.dense import Dense
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
+from netsheet.verify import verify
 from netsheet.verify.engines.c_board import (
     GCC,
     INSTRUCTIONS_PER_TICK,
@@ -27,7 +28,6 @@ from netsheet.verify.engines.c_board import (
     run_on_board,
 )
 from netsheet.verify.engines.c_harness import WARNINGS, compile_c
-from netsheet.verify.engines.c_host import verify_c
 from netsheet.write.c import to_c
 from netsheet.write.c.library import library
 
@@ -73,7 +73,7 @@ def one_dense(inputs: int, units: int) -> Model:
 def test_every_layer_of_the_sample() -> None:
     model = netsheet.load(SAMPLE / "digits.h5")
     digits = [read_input(SAMPLE / f"digit{n}.png", model.inputs) for n in (5, 3)]
-    verdict = verify_c(model, digits, board=BOARD)
+    verdict = verify(model, "c", digits, board=BOARD)
     assert verdict.ok, verdict.first_failure
     assert "Cortex-M4F" in verdict.engine
     assert "instructions an inference" in verdict.notes[0]
@@ -83,7 +83,7 @@ def test_every_layer_of_the_sample() -> None:
 @pytest.mark.parametrize("file", ["my_model.h5", "my_model_channels_last.h5"])
 def test_every_layer_of_the_published_network(seed: Path, file: str) -> None:
     model = netsheet.load(seed / file)
-    verdict = verify_c(model, [read_input(seed / "digit5.png", model.inputs)], board=BOARD)
+    verdict = verify(model, "c", [read_input(seed / "digit5.png", model.inputs)], board=BOARD)
     assert verdict.ok, verdict.first_failure
 
 
@@ -104,7 +104,7 @@ def test_the_test_program_tells_on_the_board(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["ad01.h5", "pretrainedResnet.h5", "str_ww_ref_model.h5"])
 def test_every_layer_of_larger_networks(shared: Path, file: str) -> None:
     model = netsheet.load(shared / "models" / file)
-    verdict = verify_c(model, [probe(model)], board=BOARD)
+    verdict = verify(model, "c", [probe(model)], board=BOARD)
     assert verdict.ok, verdict.first_failure
 
 
@@ -112,7 +112,7 @@ def test_every_layer_of_larger_networks(shared: Path, file: str) -> None:
 def test_weights_that_do_not_fit_into_flash() -> None:
     """4.2 MB of weights lie in the board's other memory."""
     model = one_dense(1050, 1000)
-    verdict = verify_c(model, [probe(model)], board=BOARD)
+    verdict = verify(model, "c", [probe(model)], board=BOARD)
     assert verdict.ok, verdict.first_failure
 
 
@@ -221,10 +221,10 @@ def test_figures_repeat_and_grow_with_the_work() -> None:
 def test_what_is_missing_or_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     model = one_dense(3, 2)
     with pytest.raises(UsageError, match="sanitizers run on this computer"):
-        verify_c(model, [probe(model)], board=BOARD, sanitize=True)
+        verify(model, "c", [probe(model)], board=BOARD, sanitize=True)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NetsheetError, match=r"apt install gcc-arm-none-eabi.*qemu-system-arm"):
-        verify_c(model, [probe(model)], board=BOARD)
+        verify(model, "c", [probe(model)], board=BOARD)
 
 
 def test_a_fault_is_reported(tmp_path: Path) -> None:

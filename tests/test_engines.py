@@ -15,19 +15,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from excel_models import random_samples, single
+from excel_models import random_samples, recalculated, single, workbook_engine
 from netsheet.cli import main
 from netsheet.errors import FormatError, NetsheetError, UsageError
 from netsheet.layers.activation import Tanh
 from netsheet.layers.conv import Conv1D
 from netsheet.layers.dense import Dense
 from netsheet.model import Model
-from netsheet.verify.engines import cells as engines
-from netsheet.verify.engines.cells import ENGINES, Area, recalculate
-from netsheet.verify.excel import edit, read_map, recalculated, verify_excel
+from netsheet.verify import TARGETS, verify
+from netsheet.verify.engines import libreoffice
+from netsheet.verify.engines.ironcalc import IronCalc
+from netsheet.verify.engines.workbook import CellRange, read_map
 from netsheet.verify.spoil import WRONG, spoil
+from netsheet.verify.xlsx import edit
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.placement import cell_name
+
+ENGINES = tuple(TARGETS["excel"].engines)
 
 
 def installed(engine: str) -> str:
@@ -73,7 +77,7 @@ def sheet_names(book: Path) -> Iterable[str]:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_engine_agrees(model: Model, book: Path, engine: str) -> None:
-    verdict = verify_excel(model, random_samples(model), xlsx=book, engine=installed(engine))
+    verdict = verify(model, "excel", random_samples(model), xlsx=book, engine=installed(engine))
     assert verdict.ok, verdict.first_failure
     assert verdict.engine == engine
     assert [row.layer for row in verdict.layers] == ["input", "layer"]
@@ -100,18 +104,18 @@ def test_an_engine_that_hands_out_cached_values_is_noticed(
 ) -> None:
     openpyxl = pytest.importorskip("openpyxl")
 
-    def lazy(workbook: Path) -> Callable[[Area], Iterable[Any]]:
+    def lazy(workbook: Path) -> Callable[[CellRange], Iterable[Any]]:
         cached = openpyxl.load_workbook(workbook, data_only=True)
 
-        def lookup(area: Area) -> Iterable[Any]:
+        def lookup(area: CellRange) -> Iterable[Any]:
             for row in range(area.row, area.row + area.rows):
                 for column in range(area.column, area.column + area.columns):
                     yield cached[area.sheet].cell(row + 1, column + 1).value
 
         return lookup
 
-    monkeypatch.setattr(engines, "_ironcalc", lazy)
-    verdict = verify_excel(model, random_samples(model), xlsx=book)
+    monkeypatch.setattr(IronCalc, "calculated", lambda self, workbook: lazy(workbook))
+    verdict = verify(model, "excel", random_samples(model), xlsx=book)
     assert not verdict.ok
     assert verdict.first_failure is not None and verdict.first_failure.layer == "layer"
 
@@ -141,8 +145,12 @@ def test_a_wrong_formula_is_noticed(
 ) -> None:
     wrong, note = BREACHES[breach]
     changed_formula(book, tmp_path / "wrong.xlsx", wrong)
-    verdict = verify_excel(
-        model, random_samples(model), xlsx=tmp_path / "wrong.xlsx", engine=installed(engine)
+    verdict = verify(
+        model,
+        "excel",
+        random_samples(model),
+        xlsx=tmp_path / "wrong.xlsx",
+        engine=installed(engine),
     )
     assert not verdict.ok
     failed = verdict.first_failure
@@ -171,8 +179,12 @@ def test_a_dilated_kernel_of_one_row(tmp_path: Path) -> None:
     )  # fmt: skip
     model = single(layer, (8, 12), {"out": 8, "in": 1, "width": 3})
     for arrangement in ("planes", "interleaved"):
-        verdict = verify_excel(
-            model, random_samples(model), engine=installed("ironcalc"), arrangement=arrangement
+        verdict = verify(
+            model,
+            "excel",
+            random_samples(model),
+            engine=installed("ironcalc"),
+            arrangement=arrangement,
         )
         assert verdict.ok, verdict.first_failure
 
@@ -209,14 +221,14 @@ def test_a_missing_engine_is_one_line(
 
 def test_an_unknown_engine_names_those_there_are(book: Path) -> None:
     with pytest.raises(UsageError, match="engines are ironcalc, libreoffice, formualizer"):
-        recalculate(book, [], "abacus")
+        workbook_engine("abacus")
 
 
 def test_libreoffice_that_never_ends(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed("libreoffice")
-    monkeypatch.setattr(engines, "TIME_LIMIT", 0.05)
+    monkeypatch.setattr(libreoffice, "TIME_LIMIT", 0.05)
     with pytest.raises(NetsheetError, match=r"took more than 0\.05 s"):
-        recalculate(book, [], "libreoffice")
+        workbook_engine("libreoffice").ranges(book, [])
 
 
 def test_libreoffice_that_writes_nothing(
@@ -227,14 +239,14 @@ def test_libreoffice_that_writes_nothing(
     program.chmod(0o755)
     monkeypatch.setattr(shutil, "which", lambda name: str(program))
     with pytest.raises(NetsheetError, match="could not open the workbook: source file could not"):
-        recalculate(book, [], "libreoffice")
+        workbook_engine("libreoffice").ranges(book, [])
 
 
 def test_a_file_that_is_no_workbook(tmp_path: Path) -> None:
     path = tmp_path / "no.xlsx"
     path.write_bytes(b"PK but no zip")
     with pytest.raises(FormatError, match="is no workbook that can be read"):
-        recalculate(path, [])
+        workbook_engine("ironcalc").ranges(path, [])
 
 
 def test_the_command_fails_where_a_layer_does(

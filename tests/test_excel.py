@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 import netsheet
-from excel_models import picture
+from excel_models import picture, recalculated, workbook_engine
 from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
 from netsheet.equations.evaluation import evaluate
 from netsheet.fidelity import judge
 from netsheet.model import Model
-from netsheet.verify.engines.cells import Area, recalculate
-from netsheet.verify.excel import edit, read_map, recalculated, verify_excel
+from netsheet.verify import verify
+from netsheet.verify.engines.workbook import CellRange, read_map
 from netsheet.verify.spoil import WRONG, spoil
+from netsheet.verify.xlsx import edit
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.stored_numbers import as_stored
 
@@ -55,7 +56,7 @@ def book(model: Model, digit: FloatArray, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_published_numbers(model: Model, digit: FloatArray, book: Path, engine: str) -> None:
-    verdict = verify_excel(model, [picture(digit)], xlsx=book, engine=installed(engine))
+    verdict = verify(model, "excel", [picture(digit)], xlsx=book, engine=installed(engine))
     assert verdict.ok, verdict.first_failure
     assert [row.layer for row in verdict.layers] == ["input_1", *model.tensors()]
     values, notes = recalculated(book, read_map(book), engine)
@@ -90,11 +91,11 @@ def test_changed_pixel(
     changed = digit.copy()
     changed[9, 14] = 7
     edit(book, tmp_path / "changed.xlsx", {(raw.sheet, name): 7.0})
-    verdict = verify_excel(
-        model, [picture(changed)], xlsx=tmp_path / "changed.xlsx", engine=installed(engine)
+    verdict = verify(
+        model, "excel", [picture(changed)], xlsx=tmp_path / "changed.xlsx", engine=installed(engine)
     )
     assert verdict.ok, verdict.first_failure
-    assert not verify_excel(model, [picture(digit)], xlsx=tmp_path / "changed.xlsx").ok
+    assert not verify(model, "excel", [picture(digit)], xlsx=tmp_path / "changed.xlsx").ok
 
 
 def test_changed_weight(seed: Path, digit: FloatArray, book: Path, tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_changed_weight(seed: Path, digit: FloatArray, book: Path, tmp_path: Pat
     values = layer.weights["kernel"].values.copy()
     values[at] = 2.5
     layer.weights["kernel"] = replace(layer.weights["kernel"], values=values)
-    verdict = verify_excel(other, [picture(digit)], xlsx=tmp_path / "changed.xlsx")
+    verdict = verify(other, "excel", [picture(digit)], xlsx=tmp_path / "changed.xlsx")
     assert verdict.ok, verdict.first_failure
 
 
@@ -165,7 +166,7 @@ def test_one_wrong_formula_is_noticed(
                 )
                 assert count == 1
             target.writestr(name, data)
-    verdict = verify_excel(model, [picture(digit)], xlsx=wrong)
+    verdict = verify(model, "excel", [picture(digit)], xlsx=wrong)
     assert not verdict.ok
     assert verdict.first_failure is not None and verdict.first_failure.layer == layer
 
@@ -178,7 +179,7 @@ def test_missing_layer_fails(model: Model, digit: FloatArray, book: Path, tmp_pa
         if c.value == "maxpool2"
     )
     edit(book, tmp_path / "less.xlsx", {("Map", cell): "elsewhere"})
-    verdict = verify_excel(model, [picture(digit)], xlsx=tmp_path / "less.xlsx")
+    verdict = verify(model, "excel", [picture(digit)], xlsx=tmp_path / "less.xlsx")
     assert not verdict.ok
     assert [row.layer for row in verdict.layers if not row.ok] == ["maxpool2"]
     assert verdict.first_failure is not None and verdict.first_failure.note == "missing"
@@ -198,15 +199,17 @@ def test_drop_down_selects_the_sample(
     reference = model.activations(digit.T.reshape(1, 1, 28, 28).astype(np.float32) / 255)
     for key, array in reference.items():
         assert judge(key, values[key], array[0]).ok, key
-    verdict = verify_excel(model, samples, xlsx=book, engine=engine)
+    verdict = verify(model, "excel", samples, xlsx=book, engine=engine)
     assert verdict.ok, verdict.first_failure
 
 
 def check_sheet(book: Path, engine: str) -> tuple[FloatArray, FloatArray]:
     """Tolerances and deviations that the Check sheet comes to in an engine."""
-    found = recalculate(book, [Area("Check", 6, 3, 11, 1), Area("Check", 6, 4, 11, 1)], engine)
-    assert not found.notes
-    return found.arrays[0], found.arrays[1]
+    found = workbook_engine(engine).ranges(
+        book, [CellRange("Check", 6, 3, 11, 1), CellRange("Check", 6, 4, 11, 1)]
+    )
+    assert not np.isnan(found).any()
+    return found[0], found[1]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -278,5 +281,5 @@ def test_japanese_labels(model: Model, digit: FloatArray, tmp_path: Path) -> Non
     to_excel(model, book, [sample], lang="ja", class_names=[f"数字{n}" for n in range(10)])
     names = openpyxl.load_workbook(book).sheetnames
     assert names[:2] == ["概要", "入力"] and names[-3:] == ["検証", "基準値", "地図"]
-    assert verify_excel(model, [sample], xlsx=book).ok
+    assert verify(model, "excel", [sample], xlsx=book).ok
     assert not [formula for formula in formulas(book) if "数字" in formula]

@@ -17,7 +17,8 @@ from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
-from netsheet.verify.excel import read_map, verify_excel
+from netsheet.verify import verify
+from netsheet.verify.engines.workbook import read_map
 from netsheet.write.excel import to_excel, workbook
 from netsheet.write.xlsx import Book
 
@@ -108,7 +109,7 @@ def test_open_in_excel(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_no_workbook(model: Model, tmp_path: Path) -> None:
     (tmp_path / "x.xlsx").write_bytes(b"not a zip")
     with pytest.raises(FormatError, match="no workbook"):
-        verify_excel(model, random_samples(model), xlsx=tmp_path / "x.xlsx")
+        verify(model, "excel", random_samples(model), xlsx=tmp_path / "x.xlsx")
 
 
 def test_progress_counts_to_the_end(model: Model, tmp_path: Path) -> None:
@@ -125,4 +126,4 @@ def test_progress_counts_to_the_end(model: Model, tmp_path: Path) -> None:
 def test_a_stranger_s_workbook_has_no_map(seed: Path) -> None:
     model = netsheet.load(seed / "my_model.h5")
     with pytest.raises(FormatError, match="no sheet lists its tensors"):
-        verify_excel(model, random_samples(model), xlsx=seed / "keras_cnn_published.xlsx")
+        verify(model, "excel", random_samples(model), xlsx=seed / "keras_cnn_published.xlsx")

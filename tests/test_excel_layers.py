@@ -11,14 +11,21 @@ import pytest
 
 import netsheet
 from conftest import SHARED
-from excel_models import corpus, random_samples, single, with_reference_input
+from excel_models import (
+    corpus,
+    random_samples,
+    recalculated,
+    single,
+    with_reference_input,
+)
 from netsheet.equations import FUNCTIONS, Equation, Tensor, call, equation, indices_of
 from netsheet.layers.base import Layer, Signature
 from netsheet.layers.conv import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from netsheet.layers.merge import Add
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
-from netsheet.verify.excel import read_map, recalculated, verify_excel
+from netsheet.verify import verify
+from netsheet.verify.engines.workbook import read_map
 from netsheet.write.excel import to_excel
 from netsheet.write.excel.cell_map import place_from, steps_text
 from netsheet.write.excel.sheet_names import quoted, sheet_names
@@ -49,7 +56,7 @@ def test_convolutions(case: str, arrangement: str) -> None:
     if kind is DepthwiseConv2D:
         sizes |= {"multiplier": 2, "out": 2 * channels}
     model = single(layer, (7, 8, channels), sizes)
-    verdict = verify_excel(model, random_samples(model), arrangement=arrangement)
+    verdict = verify(model, "excel", random_samples(model), arrangement=arrangement)
     assert verdict.ok, verdict.first_failure
 
 
@@ -60,7 +67,7 @@ def test_sums_too_long_for_a_cell_get_visible_parts(tmp_path: Path) -> None:
     to_excel(model, tmp_path / "x.xlsx", samples, arrangement="planes")
     located = read_map(tmp_path / "x.xlsx")
     assert "helper" in [row.kind for row in located.values()]
-    verdict = verify_excel(model, samples, xlsx=tmp_path / "x.xlsx")
+    verdict = verify(model, "excel", samples, xlsx=tmp_path / "x.xlsx")
     assert verdict.ok, verdict.first_failure
     to_excel(model, tmp_path / "auto.xlsx", samples)
     assert "helper" not in [row.kind for row in read_map(tmp_path / "auto.xlsx").values()]
@@ -123,7 +130,7 @@ def test_every_function(engine: str, tmp_path: Path) -> None:
 def test_two_inputs() -> None:
     calls = [LayerCall("add", Add(name="add"), (ValueRef("a"), ValueRef("b")))]
     model = Model("two", calls, [Source("a", (2, 3)), Source("b", (2, 3))], [ValueRef("add")])
-    verdict = verify_excel(model, random_samples(model, 2))
+    verdict = verify(model, "excel", random_samples(model, 2))
     assert verdict.ok, verdict.first_failure
 
 
@@ -136,7 +143,7 @@ def _verify(path: Path, reference: Path, arrangement: str = "auto") -> None:
     model, sample = with_reference_input(path, reference)
     if any(node.refusal for node in model.nodes):
         pytest.skip("a layer is not computed")
-    verdict = verify_excel(model, [sample], arrangement=arrangement)
+    verdict = verify(model, "excel", [sample], arrangement=arrangement)
     assert verdict.ok, verdict.first_failure
 
 
@@ -161,7 +168,7 @@ def test_published_models(shared: Path, name: str, engine: str) -> None:
     model = netsheet.load(shared / "models" / name)
     if not model.bound:
         model = model.bind([[size or 1 for size in t.shape] for t in model.inputs])
-    verdict = verify_excel(model, random_samples(model), engine=engine)
+    verdict = verify(model, "excel", random_samples(model), engine=engine)
     assert verdict.ok, verdict.first_failure
 
 

@@ -21,7 +21,7 @@ from netsheet.layers.conv import Conv2D
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.read.onnx import from_proto
-from netsheet.verify.onnx import verify_onnx
+from netsheet.verify import verify
 from netsheet.write.onnx import to_onnx
 from onnx_models import NETWORKS
 
@@ -56,7 +56,7 @@ def samples(model: Model, count: int = 2) -> list[Sample]:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_export_is_what_the_equations_say(name: str) -> None:
     model = from_proto(NETWORKS[name])
-    verdict = verify_onnx(model, samples(model))
+    verdict = verify(model, "onnx", samples(model))
     assert verdict.ok, verdict.first_failure
     assert [layer.layer for layer in verdict.layers] == list(model.tensors())
 
@@ -68,15 +68,15 @@ def test_a_wrong_node_is_noticed() -> None:
     ]
     model = Model("m", calls, [Source("x", (None,))], [ValueRef("wrong")])
     steps: list[tuple[int, int]] = []
-    verdict = verify_onnx(model, samples(model), lambda *at: steps.append(at))
+    verdict = verify(model, "onnx", samples(model), progress=lambda *at: steps.append(at))
     assert [layer.ok for layer in verdict.layers] == [True, False]
     assert verdict.first_failure is not None and verdict.first_failure.layer == "wrong"
-    assert steps == [(1, 2), (2, 2)]
+    assert steps == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_nothing_is_verified_without_an_input() -> None:
     with pytest.raises(UsageError, match="at least one input"):
-        verify_onnx(from_proto(NETWORKS["u-net"]), [])
+        verify(from_proto(NETWORKS["u-net"]), "onnx", [])
 
 
 def written_and_read(model: Model, sample: Sample, folder: Path) -> None:
@@ -85,7 +85,7 @@ def written_and_read(model: Model, sample: Sample, folder: Path) -> None:
 
     if not model.bound:
         model = model.bind([array.shape for array in sample.arrays])
-    verdict = verify_onnx(model, [sample])
+    verdict = verify(model, "onnx", [sample])
     assert verdict.ok, (model.path.name, verdict.first_failure)
     path = to_onnx(model, folder / f"{model.path.name}.onnx")
     onnx.checker.check_model(path, full_check=True)

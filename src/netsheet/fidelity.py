@@ -1,6 +1,12 @@
 """What a verification found: one row per layer, and whether all of it is within the bound.
 
 The bound is the same for every target: ``max|y' - y| <= 1e-5 * max(1, max|y|)``.
+A verdict has one of four outcomes, each with an exit code of its own:
+
+- ``ok`` (0): every layer is within the bound.
+- ``wrong`` (1): a layer is not, or is missing.
+- ``rounding`` (3): a layer is not, but no further off than float32 itself is from doubles there.
+- ``part`` (4): every layer that was compared is, but there are layers that nothing computes.
 """
 
 from __future__ import annotations
@@ -13,6 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 BOUND = 1e-5
+# Two sums in float32, each as far from the doubles as the other, differ by up to twice that; in
+# another order of summation either is easily twice as far.
+ROUNDING = 4
+
+EXIT_CODES = {"ok": 0, "wrong": 1, "rounding": 3, "part": 4}
 
 
 @dataclass(frozen=True)
@@ -20,7 +31,8 @@ class LayerVerdict:
     """One layer: how many values were compared and how far off the worst one is.
 
     ``max_abs`` is the largest deviation, ``max_rel`` the same divided by the layer's largest
-    reference value; both are infinite where nothing could be compared.
+    reference value; both are infinite where nothing could be compared. ``rounding``: it is not
+    within the bound, but float32 itself is about as far off.
     """
 
     layer: str
@@ -29,6 +41,14 @@ class LayerVerdict:
     max_rel: float
     ok: bool
     note: str = ""
+    rounding: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """``ok``, ``wrong`` or ``rounding``."""
+        if self.ok:
+            return "ok"
+        return "rounding" if self.rounding else "wrong"
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers and strings; an infinite deviation becomes None."""
@@ -38,24 +58,44 @@ class LayerVerdict:
             "max_abs": _finite(self.max_abs),
             "max_rel": _finite(self.max_rel),
             "ok": self.ok,
+            "outcome": self.outcome,
             "note": self.note,
         }
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of comparing an artefact, recomputed by ``engine``, with ``reference``."""
+    """The outcome of comparing an artefact, recomputed by ``engine``, with ``reference``.
+
+    ``unverified`` says of layers that nothing computes why, one sentence for each reason.
+    """
 
     target: str
     engine: str
     reference: str
     layers: list[LayerVerdict]
     notes: tuple[str, ...] = ()  # what else was measured on the way
+    unverified: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """True if there are layers and every one is within the bound."""
         return bool(self.layers) and all(layer.ok for layer in self.layers)
+
+    @property
+    def outcome(self) -> str:
+        """``ok``, ``wrong``, ``rounding`` or ``part``."""
+        outcomes = {layer.outcome for layer in self.layers}
+        if not outcomes or "wrong" in outcomes:
+            return "wrong"
+        if "rounding" in outcomes:
+            return "rounding"
+        return "part" if self.unverified else "ok"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command line for this outcome."""
+        return EXIT_CODES[self.outcome]
 
     @property
     def first_failure(self) -> LayerVerdict | None:
@@ -70,7 +110,9 @@ class Verdict:
             "reference": self.reference,
             "layers": [layer.to_json() for layer in self.layers],
             "notes": list(self.notes),
+            "unverified": list(self.unverified),
             "ok": self.ok,
+            "outcome": self.outcome,
         }
 
 
@@ -115,6 +157,7 @@ def worst(layer: str, verdicts: list[LayerVerdict]) -> LayerVerdict:
         max(verdict.max_rel for verdict in verdicts),
         all(verdict.ok for verdict in verdicts),
         note,
+        all(verdict.ok or verdict.rounding for verdict in verdicts),
     )
 
 

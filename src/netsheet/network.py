@@ -83,6 +83,9 @@ class Network:
     # reads the file again with these sizes of its inputs, where they decide what is computed
     reread: Callable[[Mapping[str, Sequence[int]]], Network] | None = None
     deciding: Sequence[str] = ()  # values that decide a shape, but are computed
+    # what each result is called outside; empty where that is its tensor's name
+    result_names: Sequence[str] = ()
+    original: Any = None  # what the file's own runtime needs to compute it, where there is one
 
     inputs: list[Tensor] = field(init=False)
     outputs: list[Tensor] = field(init=False)

@@ -39,7 +39,10 @@ class LayerCall:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A call with its tensors; ``refusal`` says why it is not computed."""
+    """A call with its tensors; ``refusal`` says why it is not computed.
+
+    ``follows``: only because a call before it is not computed.
+    """
 
     key: str
     layer: Layer
@@ -47,6 +50,7 @@ class Node:
     outputs: tuple[Tensor, ...]
     refusal: str | None = None
     tables: int = 0  # positions that its equations write out one by one
+    follows: bool = False
 
 
 def made_node(
@@ -57,10 +61,12 @@ def made_node(
     inputs = tuple(values[ref] for ref in call.inputs if ref in values)
     upstream = next((ref.key for ref in call.inputs if ref.key in refused), None)
     refusal = layer.reason or None
-    if refusal is None and upstream is not None:
+    follows = refusal is None and upstream is not None
+    if follows:
         refusal = f"it needs {upstream!r}, which is not computed"
     if len(inputs) < len(call.inputs):
-        return Node(call.key, layer, inputs, (), refusal or "an input has no known shape")
+        refusal = refusal or "an input has no known shape"
+        return Node(call.key, layer, inputs, (), refusal, follows=follows)
     outputs: tuple[Tensor, ...] = ()
     tables = 0
     try:
@@ -73,7 +79,7 @@ def made_node(
         refusal = refusal or str(error)
     except _CONTRADICTIONS as error:
         refusal = refusal or _contradiction(inputs, error)
-    return Node(call.key, layer, inputs, outputs, refusal, tables)
+    return Node(call.key, layer, inputs, outputs, refusal, tables, follows)
 
 
 # What a layer's own code raises where its arguments, inputs and weights do not go together.

@@ -24,10 +24,11 @@ from corpus.targets import EXCEL_CELLS, TARGETS, Opened, cells, judged, opened
 from netsheet.fidelity import BOUND
 from netsheet.layers.base import Layer
 from netsheet.layers.composite import InnerCall
-from netsheet.read.keras.table import TABLE
+from netsheet.read.keras.table import TABLE as CLASSES
+from netsheet.verify import TARGETS as TABLE
 
 DOCUMENT = ROOT / "docs" / "coverage.md"
-HEADS = {"run": "run", "equations": "equations", "excel": "Excel", "c": "C", "onnx": "ONNX"}
+HEADS = {name: TABLE[name].title if name in TABLE else name for name in TARGETS}
 OPERATIONS = {"TFOpLambda", "SlicingOpLambda"}
 
 
@@ -97,14 +98,20 @@ def _kind(kind: str, key: str) -> str:
 # --------------------------------------------------------------------------- document
 
 
+def _written() -> str:
+    """What the columns of the table of targets are."""
+    rows = [TABLE[name] for name in TARGETS if name in TABLE]
+    return ", ".join(f"{row.title} {row.what} ({next(iter(row.engines))})" for row in rows)
+
+
 def document(found: Iterable[Found], entries: Iterable[Entry]) -> str:
     """The document's text."""
     rows: dict[str, dict[str, list[Found]]] = defaultdict(lambda: defaultdict(list))
     for one in found:
         rows[one.kind][one.target].append(one)
-    layers = sorted(kind for kind in rows if kind in TABLE)
+    layers = sorted(kind for kind in rows if kind in CLASSES)
     nested = [kind for kind in rows if kind.startswith("(nested")]
-    others = sorted(k for k in rows if k and not k.startswith("(") and k not in TABLE)
+    others = sorted(k for k in rows if k and not k.startswith("(") and k not in CLASSES)
     parts = [
         "# What holds",
         "",
@@ -116,9 +123,7 @@ def document(found: Iterable[Found], entries: Iterable[Entry]) -> str:
         "wrapper counts for the layers in it as well.",
         "",
         "`run` is ONNX Runtime on netsheet's own graph, `equations` their evaluation in doubles, "
-        f"Excel a workbook recalculated by IronCalc (files under {EXCEL_CELLS:,} cells), C the "
-        "generated sources compiled on the host, ONNX the exported file in ONNX Runtime after "
-        "ONNX's checker.",
+        f"{_written()} (workbooks of fewer than {EXCEL_CELLS:,} cells).",
         "",
         "## Layers",
         "",
@@ -195,7 +200,7 @@ def group(entry: Entry) -> str:
 
 def without_case(covered: set[str]) -> list[str]:
     """The classes that are read, but that no file of the corpora has."""
-    missing = sorted(set(TABLE) - covered)
+    missing = sorted(set(CLASSES) - covered)
     if not missing:
         return ["Every class that is read has a case."]
     text = ", ".join(f"`{name}`" for name in missing)
@@ -208,7 +213,7 @@ def without_case(covered: set[str]) -> list[str]:
 def outdated(text: str) -> list[str]:
     """Classes and operations that the document does not name."""
     words = set(re.findall(r"[\w.]+", text))
-    return sorted(name for name in TABLE if name not in words)
+    return sorted(name for name in CLASSES if name not in words)
 
 
 def main() -> None:

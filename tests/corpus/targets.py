@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from netsheet.data.inputs import InputValue, Sample
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError
 from netsheet.model import Model
+from netsheet.verify import TARGETS as TABLE
+from netsheet.verify import recompute
 
 EXCEL_CELLS = 200_000
 
@@ -67,24 +69,6 @@ def run(case: Opened) -> Computed:
     return case.model.activations(case.inputs)
 
 
-def onnx(case: Opened) -> Computed:
-    """The exported file: ONNX's checker, then ONNX Runtime without netsheet's engine."""
-    import onnxruntime
-    from onnx import checker, load_model_from_string
-
-    from netsheet.write.onnx import onnx_bytes
-
-    data = onnx_bytes(case.model, "all")
-    checker.check_model(load_model_from_string(data), full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    wanted = {entry.name for entry in session.get_inputs()}
-    given = {name: array for name, array in case.inputs.items() if name in wanted}
-    return dict(zip(names, session.run(names, given), strict=True))
-
-
 def equations(case: Opened) -> Computed:
     """The equations, evaluated in doubles."""
     rows = []
@@ -96,43 +80,37 @@ def equations(case: Opened) -> Computed:
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def c(case: Opened) -> Computed:
-    """The generated C, compiled for this computer: every layer, then the fast program."""
-    from netsheet.verify.engines.c_host import WARNINGS, run_library
-    from netsheet.write.c.library import library
-
-    lib = library(case.model)
-    samples = [[sample[t.name] for t in case.model.inputs] for sample in _samples(case)]
-    shapes = {tensor.name: tensor.shape for tensor in case.model.tensors().values()}
-    rows = []
-    for tensors in run_library(lib, samples, options=["-O1", *WARNINGS]):
-        rows.append({n: a.reshape(shapes[n]) for n, a in tensors if n in shapes})
-    found = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    fast = run_library(lib, samples, traced=False, options=["-O1", *WARNINGS])
-    for number, tensor in enumerate(case.model.outputs):
-        arrays = [dict(row)[f"#{number}"].reshape(tensor.shape) for row in fast]
-        found[f"final:{number}"] = np.stack(arrays)
-    return found
+# A workbook is calculated for the first sample: one cell at a time is slow.
+FIRST_ONLY = ("excel",)
 
 
-def excel(case: Opened) -> Computed:
-    """The workbook's first sample, recalculated by IronCalc with all cached values spoiled."""
-    from netsheet.verify.excel import read_map, recalculated
-    from netsheet.write.excel import to_excel
-
-    values = {name: InputValue(array[0]) for name, array in case.inputs.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        book = Path(folder) / "network.xlsx"
-        to_excel(case.model, book, [Sample("first", values)])
-        found, notes = recalculated(book, read_map(book), "ironcalc")
-    if notes:
-        raise NetsheetError(next(iter(notes.values())))
-    return {name: array[None] for name, array in found.items()}
+def written(case: Opened, target: str) -> Computed:
+    """What the first engine of a row in the table of targets finds, and the outputs of programs."""
+    samples = [
+        Sample(f"sample {n}", {name: InputValue(array) for name, array in sample.items()})
+        for n, sample in enumerate(_samples(case))
+    ]
+    found = recompute(case.model, target, samples[:1] if target in FIRST_ONLY else samples)
+    if found.notes:
+        raise NetsheetError(next(iter(found.notes.values())))
+    rows = found.samples
+    result = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    if found.programs:  # the last one is the barest
+        outputs = list(found.programs.values())[-1]
+        for number in range(len(case.model.outputs)):
+            result[f"final:{number}"] = np.stack([arrays[number] for arrays in outputs])
+    return result
 
 
 TARGETS: dict[str, Callable[[Opened], Computed]] = {
-    "run": run, "equations": equations, "excel": excel, "c": c, "onnx": onnx,
-}  # fmt: skip
+    "run": run,
+    "equations": equations,
+    **{
+        name: functools.partial(written, target=name)
+        for name, target in TABLE.items()
+        if target.reference is None
+    },
+}
 
 
 def _samples(case: Opened) -> list[dict[str, Array]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,13 +21,17 @@ from netsheet.cli.options import (
     Std,
 )
 from netsheet.errors import UsageError
+from netsheet.verify.targets import TARGETS, target_of
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
+    from netsheet.fidelity import Verdict
     from netsheet.model import Model
 
 Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
-Until = Annotated[str | None, typer.Option("--until", help="Stop behind this layer (excel, c).")]
+Until = Annotated[
+    str | None, typer.Option("--until", help="Stop behind this layer (excel, c, onnx).")
+]
 Arrangement = Annotated[
     str, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
 ]
@@ -167,18 +171,23 @@ def onnx(model_file: ModelFile, output: Output, inputs: Inputs = None) -> None:
 
 def verify(
     model_file: ModelFile,
-    target: Annotated[str, typer.Option("--target", help="excel, c, onnx or keras.")] = "excel",
+    target: Annotated[
+        str, typer.Option("--target", help=f"{', '.join(TARGETS)}; what is proved.")
+    ] = "excel",
     inputs: Inputs = None,
     data: Data = None,
     samples: Samples = 1,
     engine: Annotated[
-        str, typer.Option("--engine", help="For excel: ironcalc, libreoffice, formualizer.")
-    ] = "ironcalc",
+        str | None,
+        typer.Option("--engine", help=f"For excel: {', '.join(TARGETS['excel'].engines)}."),
+    ] = None,
     xlsx: Annotated[
         Path | None, typer.Option("--xlsx", help="Verify this workbook instead of a new one.")
     ] = None,
     until: Until = None,
-    arrangement: Arrangement = "auto",
+    arrangement: Annotated[
+        str | None, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
+    ] = None,
     board: Annotated[
         str | None, typer.Option("--board", help="For c: qemu-cortex-m4 instead of this machine.")
     ] = None,
@@ -191,18 +200,22 @@ def verify(
     invert: Invert = False,
     as_json: Json = False,
 ) -> None:
-    """Prove a target layer by layer: an outside engine recomputes it, every layer is compared."""
-    from netsheet.verify import TARGETS
+    """Prove a target layer by layer: an outside engine recomputes it, every layer is compared.
+
+    Exit codes: 0 all layers agree; 1 one is wrong, or nothing could be compared; 3 one is out of
+    the bound, but float32 itself is about as far off there; 4 some layers are not computed at all.
+    """
     from netsheet.verify import verify as run
 
-    if target not in TARGETS:
-        raise UsageError(f"--target {target}: targets are {', '.join(TARGETS)}.")
-    for option, given, belongs in (
-        ("--xlsx", xlsx, ["excel"]), ("--until", until, ["excel", "c"]), ("--board", board, ["c"]),
-        ("--sanitize", sanitize or None, ["c"]),
-    ):  # fmt: skip
-        if given is not None and target not in belongs:
-            raise UsageError(f"{option} belongs to --target {belongs[0]}, not to {target}.")
+    given = {
+        "engine": engine, "xlsx": xlsx, "until": until, "arrangement": arrangement,
+        "board": board, "sanitize": sanitize or None,
+    }  # fmt: skip
+    wished = {name: value for name, value in given.items() if value is not None}
+    for name in wished:
+        if name not in target_of(target).options:
+            owner = next(row.name for row in TARGETS.values() if name in row.options)
+            raise UsageError(f"--{name} belongs to --target {owner}, not to {target}.")
     model = netsheet.load(model_file)
     wanted = options.scaling(scale, mean, std, invert)
     chosen: list[Sample] = []
@@ -210,35 +223,39 @@ def verify(
         chosen, _ = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
-    extra: dict[str, Any] = {}
-    if target == "excel":
-        extra = {"engine": engine, "xlsx": xlsx, "until": until, "arrangement": arrangement}
-    elif target == "c":
-        extra = {"board": board, "sanitize": sanitize, "until": until}
     with show.progress("verifying") as bar:
-        verdict = run(model, target, chosen, progress=bar, **extra)
+        verdict = run(model, target, chosen, progress=bar, **wished)
     if as_json:
         show.as_json(verdict.to_json())
     else:
-        rows = [
-            (
-                layer.layer,
-                f"{layer.cells:,}",
-                f"{layer.max_abs:.2e}",
-                f"{layer.max_rel:.2e}",
-                "ok" if layer.ok else f"WRONG {layer.note}",
-            )
-            for layer in verdict.layers
-        ]
-        columns = [("layer", "left"), ("values", "right"), ("max deviation", "right"),
-                   ("relative", "right"), ("verdict", "left")]  # fmt: skip
-        title = f"{verdict.target} by {verdict.engine}, against {verdict.reference}"
-        good = sum(layer.ok for layer in verdict.layers)
-        show.table(title, columns, rows, f"{good} of {len(verdict.layers)} layers agree.")
-        for text in verdict.notes:
-            show.say(text)
-    if not verdict.ok:
-        raise typer.Exit(1)
+        _print(verdict)
+    if verdict.exit_code:
+        raise typer.Exit(verdict.exit_code)
+
+
+def _print(verdict: Verdict) -> None:
+    """The table of a verdict, and in sentences what it does not say."""
+    rows = [
+        (
+            layer.layer,
+            f"{layer.cells:,}",
+            f"{layer.max_abs:.2e}",
+            f"{layer.max_rel:.2e}",
+            {"ok": "ok", "rounding": layer.note}.get(layer.outcome, f"WRONG {layer.note}".rstrip()),
+        )
+        for layer in verdict.layers
+    ]
+    columns = [("layer", "left"), ("values", "right"), ("max deviation", "right"),
+               ("relative", "right"), ("verdict", "left")]  # fmt: skip
+    title = f"{verdict.target} by {verdict.engine}, against {verdict.reference}"
+    good = sum(layer.ok for layer in verdict.layers)
+    show.table(title, columns, rows, f"{good} of {len(verdict.layers)} layers agree.")
+    if verdict.outcome == "rounding":
+        show.say("The others are out of the bound, but no further than float32 itself is there.")
+    for text in verdict.unverified:
+        show.say(f"Not computed, hence not verified: {text}.")
+    for text in verdict.notes:
+        show.say(text)
 
 
 def demo(

@@ -10,6 +10,7 @@ import numpy as np
 
 from netsheet.equations import FloatArray, Tensor
 from netsheet.errors import NetsheetError, UsageError
+from netsheet.selection import require_computed
 from netsheet.write.onnx import build, check_outputs
 
 if TYPE_CHECKING:
@@ -46,11 +47,14 @@ class Engine:
 
         Raises:
             UsageError: a key that no computed layer has.
+            UnsupportedError: no layer at all is computed.
             NetsheetError: inputs whose number, names or shapes do not fit.
         """
         arrays = self.inputs(x)
         engine = self._for(arrays)
         aliases = engine.model.alias_tensors()
+        if not keys:
+            require_computed(engine.model)
         names = list(dict.fromkeys(keys or [*engine.model.tensors(), *aliases]))
         tensors = {name: aliases[name].name if name in aliases else name for name in names}
         values = engine._run(arrays, tuple(dict.fromkeys(tensors.values())), progress)

@@ -2,44 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsheet.errors import UsageError
+from netsheet.verify.targets import TARGETS, Target, target_of
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
     from netsheet.fidelity import Verdict
     from netsheet.network import Network
+    from netsheet.verify.engines.base import Artefact, OutsideEngine, Recomputed
 
-TARGETS = ("excel", "c", "onnx", "keras")
+__all__ = ["TARGETS", "recompute", "verify"]
 
-
-def verify(model: Network, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
-    """The verdict on a target; options are those of the target's own function."""
-    verdict = _verdict(model, target, samples, **options)
-    if verdict.ok:
-        return verdict
-    from netsheet.verify.explain import explained
-
-    return explained(model, samples, verdict)
+Progress = Callable[[int, int], None]
 
 
-def _verdict(model: Network, target: str, samples: Sequence[Sample], **options: Any) -> Verdict:
-    if target == "excel":
-        from netsheet.verify.excel import verify_excel
+def verify(
+    model: Network,
+    target: str,
+    samples: Sequence[Sample],
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Verdict:
+    """The verdict on a target: it is written, recomputed by an engine and held against a reference.
 
-        return verify_excel(model, samples, **options)
-    if target == "c":
-        from netsheet.verify.engines.c_host import verify_c
+    Args:
+        target: a name of :data:`TARGETS`; ``options`` are those of its row. ``until`` is the last
+            layer; ``xlsx`` verifies that workbook, without samples for the input that stands in it.
+        progress: is given the steps done and their number.
 
-        return verify_c(model, samples, **options)
-    if target == "onnx":
-        from netsheet.verify.onnx import verify_onnx
+    Raises:
+        UsageError: an unknown target, option, engine or layer; no sample.
+        UnsupportedError: nothing is computed, or the target cannot be written.
+        NetsheetError: the engine is not installed, or refuses.
+    """
+    from netsheet.selection import part, require_computed
+    from netsheet.verify.prove import prove
+    from netsheet.verify.targets import reference_of
 
-        return verify_onnx(model, samples, **options)
-    if target == "keras":
-        from netsheet.verify.keras import verify_keras
+    show = progress or (lambda done, total: None)
+    chosen = _chosen(target, samples, options)
+    network = _part(model, options.get("until"), samples)
+    show(0, 4)
+    with tempfile.TemporaryDirectory(prefix="netsheet-") as folder:
+        artefact = chosen.write(network, samples, Path(folder), options)
+        show(1, 4)
+        found = _recomputed(chosen.engine(options), artefact, samples)
+        show(2, 4)
+        if not samples:
+            samples = [_own_sample(artefact, found)]
+            network = part(network, None, [array.shape for array in samples[0].arrays])
+            require_computed(network)
+            artefact = chosen.write(network, samples, Path(folder), options)
+        held = chosen.reference() if chosen.reference is not None else reference_of(network)
+        reference = _recomputed(held, artefact, samples)
+    show(3, 4)
+    verdict = prove(target, artefact, samples, found, reference)
+    show(4, 4)
+    return verdict
 
-        return verify_keras(model, samples, **options)
-    raise UsageError(f"there is no target {target!r}; targets are {', '.join(TARGETS)}.")
+
+def recompute(model: Network, target: str, samples: Sequence[Sample], **options: Any) -> Recomputed:
+    """What an engine finds in a target, without a judgement; arguments as for :func:`verify`."""
+    chosen = _chosen(target, samples, options)
+    network = _part(model, options.get("until"), samples)
+    with tempfile.TemporaryDirectory(prefix="netsheet-") as folder:
+        artefact = chosen.write(network, samples, Path(folder), options)
+        return _recomputed(chosen.engine(options), artefact, samples)
+
+
+def _chosen(target: str, samples: Sequence[Sample], options: Mapping[str, Any]) -> Target:
+    """The target's row, after the options have been checked against it."""
+    from netsheet.errors import UsageError
+
+    chosen = target_of(target)
+    for name in options:
+        if name not in chosen.options:
+            raise UsageError(f"{name} does not belong to the target {target}.")
+    if not samples and options.get("xlsx") is None:
+        raise UsageError("a verification needs at least one input.")
+    chosen.engine(options)
+    return chosen
+
+
+def _part(model: Network, until: str | None, samples: Sequence[Sample]) -> Network:
+    """The part of the network that is proved, for the sizes of the samples."""
+    from netsheet.selection import part, require_computed
+
+    if not samples:
+        return part(model, until)
+    network = part(model, until, [array.shape for array in samples[0].arrays])
+    require_computed(network)
+    return network
+
+
+def _recomputed(engine: OutsideEngine, artefact: Artefact, samples: Sequence[Sample]) -> Recomputed:
+    """What an engine finds; one that is not here is named, with how it is installed."""
+    from netsheet.errors import NetsheetError
+
+    said = engine.absent()
+    if said is not None:
+        raise NetsheetError(said)
+    return engine.recompute(artefact, samples)
+
+
+def _own_sample(artefact: Artefact, found: Recomputed) -> Sample:
+    """The input that stands in an artefact (a workbook) at present."""
+    import numpy as np
+
+    from netsheet.data.inputs import InputValue, Sample
+    from netsheet.errors import FormatError
+
+    values, inputs = found.samples[0], artefact.network.inputs
+    missing = [tensor.name for tensor in inputs if tensor.name not in values]
+    if missing:
+        raise FormatError(
+            f"{artefact.content}: there is no input {missing[0]!r}; is it this model's workbook?"
+        )
+    arrays = {t.name: InputValue(values[t.name].astype(np.float32)) for t in inputs}
+    return Sample(Path(artefact.content).name, arrays)

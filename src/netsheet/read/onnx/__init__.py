@@ -25,6 +25,7 @@ from netsheet.operators.base import axes_of
 from netsheet.operators.elementwise import type_name
 from netsheet.read.onnx.assembly import FREE_KNOWN, KNOWN_PER_BYTE, Assembly
 from netsheet.read.onnx.file import opsets, read_proto
+from netsheet.read.onnx.original import OnnxOriginal
 from netsheet.read.onnx.values import Computed, Known, Uncomputed
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def from_proto(
         stored=assembly.stored,
         reread=again,
         deciding=assembly.deciding,
+        original=OnnxOriginal(proto, assembly.tensors, constants),
     )
 
 

@@ -50,6 +50,7 @@ class Assembly:
     calls: list[LayerCall] = field(default_factory=list)
     stored: dict[str, str] = field(default_factory=dict)
     deciding: list[str] = field(default_factory=list)  # computed values that decide a shape
+    tensors: dict[str, str] = field(default_factory=dict)  # tensor -> the value that it is
     known_left: int = FREE_KNOWN
     work_left: int = MAX_WORK
     tables: int = 0
@@ -281,6 +282,7 @@ class Assembly:
             sizes = tuple(size or 0 for size in shape)
             tensor = Tensor(label, axes, sizes)
             self.values[name] = Computed(ValueRef(key, n), tensor, dtypes[n], cuts[n])
+            self.tensors[label] = name
 
     def _check(self, proto: NodeProto, inputs: Sequence[Value | None]) -> None:
         """Refuses what is not computed, before anything is made of it."""
@@ -288,7 +290,7 @@ class Assembly:
             if isinstance(value, Several):
                 raise UnsupportedError(f"{proto.op_type} of a sequence is not computed")
             if isinstance(value, Uncomputed):
-                raise UnsupportedError(f"it needs {value.ref.key!r}, which is not computed")
+                raise UnsupportedError("")  # the network says what it needs
             if value is not None:
                 check(value.dtype, proto.op_type)
         if proto.op_type not in RULES:
@@ -374,6 +376,7 @@ class Assembly:
         self.calls.append(LayerCall(name, operator, ()))
         (signature,) = operator.infer([])
         tensor = Tensor(name, signature.axes, weight.shape)
+        self.tensors[name] = name
         self.values[name] = Computed(ValueRef(name), tensor, check(value.dtype, "Constant"), False)
 
     def _refuse(

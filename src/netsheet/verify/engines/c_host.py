@@ -1,20 +1,14 @@
-"""C on this computer or on an emulated board: compile it, run it, and compare every layer."""
+"""C on this computer: compile it, run it, and take what it shows."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
-from netsheet.data.inputs import Sample
-from netsheet.engine.run import engine
 from netsheet.equations import FloatArray
-from netsheet.errors import NetsheetError, UsageError
-from netsheet.fidelity import LayerVerdict, Verdict, judge, worst
-from netsheet.network import Network
+from netsheet.errors import NetsheetError
 from netsheet.verify.engines.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,
@@ -27,98 +21,9 @@ from netsheet.verify.engines.c_harness import (
     tensors_of,
     written,
 )
-from netsheet.write.c.library import Library, code, library
-from netsheet.write.c.writable import writable
+from netsheet.write.c.library import Library
 
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
-BOARDS = ("qemu-cortex-m4",)
-REFERENCE = "ONNX Runtime, float32"
-
-
-def verify_c(
-    model: Network,
-    samples: Sequence[Sample],
-    *,
-    board: str | None = None,
-    sanitize: bool = False,
-    until: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Verdict:
-    """Compile the model's C with all warnings as errors, run it, and compare every layer.
-
-    Both programs are proved: the one that shows every layer, and ``net_run`` as users compile it.
-
-    Args:
-        board: None for this computer, or ``qemu-cortex-m4``.
-        sanitize: on this computer, under the address and undefined-behaviour sanitizers.
-        until: the last layer to write.
-
-    Raises:
-        UsageError: no sample, or an unknown board.
-        UnsupportedError: a layer has no C.
-        NetsheetError: a compiler or the emulator is missing, or refuses.
-    """
-    if not samples:
-        raise UsageError("a verification needs at least one input.")
-    if board is not None and board not in BOARDS:
-        raise UsageError(f"there is no board {board!r}; boards are {', '.join(BOARDS)}.")
-    if board is not None and sanitize:
-        raise UsageError("sanitizers run on this computer only: leave out the board.")
-    model = writable(model, until, [array.shape for array in samples[0].arrays])
-    show = progress or (lambda done, total: None)
-    show(0, 4)
-    lib = library(model)
-    show(1, 4)
-    arrays = [sample.arrays for sample in samples]
-    plain = f"{lib.name}_run"
-    runs: dict[str, list[Tensors]] = {}  # what each program gave, for each sample
-    notes: tuple[str, ...] = ()
-    with written(lib) as sources:
-        if board is None:
-            options = [*WARNINGS, "-O1", *(SANITIZE if sanitize else ())]
-            engine = version(compiler()) + (", sanitized" if sanitize else "")
-            runs[f"{plain}, traced"] = run_sources(sources, arrays, True, options)
-            show(2, 4)
-            runs[plain] = run_sources(sources, arrays, False, options)
-            portable = f"{lib.upper}_PORTABLE"
-            if portable in code(lib):  # as a microcontroller without vectors has it
-                options = [*options, f"-D{portable}"]
-                runs[f"{plain}, portable"] = run_sources(sources, arrays, False, options)
-        else:
-            from netsheet.verify.engines import c_board
-
-            engine = c_board.emulator()
-            runs[f"{plain}, traced"] = c_board.run_sources(sources, arrays, True, ["-O2"])
-            show(2, 4)
-            runs[plain] = c_board.run_sources(sources, arrays, False, ["-O2"])
-            figures = c_board.measure_sources(sources, samples[0].arrays, False, "-O2")
-            notes = (f"{plain} at -O2: {figures}",)
-    show(3, 4)
-    rounds = [
-        _judged(lib, sample, {run: results[n] for run, results in runs.items()})
-        for n, sample in enumerate(samples)
-    ]
-    show(4, 4)
-    layers = [worst(rows[0].layer, list(rows)) for rows in zip(*rounds, strict=True)]
-    return Verdict("c", engine, REFERENCE, layers, notes)
-
-
-def _judged(lib: Library, sample: Sample, runs: Mapping[str, Tensors]) -> list[LayerVerdict]:
-    """One row for each layer of the traced program, the first, then the outputs of each."""
-    model = lib.model
-    batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
-    reference = {**engine(model).activations(batch), **batch}
-    rows = []
-    outputs = [t.name for t in model.outputs]
-    for run, results in {"": next(iter(runs.values())), **runs}.items():
-        keys = outputs if run else list(model.tensors())
-        found = dict(results)
-        for number, key in enumerate(keys):
-            got, expected = found.get(f"#{number}" if run else key), reference[key][0]
-            same = got is not None and got.size == expected.size
-            shaped = got.reshape(expected.shape) if got is not None and same else got
-            rows.append(judge(f"{key} ({run})" if run else key, shaped, expected))
-    return rows
 
 
 def compiler() -> str:

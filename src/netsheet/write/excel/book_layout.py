@@ -241,6 +241,6 @@ def _products(body: Expr) -> list[Read]:
     return [factor for factor in factors(body) if isinstance(factor, Read) and free_indices(factor)]
 
 
-def stated_equations(model: Network, until: str | None) -> list[tuple[Node, list[Equation]]]:
+def stated_equations(model: Network) -> list[tuple[Node, list[Equation]]]:
     """The computed nodes, each with its equations (whose intermediates are made once here)."""
-    return [(node, model.node_equations(node)) for node in model.computed(until)]
+    return [(node, model.node_equations(node)) for node in model.computed()]

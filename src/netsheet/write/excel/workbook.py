@@ -12,8 +12,9 @@ from netsheet.data.inputs import Sample
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.equations.evaluation import evaluate
-from netsheet.errors import NetsheetError, UnsupportedError, UsageError
+from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network, Node
+from netsheet.selection import part, require
 from netsheet.write.excel import input_sheet, looks, overview_sheet, sheet_stream
 from netsheet.write.excel.book_layout import (
     ARRANGEMENTS,
@@ -91,32 +92,15 @@ def to_excel(
         raise UsageError(
             f"no arrangement {arrangement!r}; choose one of: {', '.join(ARRANGEMENTS)}"
         )
-    if not model.bound and samples:
-        model = model.bind({name: v.values.shape for name, v in samples[0].inputs.items()})
-    _refuse_uncomputed(model, until)
+    shapes = [array.shape for array in samples[0].arrays] if samples else None
+    model = part(model, until, shapes)
+    require(model, model.nodes, "formulas")
     input_sheet.checked(samples, model.inputs)
-    book = _Book(model, samples, words, lang, until, arrangement, class_names)
+    book = _Book(model, samples, words, lang, arrangement, class_names)
     book.refuse_oversized()
     count = book.formulas + book.numbers
     size = sheet_stream.write(target, book.sheets_in_order(), count, progress)
     return ExcelReport(Path(target), len(book.plan.sheets) + 4, book.formulas, book.numbers, size)
-
-
-def _refuse_uncomputed(model: Network, until: str | None) -> None:
-    if not model.nodes:
-        raise UnsupportedError(
-            f"{model.path}: there is no layer that can be computed (weights without a network?)"
-        )
-    nodes = model.nodes if until is None else model.computed(until)
-    refused = next((node for node in nodes if node.refusal), None)
-    if refused is None:
-        return
-    before = [node.key for node in model.nodes[: model.nodes.index(refused)] if not node.refusal]
-    advice = f"write the part before it with --until {before[-1]}" if before else "nothing is left"
-    raise UnsupportedError(
-        f"layer {refused.key!r} ({refused.layer.type}) cannot be written as formulas: "
-        f"{refused.refusal}; {advice}."
-    )
 
 
 class _Book:
@@ -128,13 +112,12 @@ class _Book:
         samples: Sequence[Sample],
         words: Mapping[str, str],
         language: str,
-        until: str | None,
         arrangement: str,
         class_names: Sequence[str] | None,
     ) -> None:
         self.model, self.samples = model, samples
         self.words, self.language, self.class_names = words, language, class_names
-        stated = stated_equations(model, until)
+        stated = stated_equations(model)
         self.nodes: list[Node] = [node for node, _ in stated]
         self.plan = BookLayout(arrangement)
         used = _used_inputs(model, self.nodes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from netsheet.equations import Tensor
 from netsheet.errors import UnsupportedError, UsageError
 from netsheet.files import atomic
+from netsheet.selection import refused
 from netsheet.write.onnx.builder import Builder
 
 if TYPE_CHECKING:
@@ -78,15 +79,14 @@ def _wanted(model: Network, outputs: str | Iterable[str]) -> list[Tensor]:
 
 def check_outputs(model: Network) -> None:
     """UnsupportedError, with the reason, where an output of the model is not computed."""
-    refused = [node for node in model.nodes if node.refusal is not None]
-    for ref in model.results:
-        node = next((node for node in refused if node.key == ref.key), None)
-        if node is not None:
-            first = refused[0]
-            raise UnsupportedError(
-                f"{model.name} is not computed to its end: layer {first.key!r}: {first.refusal}. "
-                f"Layers before it are."
-            )
+    left = refused(model)
+    keys = {node.key for node in left}
+    if any(ref.key in keys for ref in model.results):
+        first = left[0]
+        raise UnsupportedError(
+            f"{model.name} is not computed to its end: layer {first.key!r}: {first.refusal}. "
+            f"Layers before it are."
+        )
 
 
 def _some(names: Iterable[str]) -> str:

@@ -1,69 +1,83 @@
-"""netsheet's activations against those of real Keras, where it is installed."""
+"""Real Keras, where it is installed."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netsheet.data.inputs import Sample
-from netsheet.engine.run import Engine
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError
-from netsheet.fidelity import LayerVerdict, Verdict, judge
 from netsheet.layers.opaque import Opaque
+from netsheet.verify.engines.base import Artefact, Recomputed, importable
 
 if TYPE_CHECKING:
     from netsheet.network import Network
 
 LONGEST = 300  # characters of what Keras says
+HALF = ("float16", "bfloat16")
 INSTALL = "pip install keras tensorflow-cpu (or tf_keras for files of Keras 1 and 2)"
 
 
-def verify_keras(
-    model: Network, samples: Sequence[Sample], progress: Callable[[int, int], None] | None = None
-) -> Verdict:
-    """Compare every computed layer with what Keras computes from the same file and inputs.
+class Keras:
+    """Every layer call as Keras computes it from the same file and inputs.
 
     Files of Keras 1 and 2 are loaded by ``tf_keras`` where it is installed, others by ``keras``.
-    Layers that would compute in half precision are made to compute in float32, as netsheet does.
-
-    Raises:
-        UsageError: no sample, no Keras file, or a layer (Lambda) for which code might be run.
-        NetsheetError: Keras is not installed, or cannot load or compute the file.
+    What would compute in half precision is made to compute in float32, as netsheet does.
     """
-    if not samples:
-        raise UsageError("a verification needs at least one input.")
-    if not model.format.startswith("Keras"):
-        raise UsageError(f"{model.path}: is no Keras file ({model.format}).")
-    for layer in model.layers.values():
-        if isinstance(layer, Opaque):
-            what = f"layer {layer.name!r} ({layer.type}) is not known"
-            raise UsageError(f"{what}: Keras might run code from the file for it.")
-    keras = _keras(model)
-    columns = zip(*(sample.arrays for sample in samples), strict=True)
-    inputs = [np.stack(column) for column in columns]
-    recorded = _recorded(keras, model, inputs)
-    if progress is not None:
-        progress(1, 2)
-    ours = Engine(model).activations(inputs, list(model.tensors()))
-    layers = [_judged(key, array, recorded) for key, array in ours.items()]
-    if progress is not None:
-        progress(2, 2)
-    reference = f"{keras.__name__} {keras.__version__}"
-    return Verdict("keras", "netsheet (ONNX Runtime)", reference, layers)
+
+    def absent(self) -> str | None:
+        """As :class:`~netsheet.verify.engines.base.OutsideEngine` says."""
+        if importable("keras") or importable("tf_keras"):
+            return None
+        return f"Keras is not installed here: {INSTALL}."
+
+    def recompute(self, artefact: Artefact, samples: Sequence[Sample]) -> Recomputed:
+        """What the layers of the artefact's network return.
+
+        Raises:
+            UsageError: no Keras file, or a layer (Lambda) for which code might be run.
+            NetsheetError: Keras is not installed, or cannot load or compute the file.
+        """
+        model = artefact.network
+        if not model.format.startswith("Keras"):
+            raise UsageError(f"{model.path}: is no Keras file ({model.format}).")
+        for layer in model.layers.values():
+            if isinstance(layer, Opaque):
+                what = f"layer {layer.name!r} ({layer.type}) is not known"
+                raise UsageError(f"{what}: Keras might run code from the file for it.")
+        columns = zip(*(sample.arrays for sample in samples), strict=True)
+        inputs = [np.stack(column) for column in columns]
+        with silence():
+            keras = _keras(model)
+            recorded = _recorded(keras, model, inputs)
+        rows = [{key: a[n] for key, a in recorded.items()} for n in range(len(samples))]
+        return Recomputed(f"{keras.__name__} {keras.__version__}", rows)
 
 
-def _judged(key: str, array: FloatArray, recorded: dict[str, FloatArray]) -> LayerVerdict:
-    if key not in recorded:
-        return judge(key, None, array, "not computed by Keras as a layer")
-    return judge(key, array, recorded[key])
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """What libraries write to standard error on their own, from C++ too, goes nowhere."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _keras(model: Network) -> Any:
@@ -83,7 +97,7 @@ def _recorded(keras: Any, model: Network, inputs: Sequence[FloatArray]) -> dict[
     recorder = _Recorder()
     try:
         loaded = keras.models.load_model(str(model.path), compile=False)
-        _in_float32(keras, loaded)
+        loaded = _in_float32(keras, loaded)
         recorder.watch(loaded)
         loaded(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
     except Exception as error:  # whatever Keras says of the file
@@ -109,15 +123,39 @@ def _sentence(error: Exception) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def _in_float32(keras: Any, layer: Any) -> None:
-    """Lets a layer, and those inside it, compute in float32 whatever their weights are."""
-    for part in layer._flatten_layers():
-        if getattr(part, "compute_dtype", "float32") not in ("float16", "bfloat16"):
+def _in_float32(keras: Any, loaded: Any) -> Any:
+    """The model, computing in float32 whatever its weights and policies are.
+
+    Weights in half precision stay so for their layers, which are therefore built anew.
+    """
+    if any(_half(weight.dtype) for weight in loaded.weights):
+        values = [np.asarray(weight).astype(np.float32) for weight in loaded.get_weights()]
+        again = type(loaded).from_config(_float32_config(loaded.get_config()))
+        again.set_weights(values)
+        return again
+    for layer in loaded._flatten_layers():
+        if not _half(getattr(layer, "compute_dtype", "float32")):
             continue
-        if hasattr(part, "_set_dtype_policy"):
-            part._set_dtype_policy("float32")
+        if hasattr(layer, "_set_dtype_policy"):
+            layer._set_dtype_policy("float32")
         else:
-            part.dtype_policy = keras.DTypePolicy("float32")
+            layer.dtype_policy = keras.DTypePolicy("float32")
+    return loaded
+
+
+def _half(dtype: Any) -> bool:
+    return str(getattr(dtype, "name", dtype)) in HALF
+
+
+def _float32_config(config: Any) -> Any:
+    """A configuration with float32 in place of every half-precision type and policy."""
+    if isinstance(config, dict):
+        return {name: _float32_config(value) for name, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(_float32_config(value) for value in config)
+    if isinstance(config, str) and config.removeprefix("mixed_") in HALF:
+        return "float32"
+    return config
 
 
 class _Recorder:
