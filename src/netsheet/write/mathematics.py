@@ -40,6 +40,18 @@ def latex(equation: Equation) -> str:
     return _Latex().equation(equation)
 
 
+def value_text(expr: Expr, names: Mapping[Index, str]) -> str:
+    """An expression on its own, with these names for its indices: ``sum + bias[c]``."""
+    printer = _Plain()
+    printer.names = names
+    return printer.value(expr)
+
+
+def index_names_of(equation: Equation) -> dict[Index, str]:
+    """The name that each index has in the text of an equation."""
+    return _names(equation)
+
+
 def ranges(equation: Equation) -> str:
     """Over which values every index runs: ``y = 0..24, x = 0..24; u = 0..3``."""
     names = _names(equation)

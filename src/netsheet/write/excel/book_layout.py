@@ -21,6 +21,7 @@ from netsheet.equations import (
     walk,
 )
 from netsheet.write.excel import arrangements, weight_windows
+from netsheet.write.excel.formula_writer import FormulaFamily
 from netsheet.write.excel.partial_sums import split
 from netsheet.write.excel.placement import Placement
 from netsheet.write.excel.sheet_names import sheet_names
@@ -78,6 +79,8 @@ class BookLayout:
         self.arrangement = arrangement
         self.places: dict[Tensor, Placement] = {}
         self.sheets: list[LayerSheet] = []
+        # formulas that were written while their equations were laid out, until a sheet takes them
+        self.families: dict[Equation, list[FormulaFamily]] = {}
 
     def equations(self) -> list[Equation]:
         """Everything that is computed, in order."""
@@ -160,9 +163,11 @@ class BookLayout:
         for tensor, role in (*first, *second):
             row = self.put(sheet, tensor, role, row)
         for eq in sheet.stated:
-            parts, added = split(eq, self.places)
-            sheet.equations += parts
-            for tensor, place in added.items():
+            fitting = split(eq, self.places)
+            sheet.equations += fitting.equations
+            if fitting.families is not None:
+                self.families[eq] = fitting.families
+            for tensor, place in fitting.helpers.items():
                 self.places[tensor] = place
                 row = self.put(sheet, tensor, HELPER, row)
         self.sheets.append(sheet)

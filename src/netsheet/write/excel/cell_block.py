@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.equations import Equation, FloatArray, Tensor
-from netsheet.write.excel.formula_writer import formula_families
+from netsheet.write.excel.formula_writer import FormulaFamily, formula_families
 from netsheet.write.excel.placement import IntArray, Placement
 from netsheet.write.excel.shared_formulas import SharedFormula, written
 
@@ -37,6 +37,14 @@ class CellBlock:
         """How many cells hold formulas."""
         return int((self.number >= 0).sum()) + len(self.texts)
 
+    def formula(self, row: int, col: int) -> str:
+        """The formula in a cell of the sheet as a spreadsheet shows it; nothing for a number."""
+        at = row - self.top, col - self.left
+        if at in self.texts:
+            return "=" + self.texts[at]
+        number = int(self.number[at])
+        return "" if number < 0 else "=" + self.shared[number].moved_to(row, col)
+
 
 def numbers(place: Placement, values: FloatArray) -> CellBlock:
     """Stored numbers, and the zeros in the holes of a kernel."""
@@ -53,14 +61,19 @@ def computed(
     equations: Iterable[Equation],
     places: Mapping[Tensor, Placement],
     values: FloatArray,
+    written_before: dict[Equation, list[FormulaFamily]] | None = None,
 ) -> CellBlock:
-    """The formulas of all equations that fill a tensor; elements that none fills are zeros."""
+    """The formulas of all equations that fill a tensor; elements that none fills are zeros.
+
+    Formulas that were ``written_before`` are taken from there.
+    """
     place = places[tensor]
     grid = numbers(place, values)
     for eq in equations:
         if eq.target is not tensor:
             continue
-        for family in formula_families(eq, places):
+        ready = None if written_before is None else written_before.pop(eq, None)
+        for family in formula_families(eq, places) if ready is None else ready:
             shared, single = written(family)
             for item in shared:
                 area = item.area

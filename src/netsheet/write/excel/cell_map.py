@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from netsheet.write.excel.placement import AxisOffsets, IntArray, Placement
+from netsheet.write.excel.placement import AxisOffsets, IntArray, Placement, column_number
 
 COLUMNS = ("tensor", "layer", "kind", "sheet", "cells", "arrangement", "axes", "shape", "steps")
 
@@ -87,10 +87,7 @@ def _first_cell(cells: str) -> tuple[int, int]:
     match = re.match(r"([A-Z]+)(\d+)", cells)
     if match is None:
         raise ValueError(f"{cells!r} is no range of cells")
-    column = 0
-    for letter in match[1]:
-        column = column * 26 + ord(letter) - 64
-    return int(match[2]) - 1, column - 1
+    return int(match[2]) - 1, column_number(match[1])
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -34,6 +34,7 @@ from netsheet.write.excel.book_layout import (
     weights_of,
 )
 from netsheet.write.excel.placement import AxisOffsets, Placement, along
+from netsheet.write.excel.sheet_names import distinct
 from netsheet.write.excel.stored_numbers import as_stored
 
 SAMPLE_ROW, SAMPLE_COL = 4, 4  # the first stored value on the Samples sheet
@@ -51,18 +52,6 @@ class WorkbookInputs:
     tables: list[TensorBlock] = field(default_factory=list)
     given: dict[Tensor, FloatArray] = field(default_factory=dict)
     shown: dict[Tensor, Tensor] = field(default_factory=dict)  # input -> raw values, or itself
-
-
-def unique_names(samples: Sequence[Sample]) -> list[str]:
-    """The samples' names, numbered where they repeat."""
-    names: list[str] = []
-    for sample in samples:
-        name, number = sample.name, 1
-        while name in names:
-            number += 1
-            name = f"{sample.name} ({number})"
-        names.append(name)
-    return names
 
 
 def checked(samples: Sequence[Sample], inputs: Sequence[Tensor]) -> None:
@@ -95,7 +84,7 @@ def laid_out(
     """
     sheet = LayerSheet(names[0], None)
     labels = [sample.label for sample in samples]
-    result = WorkbookInputs(sheet, names[1], unique_names(samples), labels)
+    result = WorkbookInputs(sheet, names[1], distinct(sample.name for sample in samples), labels)
     if len(samples) > 1:
         result.choice = Tensor("sample", (), ())
         plan.places[result.choice] = chosen

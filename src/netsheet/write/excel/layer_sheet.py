@@ -109,7 +109,7 @@ def _add_blocks(
         _heading(result, block, words)
         _labels(result, block)
         if tensor in filled:
-            grid = computed(tensor, sheet.equations, plan.places, values[tensor])
+            grid = computed(tensor, sheet.equations, plan.places, values[tensor], plan.families)
         else:
             grid = numbers(place, values[tensor])
         largest = float(np.abs(values[tensor]).max(initial=0))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from netsheet.equations import (
     Equation,
@@ -17,36 +18,50 @@ from netsheet.equations import (
     select,
 )
 from netsheet.write.excel.arrangements import helper
-from netsheet.write.excel.formula_writer import formula_families
+from netsheet.write.excel.formula_writer import FormulaFamily, formula_families
 from netsheet.write.excel.placement import Placement
 from netsheet.write.excel.reduction_writer import TooLong
 
 MAX_PARTS = 8  # equations that one may become
+WHOLE = 4096  # elements up to which all formulas are written at once
 
 
-def split(
-    eq: Equation, places: Mapping[Tensor, Placement]
-) -> tuple[list[Equation], dict[Tensor, Placement]]:
-    """Equations that together say the same and each fit into their cells.
+@dataclass(eq=False)
+class FittingEquations:
+    """Equations that each fit into their cells, with the arrangements of new helper tensors.
 
-    Returns them in order, with the arrangements (not yet on a sheet) of new helper tensors.
+    ``families`` has the formulas of an equation that was small enough to write them all.
     """
-    done: list[Equation] = []
-    added: dict[Tensor, Placement] = {}
+
+    equations: list[Equation] = field(default_factory=list)
+    helpers: dict[Tensor, Placement] = field(default_factory=dict)
+    families: list[FormulaFamily] | None = None
+
+
+def split(eq: Equation, places: Mapping[Tensor, Placement]) -> FittingEquations:
+    """Equations that together say the same and each fit into their cells, in order.
+
+    Helper tensors are not on a sheet yet.
+    """
+    result = FittingEquations()
     pending = [eq]
+    brief = math.prod(index.size for index in eq.indices) > WHOLE
     while pending:
         current = pending.pop(0)
         try:
-            formula_families(current, {**places, **added}, brief=True)
+            families = formula_families(current, {**places, **result.helpers}, brief)
         except TooLong as signal:
-            if len(done) + len(pending) > MAX_PARTS:
+            if len(result.equations) + len(pending) > MAX_PARTS:
                 raise
-            tensor, over, pieces = _parted(current, signal, len(added))
-            added[tensor] = helper(tensor, over).moved(places[eq.target].sheet, 0, 0)
+            tensor, over, pieces = _parted(current, signal, len(result.helpers))
+            placement = helper(tensor, over).moved(places[eq.target].sheet, 0, 0)
+            result.helpers[tensor] = placement
             pending = [*pieces, *pending]
         else:
-            done.append(current)
-    return done, added
+            result.equations.append(current)
+            if current is eq and not brief:
+                result.families = families
+    return result
 
 
 def _parted(eq: Equation, signal: TooLong, number: int) -> tuple[Tensor, int, list[Equation]]:

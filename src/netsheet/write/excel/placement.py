@@ -32,6 +32,14 @@ def column_name(column: int) -> str:
     return name
 
 
+def column_number(letters: str) -> int:
+    """0 for ``A``, 16383 for ``XFD``."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
 def cell_name(row: int, column: int, absolute: bool = False) -> str:
     """``B5``, or ``$B$5``, of a row and column counted from 0."""
     mark = "$" if absolute else ""
@@ -50,6 +58,11 @@ class CellArea:
     def __str__(self) -> str:
         first, last = cell_name(self.top, self.left), cell_name(self.bottom, self.right)
         return first if first == last else f"{first}:{last}"
+
+    @property
+    def single(self) -> bool:
+        """True for one cell."""
+        return self.top == self.bottom and self.left == self.right
 
     def absolute(self) -> str:
         """``$B$5:$E$8``."""

@@ -6,6 +6,7 @@ the cell, and never writes such shared formulas itself (github.com/JanKallman/EP
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ import numpy as np
 
 from netsheet.write.excel.formula_text import CellReference, FormulaPart, VaryingNumber
 from netsheet.write.excel.formula_writer import FormulaFamily
-from netsheet.write.excel.placement import CellArea, IntArray, column_name
+from netsheet.write.excel.placement import CellArea, IntArray, column_name, column_number
 from netsheet.write.excel.sheet_names import quoted
 
+# a reference inside the sheet; a name before a bracket is a function (LOG10)
+_REFERENCE = re.compile(r"(?<![A-Za-z0-9_.$!'])(\$?)([A-Z]{1,3})(\$?)(\d+)(?![A-Za-z0-9_(.!])")
 LENGTHS = 2  # cells that make sharing worth it
 
 
@@ -25,6 +28,18 @@ class SharedFormula:
 
     area: CellArea
     formula: str
+
+    def moved_to(self, row: int, col: int) -> str:
+        """The formula as it stands in another cell of the area."""
+        down, right = row - self.area.top, col - self.area.left
+
+        def moved(match: re.Match[str]) -> str:
+            fixed_col, letters, fixed_row, number = match.groups()
+            if not fixed_col:
+                letters = column_name(column_number(letters) + right)
+            return f"{fixed_col}{letters}{fixed_row}{int(number) + (0 if fixed_row else down)}"
+
+        return _REFERENCE.sub(moved, self.formula)
 
 
 @dataclass(frozen=True, eq=False)

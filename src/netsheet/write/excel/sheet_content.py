@@ -28,7 +28,8 @@ class CellContent:
 class ColourScale:
     """Colours from the lowest value through 0 (``middle``, if given) to the highest one.
 
-    ``ends`` fixes both; ``from_zero`` and ``to_zero`` fix one of them.
+    ``ends`` fixes both; ``from_zero`` and ``to_zero`` fix one of them. ``live``: the ends follow
+    values that change, and 0 stays white even where it is the lowest or the highest one.
     """
 
     area: CellArea
@@ -38,6 +39,7 @@ class ColourScale:
     ends: tuple[float, float] | None = None
     from_zero: bool = False
     to_zero: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class SheetContent:
     verdicts: list[tuple[CellArea, str, str]] = field(default_factory=list)  # area, good, bad text
     data_bars: list[tuple[CellArea, str]] = field(default_factory=list)  # area, colour
     choices: list[tuple[CellArea, str]] = field(default_factory=list)  # area, source range
+    blank_if: list[tuple[CellArea, str]] = field(default_factory=list)  # area, formula
+    merged: list[CellArea] = field(default_factory=list)
     bars: list[BarsOver] = field(default_factory=list)
     widths: dict[int, float] = field(default_factory=dict)
     heights: dict[int, float] = field(default_factory=dict)
@@ -87,6 +91,7 @@ class SheetContent:
     frozen: tuple[int, int] = (0, 0)
     zoom: int = 100
     tab: str | None = None
+    tab_number: int | None = None  # from 1, where it is not the tab after the last one so far
 
     def put(
         self,

@@ -1,4 +1,4 @@
-"""Names of sheets: what Excel allows, and how formulas write them."""
+"""Names of sheets and of what is listed: what Excel allows, and how formulas write them."""
 
 from __future__ import annotations
 
@@ -33,5 +33,23 @@ def sheet_names(wanted: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
             suffix = f" ({number})"
             name = clean[: MAX_NAME - len(suffix)] + suffix
         used.add(name.lower())
+        result.append(name)
+    return result
+
+
+_WILD = str.maketrans({"~": "˜", "*": "∗", "?": "？"})
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names that MATCH finds: without wildcards, different whatever the case."""
+    used: set[str] = set()
+    result = []
+    for text in names:
+        plain = text.translate(_WILD)
+        name, number = plain, 1
+        while name.casefold() in used:
+            number += 1
+            name = f"{plain} ({number})"
+        used.add(name.casefold())
         result.append(name)
     return result

@@ -11,7 +11,12 @@ from netsheet.files import atomic
 from netsheet.write.excel.cell_block import CellBlock
 from netsheet.write.excel.looks import CellLook
 from netsheet.write.excel.placement import cell_name
-from netsheet.write.excel.sheet_content import BarsOver, CellContent, ColourScale, SheetContent
+from netsheet.write.excel.sheet_content import (
+    BarsOver,
+    CellContent,
+    ColourScale,
+    SheetContent,
+)
 from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.xlsx import (
     BarChart,
@@ -29,6 +34,7 @@ from netsheet.write.xlsx.cells import escaped, shared_first_cell, text_formula_c
 GOOD = Style(bold=True, colour="166534", fill="BBF7D0")
 CHART = "3B82F6"
 BAD = Style(bold=True, colour="991B1B", fill="FECACA")
+BLANK = Style(colour="FFFFFF", fill="FFFFFF")
 REPORT_EVERY = 5_000  # cells between calls of progress
 _NUMBER, _SINGLE, _FIRST, _FOLLOWING = range(4)
 
@@ -43,8 +49,8 @@ def write(
         book = Book(temporary)
         try:
             counter = _Counter(total, progress)
-            for number, content in enumerate(sheets):
-                _write_sheet(book, content, number == 0, counter)
+            for content in sheets:
+                _write_sheet(book, content, counter)
             book.close()
         except BaseException:
             book.abandon()
@@ -71,7 +77,7 @@ class _Counter:
             self.progress(self.total, self.total)
 
 
-def _write_sheet(book: Book, content: SheetContent, selected: bool, counter: _Counter) -> None:
+def _write_sheet(book: Book, content: SheetContent, counter: _Counter) -> None:
     view = View(
         columns=_columns(content),
         freeze=content.frozen,
@@ -79,9 +85,9 @@ def _write_sheet(book: Book, content: SheetContent, selected: bool, counter: _Co
         tab=content.tab,
         grid_lines=False,
         row_height=content.row_height,
-        selected=selected,
+        selected=content.tab_number == 1,
     )
-    with book.sheet(content.name, view) as sheet:
+    with book.sheet(content.name, view, content.tab_number) as sheet:
         for row, cells, count in _Rows(book, content):
             sheet.row(row, cells, content.heights.get(row))
             counter.add(count)
@@ -110,8 +116,12 @@ def _decorate(book: Book, sheet: SheetWriter, content: SheetContent) -> None:
         first = cell_name(area.top, area.left)
         for text, style in ((good, GOOD), (bad, BAD)):
             sheet.rule(str(area), f'{first}="{text}"', book.styles.differential(style))
+    for area, formula in content.blank_if:
+        sheet.rule(str(area), formula, book.styles.differential(BLANK))
     for area, colour in content.data_bars:
         sheet.data_bar(str(area), colour)
+    for area in content.merged:
+        sheet.merge(str(area))
     for area, source in content.choices:
         sheet.choose(str(area), source)
     for bars in content.bars:
@@ -121,7 +131,11 @@ def _decorate(book: Book, sheet: SheetWriter, content: SheetContent) -> None:
 def _points(scale: ColourScale) -> list[tuple[str, str | None, str]]:
     low: tuple[str, str | None] = ("min", None)
     high: tuple[str, str | None] = ("max", None)
-    if scale.ends is not None:
+    if scale.live:
+        area = scale.area.absolute()
+        low = ("formula", f"MIN(0,MIN({area}))-1E-9")
+        high = ("formula", f"MAX(0,MAX({area}))+1E-9")
+    elif scale.ends is not None:
         low, high = (("num", f"{end:g}") for end in scale.ends)
     elif scale.from_zero:
         low = ("num", "0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from netsheet.write.excel.check_sheet import (
     check_sheet,
     reference_sheet,
 )
+from netsheet.write.excel.explaining import Explaining
 from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.layer_sheet import layer_sheet
 from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
@@ -129,7 +130,10 @@ class _Book:
             (words["input"], words["samples"]),
             overview_sheet.chosen_place(words["overview"]),
         )
-        taken = [words[key] for key in ("overview", "input", "samples", "check", "map")]
+        taken = [
+            words[key]
+            for key in ("overview", "explain", "terms", "input", "samples", "check", "map")
+        ]
         self.plan.add_layers(stated, [*taken, words["reference"]])
         self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
         outputs = [t for node in self.nodes for t in node.outputs]
@@ -224,18 +228,27 @@ class _Book:
             tensor: (number, *_judged(values[tensor], references.of(tensor)[0]))
             for number, tensor in enumerate(self.checked)
         }
-        yield overview_sheet.overview_sheet(
+        front = overview_sheet.overview_sheet(
             self.front, self.model, self.plan, self.layers, self.inputs, values,
             self.class_names, self.words, self.formulas, judged,
         )  # fmt: skip
+        yield replace(front, tab_number=1)
         sheet = self.inputs.sheet
-        yield layer_sheet(sheet, self.plan, values, self.words, self.language)
+        shown = self._explained()
+        content = layer_sheet(sheet, self.plan, values, self.words, self.language)
+        yield replace(content, tab_number=2 + shown.tabs)
         yield from self._sample_sheets(values)
         for sheet in self.layers:
-            yield layer_sheet(sheet, self.plan, values, self.words, self.language)
+            content = layer_sheet(sheet, self.plan, values, self.words, self.language)
+            shown.note_formulas(sheet, content)
+            yield content
+        yield from shown.sheets(values)
         yield check
         yield stored
         yield cell_map_sheet(self.plan.sheets, self._extra(places), self.words)
+
+    def _explained(self) -> Explaining:
+        return Explaining(self.layers, self.plan, self.words)
 
     def _choice(self) -> str | None:
         if self.inputs.choice is None:

@@ -40,6 +40,7 @@ class Book:
         self.title, self.creator = title, creator
         self.styles = Styles()
         self.sheets: list[SheetWriter] = []
+        self._numbered: dict[int, SheetWriter] = {}  # by the number of the part, which is the tab's
         self._names: list[str] = []
         self._charts = 0
         self._drawings: list[int] = []  # sheets that have one
@@ -49,16 +50,23 @@ class Book:
         return self.styles.number(style)
 
     @contextmanager
-    def sheet(self, name: str, view: View | None = None) -> Iterator[SheetWriter]:
-        """The next sheet, complete when the block ends."""
+    def sheet(
+        self, name: str, view: View | None = None, tab: int | None = None
+    ) -> Iterator[SheetWriter]:
+        """The next sheet, complete when the block ends.
+
+        ``tab`` is its place from 1 among the tabs where it is not the next one: leave a place free
+        by numbering a later one, and fill it before the end.
+        """
         if any(sheet.name.casefold() == name.casefold() for sheet in self.sheets):
             raise NetsheetError(f"two sheets are named {name!r}")
         if not 0 < len(name) <= 31 or set(name) & set("[]:*?/\\") or name[0] == "'" == name[-1]:
             raise NetsheetError(f"{name!r} is no name for a sheet")
-        number = len(self.sheets) + 1
+        number = tab or max(self._numbered, default=0) + 1
         with self._zip.open(self._info(f"xl/worksheets/sheet{number}.xml"), "w") as member:
             sheet = SheetWriter(name, view or View(), member.write)
             self.sheets.append(sheet)
+            self._numbered[number] = sheet
             yield sheet
             sheet.close()
         if sheet.charts:
@@ -100,7 +108,7 @@ class Book:
         drawing = len(self._drawings)
         self._part(
             f"xl/worksheets/_rels/sheet{number}.xml.rels",
-            _relations([("drawing", f"../drawings/drawing{drawing}.xml")]),
+            _relations({1: ("drawing", f"../drawings/drawing{drawing}.xml")}),
         )
         self._part(f"xl/drawings/drawing{drawing}.xml", drawing_xml(charts))
         targets = []
@@ -108,14 +116,16 @@ class Book:
             self._charts += 1
             self._part(f"xl/charts/chart{self._charts}.xml", chart.xml())
             targets.append(("chart", f"../charts/chart{self._charts}.xml"))
-        self._part(f"xl/drawings/_rels/drawing{drawing}.xml.rels", _relations(targets))
+        self._part(
+            f"xl/drawings/_rels/drawing{drawing}.xml.rels", _relations(dict(enumerate(targets, 1)))
+        )
 
     def _workbook(self) -> str:
         sheets = "".join(
             f'<sheet name="{escaped(sheet.name)}" sheetId="{n}"'
             f"{_HIDDEN if sheet.view.hidden else ''}"
             f' r:id="rId{n}"/>'
-            for n, sheet in enumerate(self.sheets, 1)
+            for n, sheet in sorted(self._numbered.items())
         )
         names = f"<definedNames>{''.join(self._names)}</definedNames>" if self._names else ""
         return (
@@ -126,15 +136,14 @@ class Book:
         )
 
     def _workbook_relations(self) -> str:
-        numbers = range(1, len(self.sheets) + 1)
-        targets = [("worksheet", f"worksheets/sheet{n}.xml") for n in numbers]
-        return _relations([*targets, ("styles", "styles.xml"), ("theme", "theme/theme1.xml")])
+        targets = {n: ("worksheet", f"worksheets/sheet{n}.xml") for n in self._numbered}
+        last = max(targets, default=0)
+        others = {last + 1: ("styles", "styles.xml"), last + 2: ("theme", "theme/theme1.xml")}
+        return _relations(targets | others)
 
     def _types(self) -> str:
         parts = [("xl/workbook.xml", f"{_TYPE}.spreadsheetml.sheet.main+xml")]
-        parts += [
-            (f"xl/worksheets/sheet{n}.xml", _SHEET_TYPE) for n in range(1, len(self.sheets) + 1)
-        ]
+        parts += [(f"xl/worksheets/sheet{n}.xml", _SHEET_TYPE) for n in sorted(self._numbered)]
         parts += [
             (f"xl/drawings/drawing{n}.xml", f"{_TYPE}.drawing+xml")
             for n in range(1, len(self._drawings) + 1)
@@ -175,10 +184,10 @@ class Book:
         return f'{_HEAD}<Properties xmlns="{kind}"><Application>netsheet</Application></Properties>'
 
 
-def _relations(targets: list[tuple[str, str]]) -> str:
+def _relations(targets: dict[int, tuple[str, str]]) -> str:
     parts = "".join(
         f'<Relationship Id="rId{n}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
-        for n, (kind, target) in enumerate(targets, 1)
+        for n, (kind, target) in sorted(targets.items())
     )
     return f'{_HEAD}<Relationships xmlns="{_PACKAGE}/relationships">{parts}</Relationships>'
 

@@ -83,10 +83,12 @@ class SheetWriter:
         self._merged.append(f'<mergeCell ref="{area}"/>')
 
     def colour_scale(self, area: str, points: Sequence[tuple[str, str | None, str]]) -> None:
-        """Two or three colours over the values: (``min``/``max``/``num``, number, RRGGBB)."""
+        """Two or three colours over the values: (kind, number or formula, RRGGBB).
+
+        Kinds are ``min``, ``max``, ``num`` and ``formula``.
+        """
         kinds = "".join(
-            f'<cfvo type="{kind}"/>' if number is None else f'<cfvo type="{kind}" val="{number}"/>'
-            for kind, number, _ in points
+            f'<cfvo type="{kind}"{_attribute("val", number)}/>' for kind, number, _ in points
         )
         colours = "".join(f'<color rgb="FF{colour}"/>' for _, _, colour in points)
         self._format(area, "colorScale", f"<colorScale>{kinds}{colours}</colorScale>")
@@ -177,6 +179,10 @@ class SheetWriter:
 _NO_GRID = ' showGridLines="0"'
 _SELECTED = ' tabSelected="1"'
 _DRAWING = '<drawing r:id="rId1"/>'
+
+
+def _attribute(name: str, value: str | None) -> str:
+    return "" if value is None else f' {name}="{escaped(value)}"'
 
 
 def _pane(row: int, column: int) -> str:
