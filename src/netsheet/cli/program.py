@@ -11,7 +11,8 @@ import netsheet
 
 # In the order of the help; each a function of that name in that module.
 COMMANDS = {
-    "summary": "inspect", "evaluate": "inspect", "weights": "inspect", "activations": "inspect",
+    "summary": "inspect", "evaluate": "inspect", "train": "train", "weights": "inspect",
+    "activations": "inspect",
     "equations": "inspect", "csv": "artefacts", "excel": "artefacts", "c": "artefacts",
     "onnx": "artefacts", "verify": "artefacts", "demo": "artefacts",
 }  # fmt: skip

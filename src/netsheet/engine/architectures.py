@@ -73,8 +73,7 @@ def _weights(
     for entry in layers[1:]:
         layer = make_layer(entry["config"]["name"], entry["class_name"], entry["config"], KERAS)
         own = {
-            label: glorot(axes, sizes, numbers)
-            for label, axes, sizes in _weight_sizes(layer, x)
+            label: glorot(axes, sizes, numbers) for label, axes, sizes in _weight_sizes(layer, x)
         }
         if own:
             made[layer.name] = own
@@ -92,11 +91,9 @@ def _weight_sizes(layer: Layer, x: Tensor) -> list[tuple[str, tuple[str, ...], t
     """Labels, axes and sizes of a layer's weights behind an input."""
     kernel: Sequence[int] = getattr(layer, "kernel_size", ())
     inner = [axis for axis in ("depth", "height", "width") if axis in x.axes]
-    known = {
-        "in": x.shape[-1],
-        "out": getattr(layer, "filters", getattr(layer, "units", 0)),
-        **dict(zip(inner, kernel, strict=False)),
-    }
+    known: dict[str, int] = {"in": x.shape[-1]}
+    known["out"] = getattr(layer, "filters", getattr(layer, "units", 0))
+    known.update(zip(inner, kernel, strict=False))
     return [
         (label, axes, tuple(known[axis] for axis in axes))
         for label, axes in layer.weight_axes().items()

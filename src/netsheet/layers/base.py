@@ -71,6 +71,7 @@ class Layer:
     passes_mask: ClassVar[bool] = True
     attends: ClassVar[bool] = False  # takes query, value and key, which a call may name
     gates: ClassVar[int] = 1  # that the last axis of every weight holds one after another
+    statistics: ClassVar[tuple[str, ...]] = ()  # weights that a training measures, not learns
     # Of the arrays that a file has for a wrapper itself, so many at the end are its own; None: all.
     own_arrays: ClassVar[int | None] = None
 
@@ -84,6 +85,11 @@ class Layer:
 
     def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
         """Takes from the names and shapes of stored arrays what the configuration leaves open."""
+
+    @property
+    def otherwise_in_training(self) -> bool:
+        """True if it computes something else while a network is trained."""
+        return bool(self.statistics)
 
     def activation_axes(self) -> dict[str, tuple[str, ...]]:
         """The weights of activations that are layers of their own: ``activation/alpha``."""

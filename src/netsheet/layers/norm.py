@@ -39,6 +39,8 @@ class BatchNormalization(_SameShape):
     center: bool = True
     scale: bool = True
 
+    statistics = ("moving_mean", "moving_variance")
+
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         labels = ["gamma"] * self.scale + ["beta"] * self.center
         return dict.fromkeys((*labels, "moving_mean", "moving_variance"), ("out",))

@@ -273,6 +273,10 @@ class Slice(Layer):
 class Identity(Layer):
     """The input itself: Dropout and its kin outside training."""
 
+    @property
+    def otherwise_in_training(self) -> bool:
+        return self.type not in ("Identity", "Activation", "ActivityRegularization")
+
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         return [Signature(inputs[0].axes, inputs[0].shape)]
 

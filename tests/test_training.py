@@ -1,0 +1,225 @@
+"""Training: steps against Keras's optimizers, resuming, and the command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netsheet
+from netsheet.engine.fitting import Plan, fit
+from netsheet.engine.optimizers import OPTIMIZERS, SGD, Adam
+from netsheet.engine.training import Trainer, epochs
+from netsheet.equations import FloatArray
+from netsheet.errors import NetsheetError, UsageError
+
+KERAS_OPTIMIZERS = {
+    "adam": lambda keras: keras.optimizers.Adam(0.01),
+    "sgd": lambda keras: keras.optimizers.SGD(0.01),
+    "momentum": lambda keras: keras.optimizers.SGD(0.01, momentum=0.9),
+    "rmsprop": lambda keras: keras.optimizers.RMSprop(0.01),
+}
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_steps_are_keras_steps(name: str) -> None:
+    keras = pytest.importorskip("keras")
+    numbers = np.random.default_rng(5)
+    start = numbers.normal(size=(4, 3)).astype(np.float32)
+    variable, ours = keras.Variable(start.copy()), {"w": start.copy()}
+    theirs, own = KERAS_OPTIMIZERS[name](keras), OPTIMIZERS[name](0.01)
+    for _ in range(5):
+        gradient = numbers.normal(size=(4, 3)).astype(np.float32)
+        theirs.apply([gradient], [variable])
+        own.step(ours, {"w": gradient})
+        assert np.abs(ours["w"] - np.asarray(variable)).max() < 1e-6
+
+
+def test_nesterov() -> None:
+    keras = pytest.importorskip("keras")
+    start = np.ones(3, np.float32)
+    variable, ours = keras.Variable(start.copy()), {"w": start.copy()}
+    theirs = keras.optimizers.SGD(0.1, momentum=0.8, nesterov=True)
+    own = SGD(0.1, momentum=0.8, nesterov=True)
+    for step in range(4):
+        gradient = np.full(3, 1.0 + step, np.float32)
+        theirs.apply([gradient], [variable])
+        own.step(ours, {"w": gradient})
+    assert np.abs(ours["w"] - np.asarray(variable)).max() < 1e-6
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, FloatArray, FloatArray]:
+    """A small classifier of Keras's, and samples that can be learnt."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((8, 8, 1)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2),
+        layers.Conv2D(3, 2, activation="tanh"), layers.Flatten(), layers.Dropout(0.0),
+        layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+    model.compile("adam", "categorical_crossentropy")
+    path = tmp_path_factory.mktemp("training") / "small.h5"
+    model.save(path)
+    numbers = np.random.default_rng(0)
+    labels = numbers.integers(0, 3, 90)
+    x = numbers.normal(size=(90, 8, 8, 1)).astype(np.float32) / 3
+    for sample, label in zip(x, labels, strict=True):
+        sample[2 * label : 2 * label + 2] += 1
+    return path, model, x, np.eye(3, dtype=np.float32)[labels]
+
+
+def test_ten_steps_are_those_of_keras(small: Any) -> None:
+    keras = pytest.importorskip("keras")
+    path, _, x, y = small
+    model = keras.models.load_model(path)
+    model.compile(keras.optimizers.Adam(0.003), "categorical_crossentropy")
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    optimizer = Adam(0.003)
+    for step in range(10):
+        own = slice(step * 8, step * 8 + (16 if step % 2 else 11))  # also shorter batches
+        loss = model.train_on_batch(x[own], y[own])
+        ours = trainer.step(x[own], y[own], np.ones(len(x[own]), np.float32), optimizer)
+        assert ours.loss == pytest.approx(
+            float(np.asarray(loss).reshape(-1)[0]), rel=1e-4, abs=1e-4
+        )
+    for (name, got), expected in zip(trainer.weights.items(), model.get_weights(), strict=True):
+        assert got.shape == expected.shape, name
+        assert np.abs(got - expected).max() < 1e-4, name
+
+
+def test_weights_of_classes_count_as_in_keras(small: Any) -> None:
+    keras = pytest.importorskip("keras")
+    path, _, x, y = small
+    model = keras.models.load_model(path)
+    model.compile(keras.optimizers.SGD(0.05), "categorical_crossentropy")
+    counts = np.where(y.argmax(-1) == 1, 4.0, 1.0).astype(np.float32)[:16]
+    model.train_on_batch(x[:16], y[:16], sample_weight=counts)
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    # Keras divides by the number of samples, netsheet by the sum of their weights
+    trainer.step(x[:16], y[:16], counts, SGD(0.05 * counts.sum() / 16))
+    for got, expected in zip(trainer.weights.values(), model.get_weights(), strict=True):
+        assert np.abs(got - expected).max() < 1e-4
+
+
+def test_it_learns_and_the_same_seed_gives_the_same_network(small: Any) -> None:
+    path, _, x, y = small
+    plan = Plan(epochs=12, batch=16, rate=0.01, validation=0.2, seed=4)
+    runs = [fit(Trainer(netsheet.load(path), "categorical_crossentropy", 16), x, y, plan)
+            for _ in range(2)]  # fmt: skip
+    assert runs[0].history[-1].held_out is not None
+    assert (runs[0].history[runs[0].best_epoch - 1].held_out.accuracy or 0) > 0.9
+    assert all((runs[0].best[name] == runs[1].best[name]).all() for name in runs[0].best)
+
+
+def test_a_resumed_training_is_the_uninterrupted_one(small: Any, tmp_path: Path) -> None:
+    path, _, x, y = small
+    whole = fit(Trainer(netsheet.load(path), "categorical_crossentropy", 16), x, y,
+                Plan(epochs=4, batch=16, rate=0.01))  # fmt: skip
+    state = tmp_path / "state.npz"
+    for rounds in (2, 4):
+        trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+        parts = fit(trainer, x, y, Plan(epochs=rounds, batch=16, rate=0.01), state=state,
+                    resume=rounds == 4)  # fmt: skip
+    assert parts.history == whole.history
+    assert all((parts.best[name] == whole.best[name]).all() for name in whole.best)
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    with pytest.raises(UsageError, match="began with rate"):
+        fit(trainer, x, y, Plan(epochs=4, batch=16, rate=0.1), state=state, resume=True)
+
+
+def test_a_training_that_diverges_says_where(small: Any) -> None:
+    path, _, x, y = small
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    with pytest.raises(NetsheetError, match=r"diverges\. Try a smaller rate"):
+        list(epochs(trainer, SGD(1e30), x * 1e30, y, rounds=4, seed=0))
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "netsheet", "train", *arguments], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes of small pictures, as whole numbers."""
+    numbers = np.random.default_rng(1)
+    labels = np.arange(240) % 3
+    x = numbers.integers(0, 60, (240, 16, 16), dtype=np.uint8)
+    for sample, label in zip(x, labels, strict=True):
+        sample[4 * label + 2 : 4 * label + 5] += 180
+    path = tmp_path_factory.mktemp("data") / "stripes.npz"
+    np.savez(path, x=x, y=labels)
+    return path
+
+
+@pytest.mark.parametrize("arch", ["article", "lenet", "mlp"])
+def test_from_nothing_to_a_file_that_keras_loads(arch: str, stripes: Path, tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    target = tmp_path / "net.h5"
+    done = run("--data", str(stripes), "--arch", arch, "--size", "16x16x1", "--epochs", "8",
+               "--rate", "0.01", "-o", str(target), "--json", "--curves",
+               str(tmp_path / "curves.csv"))  # fmt: skip
+    if arch == "article":  # its windows take more than 16 pixels
+        assert done.returncode == 2
+        assert "too small" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    best = max(epoch["held_out"]["accuracy"] for epoch in json.loads(done.stdout)["epochs"])
+    assert best > 0.9
+    stored = np.load(stripes)
+    x = stored["x"][..., None].astype(np.float32) / 255
+    predicted = keras.models.load_model(target).predict(x, verbose=0)
+    assert (predicted.argmax(-1) == stored["y"]).mean() > 0.9
+    assert np.abs(netsheet.load(target).predict(x) - predicted).max() < 1e-5
+    assert len((tmp_path / "curves.csv").read_text().splitlines()) == 9
+    assert not target.with_name("net.h5.training.npz").exists()
+
+
+def test_a_network_is_continued_with_layers_that_stay(
+    small: Any, stripes: Path, tmp_path: Path
+) -> None:
+    path, _, x, y = small
+    data = tmp_path / "set.npz"
+    np.savez(data, x=x, y=y.argmax(-1))
+    target = tmp_path / "tuned.h5"
+    first = next(iter(netsheet.load(path).layers))
+    done = run("--data", str(data), "--arch", str(path), "--freeze", first, "--epochs", "2",
+               "-o", str(target))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "acts as in prediction" in done.stderr
+    before, after = netsheet.load(path), netsheet.load(target)
+    for key, layer in before.layers.items():
+        for label, weight in layer.weights.items():
+            same = (after.layers[key].weights[label].values == weight.values).all()
+            assert same == (key == first), (key, label)
+    wrong = run("--data", str(data), "--arch", str(path), "--freeze", "nothing", "-o", "x.h5")
+    assert wrong.returncode == 2
+    assert "there is no layer 'nothing'" in wrong.stderr
+
+
+@pytest.mark.parametrize("change, code, expected", [
+    (["--epochs", "0"], 2, "at least 1"),
+    (["--rate", "0"], 2, "more than 0"),
+    (["--optimizer", "magic"], 2, "optimizers are"),
+    (["--arch", "resnet"], 2, "there is no architecture 'resnet'"),
+    (["--size", "16"], 2, "28x28x1"),
+    (["--resume"], 1, "no training to go on with"),
+    (["--loss", "magic"], 2, "losses are"),
+])  # fmt: skip
+def test_mistakes(
+    change: list[str], code: int, expected: str, stripes: Path, tmp_path: Path
+) -> None:
+    done = run("--data", str(stripes), "--arch", "mlp", "--size", "16x16x1", "-o",
+               str(tmp_path / "net.h5"), *change)  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert expected in done.stderr
+    assert not (tmp_path / "net.h5").exists()
