@@ -130,7 +130,10 @@ class Trainer:
         return np.asarray(array[np.newaxis], np.float32)
 
     def _measured(self, values: Mapping[str, FloatArray], y: FloatArray) -> Measured:
-        return Measured(float(values[self._loss]), _accuracy(values[self._output][: len(y)], y))
+        output = values[self._output][: len(y)]
+        # a limit may hide in the loss that the output is no number any more
+        loss = float(values[self._loss]) if np.isfinite(output).all() else float("nan")
+        return Measured(loss, _accuracy(output, y))
 
 
 def _accuracy(p: FloatArray, y: FloatArray) -> float | None:
