@@ -461,3 +461,6 @@ class Conv3DTranspose(Conv2DTranspose):
     """Conv2DTranspose along three axes."""
 
     rank = 3
+
+
+CONVOLUTIONS: dict[int, type[Conv2D]] = {1: Conv1D, 2: Conv2D, 3: Conv3D}  # by axes of space

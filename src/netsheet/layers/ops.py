@@ -16,7 +16,8 @@ from netsheet.equations import (
     indices_of,
     reduce,
 )
-from netsheet.layers.base import Along, Layer, Signature, broadcast, default_axes
+from netsheet.errors import UnsupportedError
+from netsheet.layers.base import Along, Graph, Layer, Shape, Signature, broadcast, default_axes
 from netsheet.layers.merge import broadcast_shape
 from netsheet.layers.shape import reshaped
 
@@ -36,6 +37,9 @@ class Operation(Layer):
         return [next(rest) if operand is None else operand for operand in self.operands]
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        rank = max(len(x.shape) for x in inputs)
+        if any(operand is not None and len(operand.shape) > rank for operand in self.operands):
+            raise UnsupportedError("a constant has more axes than the tensors: one is the batch's")
         shape = broadcast_shape([t.shape for t in self._tensors(inputs)], self.name)
         axes = next((t.axes for t in inputs if len(t.shape) == len(shape)), None)
         return [Signature(axes or default_axes(len(shape)), shape)]
@@ -44,6 +48,50 @@ class Operation(Layer):
         at = indices_of(outputs[0])
         values = [broadcast(tensor, at) for tensor in self._tensors(inputs)]
         return [equation(outputs[0][at], self.function(*values))]
+
+
+@dataclass(eq=False, kw_only=True)
+class Product(Layer):
+    """``y[c] = sum(i) x[i] * matrix[i, c]`` along the last axis, with a constant matrix."""
+
+    matrix: Weight
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        x = inputs[0]
+        return [Signature(x.axes, (*x.shape[:-1], self.matrix.shape[1]))]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        *rest, c = indices_of(outputs[0])
+        i = Index("i", self.matrix.shape[0])
+        total = reduce("sum", (i,), inputs[0][(*rest, i)] * self.matrix[i, c])
+        return [equation(outputs[0][(*rest, c)], total)]
+
+
+@dataclass(eq=False, kw_only=True)
+class ByInput(Layer):
+    """The layer that ``choose`` makes of the input's shape; what it holds is no weight."""
+
+    choose: Callable[[Shape], Layer]
+
+    def _chosen(self, inputs: Sequence[Tensor]) -> Layer:
+        chosen = self.choose(inputs[0].shape)
+        chosen.name, chosen.type_name = self.name, self.type_name
+        return chosen
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return self._chosen(inputs).infer(inputs)
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return self._chosen(inputs).equations(inputs, outputs)
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        return self._chosen(inputs).onnx(graph, names, inputs, outputs)
 
 
 @dataclass(eq=False, kw_only=True)

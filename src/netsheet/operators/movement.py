@@ -234,6 +234,9 @@ def _bordered(mode: str, index: Index, before: int, size: int) -> Affine:
         turn = max(2 * size - 2, 1)
         places = np.abs(places) % turn
         places = np.where(places < size, places, turn - places)
+    elif mode == "symmetric":  # the edge itself is mirrored, too
+        places = places % (2 * size)
+        places = np.where(places < size, places, 2 * size - 1 - places)
     elif mode == "edge":
         places = np.clip(places, 0, size - 1)
     elif mode == "wrap":

@@ -211,6 +211,8 @@ class _Parser:
         inputs: list[Any] = []
         kwargs: dict[str, Any] = {}
         for entry in entries:
+            if entry == []:
+                continue  # an empty list among the arguments of an operation
             if not (isinstance(entry, list) and len(entry) in (3, 4)):
                 _broken(f"an inbound node holds {entry!r}")
             name, index, tensor = entry[:3]
@@ -265,6 +267,8 @@ def _keras2(arg: Any) -> Any:
             return arg[2] if arg[0] == "_CONSTANT_VALUE" else TensorRef(*arg[:3])
         return [_keras2(item) for item in arg]
     if isinstance(arg, Mapping):
+        if arg.get("class_name") == "__ellipsis__":
+            return Ellipsis
         if set(arg) == {"start", "stop", "step"}:
             return slice(*(_keras2(arg[key]) for key in ("start", "stop", "step")))
         return {key: _keras2(item) for key, item in arg.items()}

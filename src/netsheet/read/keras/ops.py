@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from netsheet.read.keras.graph import CallConfig, LayerConfig, TensorRef
 from netsheet.read.keras.v3_layout import to_snake_case
 
 Made = tuple[Layer, list[TensorRef]]
-Parameters = Mapping[str, Any]
 
 
 def operation(name: str, layer: LayerConfig, called: CallConfig) -> Made:
@@ -26,7 +25,7 @@ def operation(name: str, layer: LayerConfig, called: CallConfig) -> Made:
         made, refs = _make(name, op, layer, called)
     except UnsupportedError as error:
         made, refs = Opaque(reason=str(error)), called.refs()
-    except (TypeError, ValueError, KeyError, IndexError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
         reason = f"the arguments of the operation {op!r} are not understood ({error})"
         made, refs = Opaque(reason=reason), called.refs()
     made.name, made.type_name = name, layer.class_name
@@ -53,6 +52,10 @@ _SYNONYMS = {
     "batch_matmul": "matmul", "gather_v2": "gather", "pad_v2": "pad", "softmax_v2": "softmax",
     "arctan": "atan", "arcsin": "asin", "arccos": "acos", "arcsinh": "asinh", "arccosh": "acosh",
     "arctanh": "atanh", "atan2": "arctan2", "resize_images_v2": "resize",
+    "is_nan": "isnan", "is_inf": "isinf", "is_finite": "isfinite", "rint": "round",
+    "batch_flatten": "flatten", "mul_no_nan": "multiply_no_nan", "div_no_nan": "divide_no_nan",
+    "sigmoid_v2": "sigmoid", "log_softmax_v2": "log_softmax", "squeeze_v2": "squeeze",
+    "expand_dims_v2": "expand_dims", "argmax_v2": "argmax", "argmin_v2": "argmin",
     "greater_than": "greater", "less_than": "less", "prelu": "p_relu",
 }  # fmt: skip
 
@@ -115,6 +118,10 @@ _ELEMENTWISE: dict[str, tuple[tuple[str, ...], Callable[..., Expr]]] = {
     "multiply_no_nan": (("x", "y"), lambda x, y: call("if", call("equal", y, 0), 0, x * y)),
     "divide_no_nan": (("x", "y"), lambda x, y: call("if", call("equal", y, 0), 0, x / y)),
     "arctan2": (("y", "x"), lambda y, x: _angle(y, x)),
+    "erfc": (("x",), lambda x: 1 - call("erf", x)),
+    "reciprocal_no_nan": (("x",), lambda x: call("if", call("equal", x, 0), 0, 1 / x)),
+    "xlogy": (("x", "y"), lambda x, y: call("if", call("equal", x, 0), 0, x * call("log", y))),
+    "scalar_mul": (("scalar", "x"), lambda scalar, x: scalar * x),
     "log10": (("x",), lambda x: call("log", x) / float(np.log(10))),
     **{
         name: (("x",), lambda x, name=name: call(name, x))
@@ -144,7 +151,7 @@ _SECOND = ("y", "x2", "b", "name2")
 _LOW, _HIGH = ("x_min", "clip_value_min", "a_min"), ("x_max", "clip_value_max", "a_max")
 
 
-class Operation:
+class OperationCall:
     """Arguments by position or by any of their names; the node's config fills in the rest."""
 
     def __init__(self, layer: LayerConfig, called: CallConfig) -> None:
@@ -188,7 +195,7 @@ def _listed(given: Any) -> bool:
 
 
 def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
-    c = Operation(layer, called)
+    c = OperationCall(layer, called)
     if op in _ELEMENTWISE:
         return _elementwise(name, op, c)
     if op in _ACTIVATIONS:
@@ -202,13 +209,16 @@ def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
     if op in _TABLE:
         return _TABLE[op](c)
     from netsheet.read.keras.ops_array import ARRAY
+    from netsheet.read.keras.ops_windows import WINDOWS
 
     if op in ARRAY:
         return ARRAY[op](c)
+    if op in WINDOWS:
+        return WINDOWS[op](c)
     raise UnsupportedError(f"the operation {op!r} is not known")
 
 
-def _elementwise(name: str, op: str, c: Operation) -> Made:
+def _elementwise(name: str, op: str, c: OperationCall) -> Made:
     parameters, function = _ELEMENTWISE[op]
     groups = {"x": _FIRST, "y": _SECOND, "x_min": _LOW, "x_max": _HIGH}
     given = [c.get(i, groups.get(p, (p,))) for i, p in enumerate(parameters)]
@@ -237,25 +247,25 @@ def _elementwise(name: str, op: str, c: Operation) -> Made:
     return ops.Operation(function=function, operands=tuple(operands)), refs
 
 
-def _leaky_relu(c: Operation) -> Made:
+def _leaky_relu(c: OperationCall) -> Made:
     slope = c.get(1, ("negative_slope", "alpha"), 0.2)
     return activation.LeakyReLU(negative_slope=float(slope)), [c.tensor()]
 
 
-def _elu(c: Operation) -> Made:
+def _elu(c: OperationCall) -> Made:
     return activation.ELU(alpha=float(c.get(1, ("alpha",), 1.0))), [c.tensor()]
 
 
-def _gelu(c: Operation) -> Made:
+def _gelu(c: OperationCall) -> Made:
     return activation.GELU(approximate=bool(c.get(1, ("approximate",), False))), [c.tensor()]
 
 
-def _softmax(c: Operation) -> Made:
+def _softmax(c: OperationCall) -> Made:
     axes = c.axes(1, -1)
     return activation.Softmax(axis=axes if axes is not None else -1), [c.tensor()]
 
 
-def _reshape(c: Operation) -> Made:
+def _reshape(c: OperationCall) -> Made:
     target = c.get(1, ("shape", "newshape", "target_shape"))
     if not _listed(target) or not all(n is None or isinstance(n, int) for n in target):
         raise UnsupportedError("its shape is computed")
@@ -264,25 +274,25 @@ def _reshape(c: Operation) -> Made:
     ]
 
 
-def _transpose(c: Operation) -> Made:
+def _transpose(c: OperationCall) -> Made:
     order = c.get(1, ("perm", "axes"))
     if not _listed(order) or order[0] != 0:
         raise UnsupportedError("it moves the batch axis")
     return shape.Permute(dims=tuple(order[1:])), [c.tensor()]
 
 
-def _expand_dims(c: Operation) -> Made:
+def _expand_dims(c: OperationCall) -> Made:
     axes = c.axes(1)
     if axes is None or len(axes) != 1:
         raise UnsupportedError("it adds several axes")
     return ops.ExpandDims(axis=axes[0]), [c.tensor()]
 
 
-def _squeeze(c: Operation) -> Made:
+def _squeeze(c: OperationCall) -> Made:
     return ops.Squeeze(axes=c.axes(1)), [c.tensor()]
 
 
-def _several(c: Operation) -> list[TensorRef]:
+def _several(c: OperationCall) -> list[TensorRef]:
     values = c.get(0, _FIRST)
     refs = values if _listed(values) else [arg for arg in c.args if isinstance(arg, TensorRef)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
@@ -290,19 +300,19 @@ def _several(c: Operation) -> list[TensorRef]:
     return list(refs)
 
 
-def _concatenate(c: Operation) -> Made:
+def _concatenate(c: OperationCall) -> Made:
     return merge.Concatenate(axis=without_batch(c.get(1, ("axis",), -1))), _several(c)
 
 
-def _stack(c: Operation) -> Made:
+def _stack(c: OperationCall) -> Made:
     return ops.Stack(axis=without_batch(c.get(1, ("axis",), 0))), _several(c)
 
 
-def _add_n(c: Operation) -> Made:
+def _add_n(c: OperationCall) -> Made:
     return merge.Add(), _several(c)
 
 
-def _matmul(c: Operation) -> Made:
+def _matmul(c: OperationCall) -> Made:
     refs = [c.get(0, _FIRST), c.get(1, _SECOND)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
         from netsheet.read.keras.ops_array import matrix_product
@@ -312,7 +322,7 @@ def _matmul(c: Operation) -> Made:
     return layer, refs
 
 
-def _get_item(c: Operation) -> Made:
+def _get_item(c: OperationCall) -> Made:
     parts = c.get(1, ("slice_spec", "key"))
     parts = list(parts) if _listed(parts) else [parts]
     if parts and parts[0] is Ellipsis:
@@ -339,11 +349,11 @@ def _get_item(c: Operation) -> Made:
     return shape.Slice(parts=steps), [c.tensor()]
 
 
-def _flatten(c: Operation) -> Made:
+def _flatten(c: OperationCall) -> Made:
     return shape.Flatten(), [c.tensor()]
 
 
-_TABLE: dict[str, Callable[[Operation], Made]] = {
+_TABLE: dict[str, Callable[[OperationCall], Made]] = {
     "leaky_relu": _leaky_relu, "elu": _elu, "gelu": _gelu, "softmax": _softmax,
     "reshape": _reshape, "transpose": _transpose, "expand_dims": _expand_dims,
     "squeeze": _squeeze, "concatenate": _concatenate, "stack": _stack, "add_n": _add_n,

@@ -10,18 +10,18 @@ import numpy as np
 
 from netsheet.equations import Weight, call
 from netsheet.errors import UnsupportedError
-from netsheet.layers import activation, array_ops, norm, ops, pool, shape, sparse, spatial
+from netsheet.layers import activation, array_ops, norm, ops, shape, sparse
 from netsheet.layers.base import Layer, constant
-from netsheet.operators.base import Rule
+from netsheet.operators.base import Formula, OnnxNode, Rule
 from netsheet.operators.products import einsum, matmul
-from netsheet.operators.reduction import arg, log_sum_exp
+from netsheet.operators.reduction import arg, log_sum_exp, top_k
 from netsheet.read.keras.graph import TensorRef
 
 if TYPE_CHECKING:
-    from netsheet.read.keras.ops import Operation
+    from netsheet.read.keras.ops import OperationCall
 
 Made = tuple[Layer, list[TensorRef]]
-Row = Callable[["Operation"], Made]
+OperationRow = Callable[["OperationCall"], Made]
 
 
 def made(
@@ -52,34 +52,34 @@ def made(
     return layer, refs
 
 
-def _axes(c: Operation, position: int = 1, default: Any = None) -> list[int]:
+def _axes(c: OperationCall, position: int = 1, default: Any = None) -> list[int]:
     given = c.get(position, ("axis", "axes"), default)
     if given is None:
         raise UnsupportedError("it reduces the batch axis")
     return [int(n) for n in (given if isinstance(given, (list, tuple)) else [given])]
 
 
-def _axis(c: Operation, position: int = 1, default: Any = None) -> int:
+def _axis(c: OperationCall, position: int = 1, default: Any = None) -> int:
     (axis,) = _axes(c, position, default)
     return axis
 
 
-def _keep(c: Operation) -> bool:
+def _keep(c: OperationCall) -> bool:
     return c.flag("keepdims") or c.flag("keep_dims")
 
 
 # --------------------------------------------------------------------------- reductions
 
 
-def _reduced(op: str, before: Any = lambda x: x, after: Any = lambda x: x) -> Row:
+def _reduced(op: str, before: Any = lambda x: x, after: Any = lambda x: x) -> OperationRow:
     return lambda c: made(array_ops.reduced(op, _axes(c), _keep(c), before, after), [c.tensor()])
 
 
-def _variance(root: bool) -> Row:
+def _variance(root: bool) -> OperationRow:
     return lambda c: made(array_ops.variance(_axes(c), _keep(c), root), [c.tensor()])
 
 
-def _norm(c: Operation) -> Made:
+def _norm(c: OperationCall) -> Made:
     order = c.get(1, ("ord",), None)
     axes, keep = _axes(c, 2), _keep(c)
     if order in (None, "euclidean", 2):
@@ -93,26 +93,26 @@ def _norm(c: Operation) -> Made:
     return made(rule, [c.tensor()])
 
 
-def _average(c: Operation) -> Made:
+def _average(c: OperationCall) -> Made:
     if c.get(2, ("weights",), None) is not None:
         raise UnsupportedError("a weighted average is not computed")
     return made(array_ops.reduced("mean", _axes(c), _keep(c)), [c.tensor()])
 
 
-def _log_sum_exp(c: Operation) -> Made:
+def _log_sum_exp(c: OperationCall) -> Made:
     attributes = {"axes": _axes(c), "keepdims": int(_keep(c))}
     return made(log_sum_exp, [c.tensor()], attributes=attributes)
 
 
-def _arg(greatest: bool) -> Row:
-    def row(c: Operation) -> Made:
+def _arg(greatest: bool) -> OperationRow:
+    def row(c: OperationCall) -> Made:
         attributes = {"axis": _axis(c), "keepdims": int(_keep(c))}
         return made(arg(greatest), [c.tensor()], attributes=attributes)
 
     return row
 
 
-def _accumulated(op: str) -> Row:
+def _accumulated(op: str) -> OperationRow:
     return lambda c: made(
         array_ops.accumulated(op, _axis(c), c.flag("reverse"), c.flag("exclusive")), [c.tensor()]
     )
@@ -121,14 +121,14 @@ def _accumulated(op: str) -> Row:
 # --------------------------------------------------------------------------- movements
 
 
-def _tile(c: Operation) -> Made:
+def _tile(c: OperationCall) -> Made:
     repeats = c.get(1, ("repeats", "multiples"))
     if not isinstance(repeats, (list, tuple)) or repeats[0] != 1:
         raise UnsupportedError("it repeats the batch axis")
     return made(array_ops.tiled([int(n) for n in repeats]), [c.tensor()])
 
 
-def _repeat(c: Operation) -> Made:
+def _repeat(c: OperationCall) -> Made:
     times = c.get(1, ("repeats",))
     if not isinstance(times, int):
         raise UnsupportedError("it repeats each element another number of times")
@@ -138,11 +138,11 @@ def _repeat(c: Operation) -> Made:
     return made(rule, [c.tensor()])
 
 
-def _flip(c: Operation) -> Made:
+def _flip(c: OperationCall) -> Made:
     return made(array_ops.selected(_axis(c), None, lambda n: list(range(n))[::-1]), [c.tensor()])
 
 
-def _roll(c: Operation) -> Made:
+def _roll(c: OperationCall) -> Made:
     shift = c.get(1, ("shift",))
     if isinstance(shift, (list, tuple)):
         (shift,) = shift
@@ -150,7 +150,7 @@ def _roll(c: Operation) -> Made:
     return made(rule, [c.tensor()])
 
 
-def _take(c: Operation) -> Made:
+def _take(c: OperationCall) -> Made:
     places = c.get(1, ("indices",))
     if isinstance(places, TensorRef):
         raise UnsupportedError("it takes elements at computed positions")
@@ -164,17 +164,17 @@ def _take(c: Operation) -> Made:
     return made(array_ops.selected(int(axis), listed, lambda n: listed), [c.tensor()])
 
 
-def _pad(c: Operation) -> Made:
+def _pad(c: OperationCall) -> Made:
     pads = c.get(1, ("pad_width", "paddings"))
     mode = str(c.get(2, ("mode",), "constant")).lower()
     filling = c.get(3, ("constant_values",), None)
-    if mode not in ("constant", "reflect") or not isinstance(pads, (list, tuple)):
+    if mode not in ("constant", "reflect", "symmetric") or not isinstance(pads, (list, tuple)):
         raise UnsupportedError(f"padding of the kind {mode!r} is not computed")
     pairs = [(int(pair[0]), int(pair[1])) for pair in pads]
     return made(array_ops.padded(pairs, mode, float(filling or 0)), [c.tensor()])
 
 
-def _swap(c: Operation) -> Made:
+def _swap(c: OperationCall) -> Made:
     first, second = int(c.get(1, ("axis1",))), int(c.get(2, ("axis2",)))
 
     def order(rank: int) -> list[int]:
@@ -185,7 +185,7 @@ def _swap(c: Operation) -> Made:
     return made(array_ops.permuted(order), [c.tensor()])
 
 
-def _move(c: Operation) -> Made:
+def _move(c: OperationCall) -> Made:
     source, target = c.get(1, ("source",)), c.get(2, ("destination",))
     pairs = [
         [int(n) for n in (part if isinstance(part, (list, tuple)) else [part])]
@@ -199,14 +199,14 @@ def _moved(rank: int, source: list[int], target: list[int]) -> list[int]:
     return [size - 1 for size in marked.shape]
 
 
-def _expand(c: Operation) -> Made:
+def _expand(c: OperationCall) -> Made:
     wanted = c.get(1, ("shape",))
     if not isinstance(wanted, (list, tuple)):
         raise UnsupportedError("its shape is computed")
     return made(array_ops.expanded(list(wanted)), [c.tensor()])
 
 
-def _split(c: Operation) -> Made:
+def _split(c: OperationCall) -> Made:
     keras = "indices_or_sections" in c.kwargs or c.keras
     parts = c.get(1, ("indices_or_sections", "num_or_size_splits"))
     axis = _axis(c, 2, 0)
@@ -219,13 +219,13 @@ def _split(c: Operation) -> Made:
     return made(array_ops.split(axis, parts, keras), [tensor], count=count)
 
 
-def _unstack(c: Operation) -> Made:
+def _unstack(c: OperationCall) -> Made:
     axis, number = c.get(2, ("axis",), 0), c.get(1, ("num",), None)
     rule = array_ops.unstacked(int(axis), -1 if number is None else int(number))
     return made(rule, [c.get(0, ("value", "x"))])
 
 
-def _slice(c: Operation) -> Made:
+def _slice(c: OperationCall) -> Made:
     begin, size = c.get(1, ("begin", "start_indices")), c.get(2, ("size", "shape"))
     if not all(isinstance(part, (list, tuple)) for part in (begin, size)) or begin[0] != 0:
         raise UnsupportedError("it slices the batch axis")
@@ -236,19 +236,10 @@ def _slice(c: Operation) -> Made:
     return shape.Slice(parts=parts), [c.tensor()]
 
 
-def _blocks(to_depth: bool) -> Row:
-    def row(c: Operation) -> Made:
-        if str(c.get(2, ("data_format",), "NHWC")) != "NHWC":
-            raise UnsupportedError("channels first are not computed here")
-        return made(array_ops.blocks(int(c.get(1, ("block_size",))), to_depth), [c.tensor()])
-
-    return row
-
-
 # --------------------------------------------------------------------------- products
 
 
-def _einsum(c: Operation) -> Made:
+def _einsum(c: OperationCall) -> Made:
     args = [*c.args]
     equation = next((part for part in args if isinstance(part, str)), None)
     equation = c.kwargs.get("subscripts", c.kwargs.get("equation", equation))
@@ -263,27 +254,56 @@ def _einsum(c: Operation) -> Made:
     return made(einsum, flat, attributes={"equation": equation})
 
 
-def matrix_product(c: Operation) -> Made:
-    """A product of which one factor is constant."""
-    a, b = c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))
-    if not isinstance(a, TensorRef):
-        raise UnsupportedError("it multiplies a constant matrix by a tensor")
-    if not isinstance(b, TensorRef):
-        b = np.asarray(b, float)
-        b = np.swapaxes(b, -1, -2) if c.flag("transpose_b") else b
-    if c.flag("transpose_a"):
-        raise UnsupportedError("it transposes a tensor before multiplying by a constant")
-    return made(matmul, [a, b])
+def matrix_product(c: OperationCall) -> Made:
+    """A product of which one factor may be constant, or lie transposed."""
+    given = [c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))]
+    turned = (c.flag("transpose_a"), c.flag("transpose_b"))
+    if not any(turned):
+        return made(matmul, given)
+
+    def rule(node: OnnxNode) -> Formula:
+        ranks = [len(node.input(n).shape) - 2 for n in range(2)]
+        lead = "mnopqrstuvwxyz"[: max(ranks)]
+        pairs = ("ji" if turned[0] else "ij", "kj" if turned[1] else "jk")
+        words = [lead[len(lead) - n :] + pair for n, pair in zip(ranks, pairs, strict=True)]
+        return _summed(node, f"{words[0]},{words[1]}->{lead}ik")
+
+    return made(rule, given)
 
 
-def _tensordot(c: Operation) -> Made:
+def _summed(node: OnnxNode, equation: str) -> Formula:
+    attributes = {"equation": equation}
+    return einsum(OnnxNode("Einsum", node.opset, attributes, node.inputs, node.dtypes))
+
+
+def _tensordot(c: OperationCall) -> Made:
+    """A product summed along pairs of axes; the free axes of both follow each other."""
     axes = c.get(2, ("axes",), 2)
-    if axes not in (1, [[-1], [0]], [-1, 0]):
-        raise UnsupportedError(f"a product along the axes {axes!r} is not computed")
-    return matrix_product(c)
+
+    def rule(node: OnnxNode) -> Formula:
+        a, b = node.input(0), node.input(1)
+        ranks = len(a.shape), len(b.shape)
+        if isinstance(axes, int):
+            pairs = (list(range(ranks[0] - axes, ranks[0])), list(range(axes)))
+        else:
+            first, second = (part if isinstance(part, (list, tuple)) else [part] for part in axes)
+            pairs = ([int(n) for n in first], [int(n) for n in second])
+        left = [chr(ord("a") + n) for n in range(ranks[0])]
+        right = [chr(ord("n") + n) for n in range(ranks[1])]
+        for one, other in zip(*pairs, strict=True):
+            if one % ranks[0] == 0:
+                raise UnsupportedError("it sums along the batch axis")
+            right[other % ranks[1]] = left[one % ranks[0]]
+        summed = {left[one % ranks[0]] for one in pairs[0]}
+        out = [letter for letter in left + right if letter not in summed]
+        if isinstance(a, Weight) or not isinstance(b, Weight):
+            raise UnsupportedError("only a product of a tensor and a constant is computed")
+        return _summed(node, f"{''.join(left)},{''.join(right)}->{''.join(out)}")
+
+    return made(rule, [c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))])
 
 
-def _normalize(c: Operation) -> Made:
+def _normalize(c: OperationCall) -> Made:
     if c.get(2, ("order",), 2) != 2 and c.keras:
         raise UnsupportedError("only the norm of order 2 normalizes")
     axes = c.axes(1, -1)
@@ -291,50 +311,61 @@ def _normalize(c: Operation) -> Made:
     return norm.UnitNormalization(axis=axes if len(axes) > 1 else axes[0]), [c.tensor()]
 
 
-# --------------------------------------------------------------------------- windows
+def _strided(c: OperationCall) -> Made:
+    """tf.strided_slice: bits of a mask say which bounds are left out."""
+    begin, end = c.get(1, ("begin",)), c.get(2, ("end",))
+    steps = c.get(3, ("strides",), None) or [1] * len(begin)
+    bits = {name: int(c.kwargs.get(f"{name}_mask") or 0) for name in _BOUNDS}
+    if bits["ellipsis"] or bits["new_axis"] or not all(map(_whole, (begin, end, steps))):
+        raise UnsupportedError("a slice with these masks or with computed bounds is not computed")
+    parts: list[Any] = []
+    for n, (first, last, step) in enumerate(zip(begin, end, steps, strict=True)):
+        left_out = {name for name, mask in bits.items() if mask >> n & 1}
+        bounds = (None if "begin" in left_out else first, None if "end" in left_out else last, step)
+        parts.append(first if "shrink_axis" in left_out else bounds)
+    if parts[0] not in ((None, None, 1), (0, None, 1)):
+        raise UnsupportedError("it slices the batch axis")
+    return shape.Slice(parts=tuple(parts[1:])), [c.get(0, ("input_", "input", "x"))]
 
 
-def _resize(c: Operation) -> Made:
-    size = c.get(1, ("size",))
-    if not isinstance(size, (list, tuple)) or c.flag("antialias") or c.flag("crop_to_aspect_ratio"):
-        raise UnsupportedError("resizing with these arguments is not computed")
-    method = str(c.get(2, ("interpolation", "method"), "bilinear")).lower()
-    first = c.get(9, ("data_format",), None) == "channels_first"
-    layer = spatial.Resizing(
-        height=int(size[0]), width=int(size[1]), interpolation=method,
-        data_format="channels_first" if first else "channels_last",
-    )  # fmt: skip
-    return layer, [c.get(0, ("images", "x", "image"))]
+_BOUNDS = ("begin", "end", "ellipsis", "new_axis", "shrink_axis")
 
 
-def _pooled(kind: str) -> Row:
-    def row(c: Operation) -> Made:
-        size = c.get(1, ("pool_size", "ksize"))
-        steps = c.get(2, ("strides",), None)
-        tensor = c.get(0, ("inputs", "input", "value", "x"))
-        rank = len(tensor.shape or (size if isinstance(size, list) else (0,) * 4)) - 2
-        padding = str(c.get(3, ("padding",), "valid")).lower()
-        form = str(c.get(4, ("data_format",), None))
-        sizes = _window(size, rank)
-        layer = getattr(pool, f"{kind}Pooling{rank}D")(
-            pool_size=sizes,
-            strides=sizes if steps is None else _window(steps, rank),
-            padding=padding,
-            data_format="channels_first" if form in ("channels_first", "NCHW") else "channels_last",
-        )
-        return layer, [tensor]
-
-    return row
+def _whole(given: Any) -> bool:
+    return isinstance(given, (list, tuple)) and all(isinstance(n, int) for n in given)
 
 
-def _window(given: Any, rank: int) -> tuple[int, ...]:
-    if isinstance(given, int):
-        return (given,) * rank
-    listed = [int(n) for n in given]
-    return tuple(listed[1:-1] if len(listed) == rank + 2 else listed * (rank // len(listed)))
+def _top(c: OperationCall) -> Made:
+    k = c.get(1, ("k",), 1)
+    if not isinstance(k, int):
+        raise UnsupportedError("how many it takes is computed")
+    return made(top_k, [c.get(0, ("input", "x")), [k]], count=2)
 
 
-def _one_hot(c: Operation) -> Made:
+def _sorted(c: OperationCall) -> Made:
+    axis = _axis(c, 1, -1)
+    falling = str(c.get(2, ("direction",), "ASCENDING")).upper() == "DESCENDING"
+
+    def rule(node: OnnxNode) -> Formula:
+        x = node.input(0)
+        number = array_ops.inner(axis, len(x.shape))
+        count = constant("k", np.array([x.shape[number]]))
+        attributes = {"axis": number, "largest": int(falling)}
+        every = OnnxNode("TopK", 13, attributes, [x, count], [node.dtype(), "int64"])
+        formula = top_k(every)
+        return Formula(formula.shapes[:1], formula.dtypes[:1], formula.write)
+
+    return made(rule, [c.get(0, ("values", "x"))])
+
+
+def _turned(c: OperationCall) -> Made:
+    def order(rank: int) -> list[int]:
+        return [*range(rank - 2), rank - 1, rank - 2]
+
+    return made(array_ops.permuted(order), [c.get(0, ("a", "x"))])
+
+
+def _one_hot(c: OperationCall) -> Made:
     depth = int(c.get(1, ("num_classes", "depth")))
     on, off = c.kwargs.get("on_value"), c.kwargs.get("off_value")
     axis = int(c.kwargs.get("axis", -1) or -1)
@@ -345,10 +376,10 @@ def _one_hot(c: Operation) -> Made:
 # --------------------------------------------------------------------------- activations
 
 
-def _with(kind: Callable[..., Layer], **parameters: float) -> Row:
+def _with(kind: Callable[..., Layer], **parameters: float) -> OperationRow:
     """A layer whose numbers come by position or by name."""
 
-    def row(c: Operation) -> Made:
+    def row(c: OperationCall) -> Made:
         values = {
             name: float(c.get(1 + n, (name,), default))
             for n, (name, default) in enumerate(parameters.items())
@@ -358,21 +389,21 @@ def _with(kind: Callable[..., Layer], **parameters: float) -> Row:
     return row
 
 
-def _log_softmax(c: Operation) -> Made:
+def _log_softmax(c: OperationCall) -> Made:
     axes = c.axes(1, -1)
     return activation.LogSoftmax(axis=-1 if axes is None else axes), [c.tensor()]
 
 
-def _sparsemax(c: Operation) -> Made:
+def _sparsemax(c: OperationCall) -> Made:
     axes = c.axes(1, -1)
     return sparse.Sparsemax(axis=-1 if axes is None else axes[0]), [c.tensor()]
 
 
-def _glu(c: Operation) -> Made:
+def _glu(c: OperationCall) -> Made:
     return made(array_ops.gated(_axis(c, 1, -1)), [c.tensor()])
 
 
-def _cast(c: Operation) -> Made:
+def _cast(c: OperationCall) -> Made:
     """To whole numbers rounds towards 0, to truth is 1 where there is no 0."""
     dtype = c.get(1, ("dtype",), None)
     if isinstance(dtype, Mapping):
@@ -398,7 +429,7 @@ def _truth(x: Any) -> Any:
     return call("not", call("equal", x, 0))
 
 
-ARRAY: dict[str, Row] = {
+ARRAY: dict[str, OperationRow] = {
     "var": _variance(False), "variance": _variance(False), "reduce_variance": _variance(False),
     "std": _variance(True), "logsumexp": _log_sum_exp, "norm": _norm,
     "euclidean_norm": _reduced("sum", lambda x: x * x, lambda x: call("sqrt", x)),
@@ -410,11 +441,9 @@ ARRAY: dict[str, Row] = {
     "broadcast_to": _expand, "split": _split, "unstack": _unstack, "slice": _slice,
     "zeros_like": lambda c: made(array_ops.filled(0), [c.tensor()]),
     "ones_like": lambda c: made(array_ops.filled(1), [c.tensor()]),
-    "depth_to_space": _blocks(False), "space_to_depth": _blocks(True),
     "einsum": _einsum, "dot": matrix_product, "tensordot": _tensordot,
     "normalize": _normalize, "l2_normalize": _normalize,
-    "resize": _resize, "max_pool": _pooled("Max"), "average_pool": _pooled("Average"),
-    "max_pool2d": _pooled("Max"), "avg_pool": _pooled("Average"), "avg_pool2d": _pooled("Average"),
+    "strided_slice": _strided, "top_k": _top, "sort": _sorted, "matrix_transpose": _turned,
     "one_hot": _one_hot, "cast": _cast, "log_softmax": _log_softmax, "sparsemax": _sparsemax,
     "glu": _glu, "celu": _with(activation.CELU, alpha=1.0),
     "soft_shrink": _with(activation.SoftShrink, threshold=0.5),
