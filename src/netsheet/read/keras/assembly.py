@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from netsheet.read.keras.old_weights import Era
 from netsheet.read.keras.order import ends, ordered_calls
 from netsheet.read.keras.stored import KerasFile
 from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
+from netsheet.read.keras.training import refusal, trains
 from netsheet.read.keras.v3_layout import assign_v3
 from netsheet.read.keras.weights import Placing
 from netsheet.read.keras.wiring import mask_operations, wired
@@ -127,6 +128,7 @@ class _Assembly:
     aliases: dict[str, ValueRef] = field(default_factory=dict)
     first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
     unclaimed: list[Layer] = field(default_factory=list)  # what is stored and no layer has
+    training: bool = False  # the calls being made stand in a model that is set to training
     called: int = 0
     given: int = 0
     masks: LostMasks = field(default_factory=LostMasks)
@@ -208,7 +210,9 @@ class _Assembly:
             raise FormatError(f"the calls of its layers have more than {MAX_INPUTS:,} inputs")
         if layer.graph is not None:
             given = [values[ref] for ref in call.refs()]
+            above, self.training = self.training, trains(call, self.training, self.major)
             outputs = self.inline(layer.graph, f"{scope}{layer.name}/", key + "/", given)
+            self.training = above
             for i, output in enumerate(outputs):
                 alias = key if len(outputs) == 1 else f"{key}[{i}]"
                 self.aliases[alias] = output
@@ -226,6 +230,8 @@ class _Assembly:
             except UnsupportedError as error:
                 made, refs = Opaque(reason=str(error)), call.refs()
                 made.weights = self.layers[name].weights
+            if trains(call, self.training, self.major):
+                made = replace(made, reason=made.reason or refusal(layer.class_name, layer.config))
             made.name, made.type_name = name, layer.class_name
         inputs = tuple(values[ref] for ref in refs)
         outputs = [ValueRef(key, i) for i in range(MAX_OUTPUTS)]

@@ -325,7 +325,7 @@ def _resizing(a: Arguments, c: Context) -> Layer:
     )
 
 
-_NO_OPS = (
+NO_OPS = (
     "ActivityRegularization", "AlphaDropout", "AugMix", "CutMix", "Dropout",
     "Equalization", "GaussianDropout", "GaussianNoise", "Identity", "MixUp", "RandAugment",
     "RandomApply", "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter",
@@ -337,7 +337,7 @@ _NO_OPS = (
 )  # fmt: skip
 
 _ROWS: dict[str, Row] = {
-    **dict.fromkeys(_NO_OPS, _plain(shape.Identity)),
+    **dict.fromkeys(NO_OPS, _plain(shape.Identity)),
     "Activation": _activation,
     **{
         f"AdaptiveAveragePooling{rank}D": _adaptive(adaptive.AdaptiveAveragePooling, rank)
