@@ -13,9 +13,7 @@ from netsheet.read.keras.graph import CallConfig
 from netsheet.read.keras.table import NO_OPS, RENAMED
 
 _NORMALISING = frozenset({"BatchNormalization"})
-_STILL = frozenset(
-    {"ActivityRegularization", "Identity"}
-)  # of those without effect: never have one
+_STILL = frozenset({"ActivityRegularization", "Identity"})  # they never have an effect
 _RATES = ("rate", "stddev")
 _INNER_RATES = ("dropout", "recurrent_dropout")
 
