@@ -10,8 +10,9 @@ import numpy as np
 
 from netsheet.equations import Weight, call
 from netsheet.errors import UnsupportedError
-from netsheet.layers import activation, array_ops, norm, ops, shape, sparse
+from netsheet.layers import activation, norm, ops, shape, sparse
 from netsheet.layers.base import Layer, constant
+from netsheet.operators import array_ops
 from netsheet.operators.base import Formula, OnnxNode, Rule
 from netsheet.operators.products import einsum, matmul
 from netsheet.operators.reduction import arg, log_sum_exp, top_k
