@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from netsheet.network import Network, shown
 
 if TYPE_CHECKING:
+    from netsheet.data.inputs import Sample
     from netsheet.engine.evaluation import Evaluation
     from netsheet.equations import FloatArray
+    from netsheet.explanation import Explanation
 
 
 class Model(Network):
@@ -54,6 +56,17 @@ class Model(Network):
         from netsheet.engine.gradients import loss_gradients
 
         return loss_gradients(self, x, y, loss)
+
+    def explain(self, layer: str, at: Sequence[int], sample: Sample) -> Explanation:
+        """What one value of a layer is made of: its terms, their sum, what is done with it.
+
+        ``at`` is the position without batch axis, ``sample`` an input as ``ns.read_input`` gives.
+        """
+        from netsheet.explanation import explain_value
+
+        inputs = {name: value.values for name, value in sample.inputs.items()}
+        model = self if self.bound else self.bind({k: v.shape for k, v in inputs.items()})
+        return explain_value(model, layer, at, inputs)
 
     def to_csv(self, target: str | Path, **options: Any) -> Any:
         """Write the weights as CSV; options as for :func:`netsheet.write.csv.writer.write_csv`."""

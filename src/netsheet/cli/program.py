@@ -12,8 +12,8 @@ import netsheet
 # In the order of the help; each a function of that name in that module.
 COMMANDS = {
     "summary": "inspect", "evaluate": "inspect", "train": "train", "weights": "inspect",
-    "activations": "inspect",
-    "equations": "inspect", "csv": "artefacts", "excel": "artefacts", "c": "artefacts",
+    "activations": "inspect", "equations": "inspect", "explain": "explain",
+    "csv": "artefacts", "excel": "artefacts", "c": "artefacts",
     "onnx": "artefacts", "verify": "artefacts", "demo": "artefacts",
 }  # fmt: skip
 

@@ -22,6 +22,9 @@ from netsheet.equations import (
     Select,
     Tensor,
     Weight,
+    on_reads,
+    substitute,
+    transform,
     walk,
 )
 
@@ -40,16 +43,19 @@ def latex(equation: Equation) -> str:
     return _Latex().equation(equation)
 
 
-def value_text(expr: Expr, names: Mapping[Index, str]) -> str:
-    """An expression on its own, with these names for its indices: ``sum + bias[c]``."""
+def stage_text(
+    expr: Expr, earlier: Mapping[Tensor, str] = {}, numbers: Mapping[Index, int] = {}
+) -> str:
+    """An expression on its own: ``sum + bias[c]``, ``tanh(…)``.
+
+    ``earlier`` names results that it reads; indices in ``numbers`` are shown as these.
+    """
+    shown = {tensor: Tensor(name, (), ())[()] for tensor, name in earlier.items()}
+    renamed = transform(expr, on_reads(lambda read: shown.get(read.tensor, read)))
     printer = _Plain()
-    printer.names = names
-    return printer.value(expr)
-
-
-def index_names_of(equation: Equation) -> dict[Index, str]:
-    """The name that each index has in the text of an equation."""
-    return _names(equation)
+    inner = [index for node in walk(expr) if isinstance(node, Reduce) for index in node.over]
+    printer.names = {index: index.name for index in inner}
+    return printer.value(substitute(renamed, dict(numbers)))
 
 
 def ranges(equation: Equation) -> str:

@@ -1,5 +1,5 @@
 """Excel workbooks made of live formulas."""
 
-from netsheet.write.excel.workbook import ExcelReport, to_excel
+from netsheet.write.excel.workbook import CellFormula, ExcelReport, cell_formula, to_excel
 
-__all__ = ["ExcelReport", "to_excel"]
+__all__ = ["CellFormula", "ExcelReport", "cell_formula", "to_excel"]

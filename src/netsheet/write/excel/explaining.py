@@ -8,8 +8,9 @@ from dataclasses import replace
 from netsheet.equations import FloatArray, Tensor
 from netsheet.write.excel.book_layout import BookLayout, LayerSheet
 from netsheet.write.excel.explain_sheet import explain_sheet, layer_cell, pick_cells
+from netsheet.write.excel.explained_tensors import explained_tensors, first_element
 from netsheet.write.excel.sheet_content import SheetContent
-from netsheet.write.excel.terms_sheet import TermsWriter, explained_tensors, first_element
+from netsheet.write.excel.terms_sheet import TermsWriter
 
 EXPLAIN_TAB = 2
 

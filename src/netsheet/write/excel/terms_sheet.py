@@ -12,28 +12,24 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netsheet.equations import Expr, FloatArray, Index, Tensor, on_reads, reads, transform
+from netsheet.equations import FloatArray, Index, Tensor
 from netsheet.equations.grids import holds_at
 from netsheet.explanation import (
     Composition,
     CompositionNumbers,
-    Compositions,
     Reduction,
-    compositions,
     numbers,
 )
 from netsheet.write.excel import looks
-from netsheet.write.excel.book_layout import LayerSheet
+from netsheet.write.excel.explained_tensors import Explained, first_element, shown_first
 from netsheet.write.excel.picked_formula import NotPickable, PickedFormula
 from netsheet.write.excel.placement import CellArea, Placement, cell_name
 from netsheet.write.excel.sheet_content import SheetContent
-from netsheet.write.excel.sheet_names import distinct, quoted
+from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.excel.spreadsheet_functions import AGGREGATES
-from netsheet.write.excel.term_pages import TermPage, pages, side_for
-from netsheet.write.mathematics import text, value_text
+from netsheet.write.excel.term_pages import TermPage
+from netsheet.write.mathematics import stage_text, text
 
-MAX_AXES = 5
-MAX_TERMS, MAX_ALL_TERMS = 2_500, 60_000  # of one value, and of all values together
 MAX_LISTED = 200  # positions in a drop-down list
 LIST_ROW = 5  # the first tensor of the list
 # columns of the list
@@ -46,17 +42,6 @@ MAX_RESULTS = 16
 ROWS = 3  # for each way in which elements are made
 Flag = tuple[str, bool]  # the cell that says whether a part makes the element; if so at first
 ENTRY, ROW, OFFSET = (1, 1), (2, 1), (3, 1)  # what is picked: tensor, its rows, its page
-
-
-@dataclass(frozen=True, eq=False)
-class Explained:
-    """A tensor that Explain can show: how it is made, and the element shown at first."""
-
-    tensor: Tensor
-    label: str  # its name in the list to choose from
-    made: Compositions
-    pages: tuple[tuple[tuple[TermPage, ...], ...], ...]  # of each part, each reduction
-    at: tuple[int, ...]
 
 
 @dataclass(eq=False)
@@ -84,64 +69,6 @@ class TermsSheet:
     def area(self, top: int, left: int, bottom: int, right: int) -> str:
         """An area of the sheet, as other sheets' formulas name it."""
         return f"{quoted(self.content.name)}!{CellArea(top, left, bottom, right).absolute()}"
-
-
-def explained_tensors(
-    sheets: Sequence[LayerSheet], places: Mapping[Tensor, Placement]
-) -> tuple[list[Explained], int, int]:
-    """The tensors that can be shown, the side of the grid, and how many are left out."""
-    found: list[tuple[LayerSheet, Compositions]] = []
-    left_out = total = 0
-    for sheet in sheets:
-        for tensor in dict.fromkeys(eq.target for eq in sheet.stated):
-            made = compositions(tensor, sheet.stated)
-            count = 0 if made is None else _terms(made)
-            fits = count <= MAX_TERMS and total + count <= MAX_ALL_TERMS
-            if made is None or not fits or len(tensor.shape) > MAX_AXES or tensor not in places:
-                left_out += 1
-                continue
-            total += count
-            found.append((sheet, made))
-    side = side_for([r for _, made in found for part in made.parts for r in part.reductions])
-    result = []
-    labels = distinct([made.tensor.name for _, made in found])
-    for label, (_, made) in zip(labels, found, strict=True):
-        laid_out = tuple(
-            tuple(tuple(pages(reduction, side)) for reduction in part.reductions)
-            for part in made.parts
-        )
-        at = tuple(
-            size // 2 if name in ("height", "width") else 0
-            for name, size in zip(made.tensor.axes, made.tensor.shape, strict=True)
-        )
-        result.append(Explained(made.tensor, label, made, laid_out, at))
-    return result, side, left_out
-
-
-def _terms(made: Compositions) -> int:
-    return sum(reduction.size for part in made.parts for reduction in part.reductions)
-
-
-def shown_first(explained: Sequence[Explained]) -> int:
-    """The first tensor that is a sum of products over a window, or any sum of products."""
-    best, chosen = -1, 0
-    for number, entry in enumerate(explained):
-        for part in entry.made.parts:
-            for reduction in part.reductions:
-                wide = sum(index.size > 1 for index in reduction.over)
-                score = (len(reduction.factors) > 1) * 10 + min(wide, 2)
-                if score > best:
-                    best, chosen = score, number
-    return chosen
-
-
-def first_element(explained: Sequence[Explained], shape: Sequence[int]) -> list[int]:
-    """The element of a tensor that is shown at first: the one picked, within these sizes."""
-    wanted = explained[shown_first(explained)].at
-    return [
-        max(0, min(size - 1, wanted[axis] if axis < len(wanted) else 0))
-        for axis, size in enumerate(shape)
-    ]
 
 
 class TermsWriter:
@@ -360,9 +287,9 @@ class TermsWriter:
         """The factors of every term of a page, and what the page shows in words."""
         content, side = self.result.content, self.result.side
         content.put(row + 2, column, page.label, looks.NAME)
-        content.put(row + 2, column + 1, _read_text(reduction.factors[0]), looks.NAME)
+        content.put(row + 2, column + 1, stage_text(reduction.factors[0]), looks.NAME)
         if len(reduction.factors) > 1:
-            rest = " * ".join(map(_read_text, reduction.factors[1:]))
+            rest = " * ".join(stage_text(factor) for factor in reduction.factors[1:])
             content.put(row + 2, column + 2, rest, looks.NAME)
         nothing: str = "0" if reduction.op == "sum" else '""'
         for down, right, point in page.cells:
@@ -397,7 +324,7 @@ class TermsWriter:
     ) -> None:
         earlier: dict[Tensor, str] = {r.result: r.result.name for r in part.reductions}
         for stage, value in zip(part.stages, found.results, strict=True):
-            label = _stage_text(stage.value, earlier)
+            label = stage_text(stage.value, earlier)
             formula = _only(flag, writer.formula(stage.value))
             shown = _shown(flag, value)
             self._result(row, len(named), stage.result, label, shown, formula, named)
@@ -464,22 +391,3 @@ def _shown(flag: Flag | None, value: float | str) -> float | str:
 def _bracketed(formula: str) -> str:
     plain = formula.startswith("INDEX(") and formula.count("(") == 1
     return formula if plain or "(" not in formula else f"({formula})"
-
-
-def _names(expr: Expr) -> dict[Index, str]:
-    from netsheet.equations import Reduce, walk
-
-    inner = [index for node in walk(expr) if isinstance(node, Reduce) for index in node.over]
-    return {index: index.name for index in inner}
-
-
-def _read_text(expr: Expr) -> str:
-    return value_text(expr, _names(expr))
-
-
-def _stage_text(expr: Expr, earlier: Mapping[Tensor, str]) -> str:
-    """``sum + bias[c]``, ``tanh(…)``: what comes before is shown as three dots."""
-    shown = {tensor: Tensor(name, (), ())[()] for tensor, name in earlier.items()}
-    renamed = transform(expr, on_reads(lambda read: shown.get(read.tensor, read)))
-    assert all(read.tensor not in earlier for read in reads(renamed))
-    return _read_text(renamed)

@@ -25,7 +25,7 @@ from netsheet.write.excel.book_layout import (
     TensorBlock,
     stated_equations,
 )
-from netsheet.write.excel.cell_block import numbers
+from netsheet.write.excel.cell_block import computed, numbers
 from netsheet.write.excel.cell_map_sheet import cell_map_sheet
 from netsheet.write.excel.check_sheet import (
     MAX_CHOICES,
@@ -36,8 +36,9 @@ from netsheet.write.excel.check_sheet import (
 from netsheet.write.excel.explaining import Explaining
 from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.layer_sheet import layer_sheet
-from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
+from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement, cell_name
 from netsheet.write.excel.sheet_content import SheetContent
+from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.excel.stored_numbers import as_stored
 from netsheet.write.excel.words import words as words_of
 
@@ -104,8 +105,35 @@ def to_excel(
     return ExcelReport(Path(target), len(book.plan.sheets) + 4, book.formulas, book.numbers, size)
 
 
+@dataclass(frozen=True)
+class CellFormula:
+    """Where a value stands in the workbook, and the formula there (``=SUMPRODUCT(...)``)."""
+
+    address: str
+    formula: str
+
+
+def cell_formula(
+    model: Network, samples: Sequence[Sample], name: str, at: Sequence[int], lang: str = "en"
+) -> CellFormula | None:
+    """The cell of one value, as :func:`to_excel` writes it; None if the workbook has none.
+
+    ``name`` is that of a layer's output or of a step on the way to it.
+    """
+    book = _Book(model, samples, words_of(lang), lang, AUTO, None)
+    for sheet in book.layers:
+        for block in sheet.blocks:
+            if block.tensor.name == name:
+                empty = np.zeros(block.tensor.shape)
+                cells = computed(block.tensor, sheet.equations, book.plan.places, empty)
+                row, col = (int(place) for place in block.place.at(list(at)))
+                address = f"{quoted(sheet.name)}!{cell_name(row, col)}"
+                return CellFormula(address, cells.formula(row, col))
+    return None
+
+
 class _Book:
-    """Plan, values and sheets_in_order of one workbook."""
+    """Layout, values and sheets of one workbook."""
 
     def __init__(
         self,

@@ -1,22 +1,14 @@
-"""What one value is made of, read from its equation: products, their sum, what is done with it.
-
-:func:`compositions` says it for every element of a tensor at once, over indices that stand for
-the element; a workbook or a page prints that with live selectors. :func:`explain` says it for one
-element, in numbers. Both know equations only, so that any layer is explained, own ones too.
-"""
+"""What one element is made of, in numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from netsheet.equations import (
-    Affine,
-    Call,
-    Const,
     Equation,
     Expr,
     FloatArray,
@@ -25,213 +17,23 @@ from netsheet.equations import (
     Number,
     Position,
     Read,
-    Reduce,
     Select,
     Tensor,
     Weight,
     affine,
     children,
     equation,
-    factors,
-    in_order,
-    indices_of,
     reads,
     reduce,
-    replaced,
     select,
     substitute,
     substituted,
-    transform,
 )
 from netsheet.equations.evaluation import evaluate
 from netsheet.equations.grids import holds_at, position_at
 from netsheet.errors import UsageError
-
-
-@dataclass(frozen=True, eq=False)
-class Reduction:
-    """A sum (or maximum, ...) over terms; ``result`` is a stand-in that later stages read.
-
-    ``factors`` are multiplied in each term. Terms where a guard fails count as nothing.
-    """
-
-    op: str
-    over: tuple[Index, ...]
-    where: tuple[Guard, ...]
-    factors: tuple[Expr, ...]
-    result: Tensor
-
-    @property
-    def size(self) -> int:
-        """How many terms there are, those that a guard leaves out included."""
-        return math.prod(index.size for index in self.over)
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """What is done with the results before it: ``sum + bias[c]``, then ``tanh(...)``."""
-
-    value: Expr
-    result: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Composition:
-    """How the elements are made for which ``where`` holds, over the indices that select one.
-
-    ``equation`` is the layer's own; ``indices`` are its indices as positions of the selection.
-    """
-
-    where: tuple[Guard, ...]
-    equation: Equation
-    indices: Mapping[Index, Affine]
-    reductions: tuple[Reduction, ...]
-    stages: tuple[Stage, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Compositions:
-    """How every element of a tensor is made: ``at`` selects one; one part holds for each."""
-
-    tensor: Tensor
-    at: tuple[Index, ...]
-    parts: tuple[Composition, ...]
-
-
-# --------------------------------------------------------------------------- for every element
-
-
-def compositions(tensor: Tensor, equations: Iterable[Equation]) -> Compositions | None:
-    """How the elements of a tensor are made; None if an element is not found from its indices."""
-    at = indices_of(tensor)
-    parts = []
-    for eq in equations:
-        if eq.target is not tensor:
-            continue
-        found = _selected(eq, at)
-        if found is None:
-            return None
-        mapping, where = found
-        reductions, stages = _taken_apart(substitute(eq.value, mapping))
-        indices = {index: affine(place) for index, place in mapping.items()}
-        parts.append(Composition(where, eq, indices, reductions, stages))
-    return Compositions(tensor, at, tuple(parts)) if parts else None
-
-
-def _selected(
-    eq: Equation, at: Sequence[Index]
-) -> tuple[dict[Index, Position], tuple[Guard, ...]] | None:
-    """The indices of an equation by those of the element, and when it fills that element."""
-    mapping: dict[Index, Position] = {}
-    where: list[Guard] = []
-    for own, place in zip(eq.at, at, strict=True):
-        if any(not isinstance(atom, Index) or factor <= 0 for factor, atom in own.terms):
-            return None
-        terms = sorted(own.terms, key=lambda term: -term[0])
-        rest = place - own.const
-        low, high = own.bounds()
-        where.append(Guard(affine(place), low, high + 1))
-        for factor, atom in terms:
-            assert isinstance(atom, Index)
-            below = sum(f * (a.size - 1) for f, a in terms if f < factor and isinstance(a, Index))
-            if atom in mapping or below >= factor:
-                return None
-            mapping[atom] = rest // factor
-            rest = rest % factor if factor > 1 else affine(0)
-        where.append(Guard(rest, 0, 1))
-    if any(index not in mapping for index in eq.indices):
-        return None
-    return mapping, tuple(guard for guard in where if not guard.always())
-
-
-def _taken_apart(expr: Expr) -> tuple[tuple[Reduction, ...], tuple[Stage, ...]]:
-    """The outermost reductions of an expression, and the stages that lead on from them."""
-    expr = transform(expr, _guarded)
-    found: list[Reduction] = []
-    for reduced in list(_outermost(expr)):
-        body = tuple(factors(reduced.body)) if reduced.op == "sum" else (reduced.body,)
-        name = reduced.op if not found else f"{reduced.op} {len(found) + 1}"
-        result = Tensor(name, (), ())
-        found.append(Reduction(reduced.op, reduced.over, reduced.where, body, result))
-        expr = replaced(expr, reduced, result[()])
-    stages: list[Stage] = []
-    inner = expr
-    for node in _narrow(expr, {reduction.result for reduction in found}):
-        result = Tensor(f"stage {len(stages) + 1}", (), ())
-        value = replaced(node, inner, stages[-1].result[()]) if stages else node
-        stages.append(Stage(value, result))
-        inner = node
-    return tuple(found), tuple(stages)
-
-
-def _guarded(node: Expr) -> Expr | None:
-    """A sum that is 0 unless guards hold is a sum over the terms for which they hold."""
-    if not isinstance(node, Select) or not isinstance(node.then, Reduce) or node.then.op != "sum":
-        return None
-    if not isinstance(node.otherwise, Const) or node.otherwise.value != 0:
-        return None
-    return replace(node.then, where=(*node.then.where, *node.where))
-
-
-def _outermost(expr: Expr) -> Iterator[Reduce]:
-    """Reductions that no other one contains, from left to right."""
-    seen: set[int] = set()
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, Reduce):
-            yield node
-        else:
-            stack.extend(reversed(children(node)))
-
-
-def _narrow(expr: Expr, results: set[Tensor]) -> list[Expr]:
-    """The calls through which everything that was reduced has to pass, innermost first.
-
-    Without a reduction, the whole expression is one stage; a bare result needs none.
-    """
-    if isinstance(expr, Read) and expr.tensor in results:
-        return []
-    if not results:
-        return [expr]
-    stages = [expr]
-    while True:
-        inner = _passage(stages[0], results)
-        if inner is None:
-            return stages
-        stages.insert(0, inner)
-
-
-def _passage(expr: Expr, results: set[Tensor]) -> Expr | None:
-    """The outermost part of a call that alone holds all results; None if there is none."""
-    for node in in_order(expr)[1:]:
-        if not isinstance(node, (Call, Select)) or _results(node, results) != results:
-            continue
-        rest = replaced(expr, node, Tensor("", (), ())[()])
-        if not _results(rest, results) and not _inside_select(expr, node):
-            return node
-    return None
-
-
-def _inside_select(expr: Expr, node: Expr) -> bool:
-    """True if the part is only computed where a condition holds."""
-    return any(
-        node is part
-        for outer in in_order(expr)
-        if isinstance(outer, Select)
-        for branch in (outer.then, outer.otherwise)
-        for part in in_order(branch)
-    )
-
-
-def _results(expr: Expr, results: set[Tensor]) -> set[Tensor]:
-    return {read.tensor for read in reads(expr)} & results
-
-
-# --------------------------------------------------------------------------- for one element
+from netsheet.explanation.composition import Composition, Reduction, compositions
+from netsheet.network import Network, Node
 
 
 @dataclass(frozen=True)
@@ -269,6 +71,7 @@ class Explanation:
     at: tuple[int, ...]
     value: float
     composition: Composition
+    picked: Mapping[Index, int]
     indices: Mapping[Index, int]
     terms: tuple[tuple[Term, ...], ...]
     totals: tuple[float, ...]
@@ -302,7 +105,7 @@ def explain(
         raise UsageError(f"no equation says how {tensor.name}[{_joined(at)}] is made")
     found_numbers = numbers(part, picked, values, elements=True)
     return Explanation(
-        tensor, at, found_numbers.value, part,
+        tensor, at, found_numbers.value, part, picked,
         {index: int(position_at(place, picked)) for index, place in part.indices.items()},
         found_numbers.terms, found_numbers.totals, found_numbers.results, found_numbers.elements,
     )  # fmt: skip
@@ -353,6 +156,49 @@ def numbers(
         tuple(float(known[s.result]) for s in part.stages),
         outside,
     )
+
+
+def explain_value(
+    network: Network, name: str, at: Sequence[int], inputs: Mapping[str, FloatArray]
+) -> Explanation:
+    """What one value of a layer, or of a step on the way to it (``lstm/pre``), is made of.
+
+    Args:
+        inputs: an array for each input of the network, without batch axis.
+
+    Raises:
+        UsageError: there is no such layer, step or element.
+        UnsupportedError: the layer, or one that it needs, is not computed.
+    """
+    given = {t: np.asarray(inputs[t.name], float) for t in network.inputs if t.name in inputs}
+    # the steps of a layer are made with its equations: once for all that follows
+    stated = {n: network.node_equations(n) for n in network.computed(_owner(network, name).key)}
+    tensor, equations = _found(stated, name)
+    needed = [eq for every in stated.values() for eq in every]
+    return explain(tensor, at, equations, {**given, **evaluate(needed, given)})
+
+
+def _owner(network: Network, name: str) -> Node:
+    """The layer that computes a tensor of that name, a step included."""
+    for node in network.computed():
+        if any(tensor.name == name for tensor in node.outputs) or name.startswith(f"{node.key}/"):
+            return node
+    return network.node(name)
+
+
+def _found(
+    stated: Mapping[Node, Sequence[Equation]], name: str
+) -> tuple[Tensor, Sequence[Equation]]:
+    """The tensor of that name, or the only output of the layer of that name."""
+    node, equations = list(stated.items())[-1]
+    tensors = list(dict.fromkeys(eq.target for eq in equations))
+    for tensor in tensors:
+        if tensor.name == name:
+            return tensor, equations
+    if name == node.key and len(node.outputs) == 1:
+        return node.outputs[0], equations
+    known = ", ".join(tensor.name for tensor in tensors)
+    raise UsageError(f"{node.key!r} has no value {name!r}; its values are: {known}")
 
 
 def _check(tensor: Tensor, at: tuple[int, ...]) -> None:
