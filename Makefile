@@ -31,9 +31,9 @@ bench: $(VENV)/tested
 node-tests: $(VENV)/tested
 	$(BIN)/python tests/node/run_node_tests.py
 
-# An hour of mutated files.
+# An hour of mutated files, and an hour of sizes that contradict.
 fuzz: $(VENV)/tested
-	NETSHEET_FUZZ_SECONDS=3600 $(BIN)/pytest tests/attacks/test_fuzz.py
+	NETSHEET_FUZZ_SECONDS=3600 $(BIN)/pytest tests/attacks/test_fuzz.py tests/test_shapes.py
 
 $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -86,6 +86,9 @@ class OnnxNode:
 
     def integers(self, index: int) -> list[int]:
         """As :meth:`constant`, as a list of integers."""
+        if len(self.input(index).shape) > 1:
+            shape = self.input(index).shape
+            raise UnsupportedError(f"input {index} of {self.op}, {shape}, has more than one axis")
         return [int(number) for number in np.asarray(self.constant(index)).reshape(-1).tolist()]
 
     def axis(self, default: int, rank: int, name: str = "axis") -> int:

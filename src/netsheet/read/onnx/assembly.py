@@ -330,6 +330,7 @@ class Assembly:
         version = self.version(proto)
         node = OnnxNode(proto.op_type, version, attributes, seen, dtypes, self._count(proto))
         if is_layer(node) and count == 1 and isinstance(inputs[0], Computed):
+            RULES[proto.op_type](node)  # says what does not fit
             layer = LAYERS[proto.op_type](node, key)
             layer.name, layer.type_name = key, proto.op_type
             for label, n in (("kernel", 1), ("bias", 2)):

@@ -6,6 +6,8 @@ from netsheet.operators import (
     attention,
     convolution,
     elementwise,
+    fitting_moves,
+    fitting_sums,
     lookup,
     loss,
     movement,
@@ -20,8 +22,9 @@ from netsheet.operators import (
     windows,
 )
 from netsheet.operators.base import Rule
+from netsheet.operators.fitting import checked
 
-RULES: dict[str, Rule] = {
+_ROWS: dict[str, Rule] = {
     **elementwise.ROWS,
     **movement.ROWS,
     **products.ROWS,
@@ -37,4 +40,11 @@ RULES: dict[str, Rule] = {
     **recurrent.ROWS,
     **signal.ROWS,
     **sampling.ROWS,
+}
+
+# Each rule asks first whether the inputs' shapes go together.
+_CONDITIONS = {**fitting_moves.CONDITIONS, **fitting_sums.CONDITIONS}
+RULES: dict[str, Rule] = {
+    op: checked(rule, fitting_sums.PATTERNS.get(op), _CONDITIONS.get(op, ()))
+    for op, rule in _ROWS.items()
 }
