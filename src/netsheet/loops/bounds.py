@@ -30,7 +30,7 @@ from netsheet.loops.ir import (
 )
 
 Number: TypeAlias = "int | Fraction"
-MOST_TRIES = 64  # replacements that are tried for one position
+MOST_TRIES = 256  # replacements that are tried for one position
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,9 @@ class Bounds:
         known = self._ranges[variable]
         rest = LinearSum(total.factors[:-1], total.const)
         best: Number | None = None
-        for bound in known.low if (factor > 0) == low else known.high:
+        bounds = known.low if (factor > 0) == low else known.high
+        # numbers first: where there are too many ways to try all, the plain one is among them
+        for bound in sorted(bounds, key=lambda one: len(one.factors)):
             if best is not None and tries[0] <= 0:
                 break
             tries[0] -= 1
