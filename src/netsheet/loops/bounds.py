@@ -155,7 +155,8 @@ class Bounds:
             if isinstance(node, Greatest) == low:
                 yield from (*sides[0], *sides[1])
             else:
-                yield self._worst([*sides[0], *sides[1]], low)
+                # what bounds both: of the best bound of each side the worse one
+                yield self._worst([self._best(side, low) for side in sides], low)
         elif isinstance(node, Conditional):
             both = []
             for side, holds in ((node.then, True), (node.otherwise, False)):
@@ -179,6 +180,10 @@ class Bounds:
             raise NotImplementedError("a product of positions is no place")
         else:
             yield self.sum(node)
+
+    def _best(self, sums: list[LinearSum], low: bool) -> LinearSum:
+        ends = [self.extreme(one, low) for one in sums]
+        return constant(max(ends) if low else min(ends))
 
     def _worst(self, sums: list[LinearSum], low: bool) -> LinearSum:
         ends = [self.extreme(one, low) for one in sums]
