@@ -45,11 +45,14 @@ class Model(Network):
 
         return engine(self).predict(x)
 
-    def evaluate(self, x: object, y: FloatArray) -> Evaluation:
-        """Accuracy and loss on labelled data, with the loss that the model was trained with."""
+    def evaluate(self, x: object, y: object, **options: Any) -> Evaluation:
+        """Loss and metrics on labelled data, those that the model was compiled with.
+
+        Options as for :func:`netsheet.engine.evaluation.evaluate`.
+        """
         from netsheet.engine.evaluation import evaluate
 
-        return evaluate(self, x, y)
+        return evaluate(self, x, y, **options)
 
     def gradients(self, x: object, y: FloatArray, loss: str) -> dict[str, FloatArray]:
         """Gradients of a loss: of the mean for weights, of each sample for inputs; by name."""

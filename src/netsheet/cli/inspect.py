@@ -63,6 +63,11 @@ def evaluate(
         show.say(f"accuracy  {result.accuracy:.4f}")
     if result.loss is not None:
         show.say(f"loss      {result.loss:.9g}  ({result.loss_name})")
+    for name, value in result.metrics.items():
+        if name not in ("accuracy", "acc"):
+            form = ".4f" if name.endswith("accuracy") else ".9g"
+            shown = value if isinstance(value, list) else [value]
+            show.say(f"{name:<8}  {' '.join(format(one, form) for one in shown)}")
 
 
 def weights(

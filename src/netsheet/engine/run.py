@@ -70,6 +70,13 @@ class Engine:
         results = [values[name] for name in names]
         return results[0] if len(results) == 1 else results
 
+    def named(
+        self, x: object, names: Sequence[str], progress: Progress | None = None
+    ) -> dict[str, FloatArray]:
+        """The tensors of these names: inputs, layers' outputs, and the masks that they carry."""
+        arrays = self.inputs(x)
+        return self._for(arrays)._run(arrays, tuple(dict.fromkeys(names)), progress)
+
     def batches(self, arrays: Mapping[str, FloatArray]) -> Iterator[dict[str, FloatArray]]:
         """The inputs in portions that fit into memory together with all layers' outputs."""
         tensors = [*self.model.inputs, *self.model.tensors().values()]

@@ -19,6 +19,7 @@ class Linear(Elementwise):
     """``x``."""
 
     op = "Identity"
+    same_since = 1
 
     def formula(self, x: Expr) -> Expr:
         return x
@@ -111,6 +112,7 @@ class Sigmoid(Elementwise):
     """``1 / (1 + exp(-x))``."""
 
     op = "Sigmoid"
+    squashes = "sigmoid"
 
     def formula(self, x: Expr) -> Expr:
         return call("sigmoid", x)
@@ -265,16 +267,19 @@ class SparsePlus(Elementwise):
 class Softmax(Layer):
     """``exp(x - max) / sum(exp(x - max))`` along ``axis`` (counted without the batch).
 
-    Where the input carries a mask for each of its values, 1e9 is taken from what is masked.
+    With ``heeds_mask`` (Keras's layer of that name, not the function), 1e9 is taken from what is
+    masked where the input carries a mask for each of its values.
     """
 
     op: ClassVar[str] = "Softmax"  # as an ONNX operator
+    squashes: ClassVar[str] = "softmax"
 
     axis: int | tuple[int, ...] = -1
+    heeds_mask: bool = False
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         x = inputs[0]
-        if x.mask is not None and x.mask.shape != x.shape:
+        if self.heeds_mask and x.mask is not None and x.mask.shape != x.shape:
             # Keras itself fails here, or spreads the mask over the wrong axis.
             raise UnsupportedError(f"its input {x.shape} carries a mask over {x.mask.shape}")
         return [Signature(x.axes, x.shape)]
@@ -288,7 +293,7 @@ class Softmax(Layer):
         most, exp, total = along.step(y, "max"), y.like("exp"), along.step(y, "sum")
         at, rest = along.at, along.rest
         before: list[Equation] = []
-        if x.mask is not None:
+        if self.heeds_mask and x.mask is not None:
             masked = y.like("masked")
             before = [equation(masked[at], x[at] - (1 - x.mask[at]) * 1e9)]
             x = masked
@@ -308,7 +313,7 @@ class Softmax(Layer):
         outputs: Sequence[Tensor],
     ) -> list[str]:
         axes = self._along(inputs[0]).axes
-        if len(axes) == 1 and inputs[0].mask is None:
+        if len(axes) == 1 and not (self.heeds_mask and inputs[0].mask is not None):
             return [graph.node(self.op, names, axis=axes[0] + 1)]
         return super().onnx(graph, names, inputs, outputs)
 
@@ -317,6 +322,7 @@ class LogSoftmax(Softmax):
     """``x - max - log(sum(exp(x - max)))`` along ``axis``."""
 
     op = "LogSoftmax"
+    squashes = ""
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]

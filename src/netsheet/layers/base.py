@@ -19,6 +19,7 @@ from netsheet.equations import (
     indices_of,
 )
 from netsheet.errors import UnsupportedError
+from netsheet.layers.regularizers import Regularizer
 
 Shape = tuple[int | None, ...]
 
@@ -67,6 +68,9 @@ class Layer:
     reason: str = ""  # why it is shown only and not computed; empty where it is computed
     # For a Dense behind a Flatten: axes and shape of the feature map, in flattening order.
     flattened: tuple[tuple[str, ...], tuple[int, ...]] | None = field(default=None, repr=False)
+    # What it adds to the loss, by the label of the weight or "activity".
+    regularizers: dict[str, Regularizer] = field(default_factory=dict, repr=False)
+    trainable: bool = field(default=True, repr=False)
 
     passes_mask: ClassVar[bool] = True
     attends: ClassVar[bool] = False  # takes query, value and key, which a call may name
@@ -74,6 +78,8 @@ class Layer:
     statistics: ClassVar[tuple[str, ...]] = ()  # weights that a training measures, not learns
     # Of the arrays that a file has for a wrapper itself, so many at the end are its own; None: all.
     own_arrays: ClassVar[int | None] = None
+    squashes: ClassVar[str] = ""  # "softmax" or "sigmoid", where it is this function
+    same_since: ClassVar[int] = 99  # Keras's version from which its output is its very input
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         """The weights that this layer has, trainable ones first, each with its axis names."""

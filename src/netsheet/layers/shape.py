@@ -273,6 +273,8 @@ class Slice(Layer):
 class Identity(Layer):
     """The input itself: Dropout and its kin outside training."""
 
+    same_since: ClassVar[int] = 3  # before, a copy
+
     @property
     def otherwise_in_training(self) -> bool:
         return self.type not in ("Identity", "Activation", "ActivityRegularization")

@@ -33,6 +33,7 @@ from netsheet.read.keras.masks import LostMasks, carries_masks, lost_masks
 from netsheet.read.keras.old_configs import modern
 from netsheet.read.keras.old_weights import Era
 from netsheet.read.keras.order import ends, ordered_calls
+from netsheet.read.keras.regularizers import regularizers
 from netsheet.read.keras.stored import KerasFile
 from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
 from netsheet.read.keras.training import refusal, trains
@@ -356,6 +357,8 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
     if layer is None:
         layer = Opaque(reason=reason)
     layer.name, layer.type_name = name, stored_class
+    layer.regularizers = regularizers(config)
+    layer.trainable = config.get("trainable") is not False
     return layer
 
 

@@ -166,7 +166,7 @@ def _leaky_relu(a: Arguments, c: Context) -> Layer:
 
 def _softmax(a: Arguments, c: Context) -> Layer:
     axes = a.axes("axis")
-    return activation.Softmax(axis=axes if len(axes) > 1 else axes[0])
+    return activation.Softmax(axis=axes if len(axes) > 1 else axes[0], heeds_mask=True)
 
 
 def _quantized(a: Arguments) -> bool:

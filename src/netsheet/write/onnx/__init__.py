@@ -65,11 +65,12 @@ def onnx_bytes(model: Network, outputs: str | Iterable[str] = "outputs") -> byte
 
 def _wanted(model: Network, outputs: str | Iterable[str]) -> list[Tensor]:
     known = model.tensors()
+    known |= {mask.name: mask for t in known.values() if (mask := t.mask) is not None}
     if outputs == "outputs":
         check_outputs(model)
         return list(dict.fromkeys(model.outputs))
     if outputs == "all":
-        return list(dict.fromkeys([*known.values(), *model.outputs]))
+        return list(dict.fromkeys([*model.tensors().values(), *model.outputs]))
     keys = [outputs] if isinstance(outputs, str) else list(outputs)
     for key in keys:
         if key not in known:
@@ -108,7 +109,8 @@ def _needed(model: Network, wanted: Iterable[Tensor]) -> list[Node]:
     wanting = set(wanted)
     needed: list[Node] = []
     for node in reversed(model.nodes):
-        if not wanting.intersection(node.outputs):
+        masks = {tensor.mask for tensor in node.outputs}
+        if not wanting.intersection(node.outputs) and not wanting & masks:
             continue
         if node.refusal is not None:
             raise UnsupportedError(f"layer {node.key!r} is not computed: {node.refusal}")
@@ -140,4 +142,5 @@ def _write_masks(graph: Builder, model: Network, node: Node) -> None:
         equations = [eq for eq in model.node_equations(node) if eq.target is mask]
         if equations:
             given = dict(zip(node.inputs, (graph.values[t] for t in node.inputs), strict=True))
-            graph.values[mask] = graph.print(equations, given, [mask])[0]
+            since = graph.position
+            graph.define(mask, graph.print(equations, given, [mask])[0], since)
