@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 import netsheet
@@ -24,7 +24,8 @@ KINDS: dict[str, tuple[int, list[str | None], str, list[Any], list[Any]]] = {
     "classes": (
         CLASSES, ["softmax", "softmax layer", "softmax activation", "softmax dropout"], "classes",
         ["sparse_categorical_crossentropy", ("SparseCategoricalCrossentropy", {"ignore_class": 2})],
-        ["accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy",
+        ["accuracy", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+         "sparse_top_k_categorical_accuracy",
          ("SparseTopKCategoricalAccuracy", {"k": 2}),
          ("MeanIoU", {"num_classes": CLASSES, "sparse_y_pred": False})],
     ),
@@ -219,6 +220,8 @@ def _fits(metric: Any, case: dict[str, Any]) -> bool:
     """Not every metric of Keras takes steps, a mask or weights."""
     name = metric[0] if isinstance(metric, tuple) else metric
     multi = isinstance(metric, tuple) and metric[1].get("multi_label")
+    if name in ("accuracy", "acc") and case["steps"]:  # tf_keras chooses the wrong one there
+        return False
     only_flat = ("F1Score", "FBetaScore", "R2Score", "MeanIoU", "BinaryIoU", "Precision", "Recall")
     return not (case["steps"] and (name in only_flat or multi))
 
@@ -268,7 +271,7 @@ def check(keras: Any, case: dict[str, Any], folder: Path) -> None:
 
 
 QUIET = settings(
-    deadline=None, database=None, derandomize=True,
+    deadline=None, database=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 
