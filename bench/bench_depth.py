@@ -46,10 +46,10 @@ class Growing:
     def add(self, layer: Layer, *inputs: str, width: int = WIDTH) -> str:
         """The layer behind others; returns its name."""
         layer.name = f"l{len(self.calls)}_{type(layer).__name__.lower()}"
-        sizes = {"in": self.widths[inputs[0]], "out": width, "gate": 4 * width}
+        columns = 4 * width if isinstance(layer, LSTM) else width
+        sizes = {"in": self.widths[inputs[0]], "unit": width, "out": columns}
         for label, axes in layer.weight_axes().items():
-            first = width if label.startswith("recurrent") else sizes["in"]
-            shape = tuple(first if axis == "in" else sizes.get(axis, width) for axis in axes)
+            shape = tuple(sizes[axis] for axis in axes)
             values = self.rng.normal(size=shape, scale=0.3).astype(np.float32)
             name = f"{layer.name}/{label}"
             layer.weights[label] = Weight(name, axes, shape, label=label, values=values)

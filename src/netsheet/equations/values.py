@@ -280,6 +280,14 @@ def children(expr: Expr) -> tuple[Expr, ...]:
     """The direct operands of an expression (computed positions included)."""
     if isinstance(expr, Call):
         return expr.args
+    found: tuple[Expr, ...] | None = expr.__dict__.get("_children")
+    if found is None:  # kept with the node, which never changes and is walked by many passes
+        found = _operands(expr)
+        object.__setattr__(expr, "_children", found)
+    return found
+
+
+def _operands(expr: Expr) -> tuple[Expr, ...]:
     inside = tuple(gather.value for at in positions(expr) for gather in gathers(at))
     if isinstance(expr, Reduce):
         return (*inside, expr.body)

@@ -2,7 +2,8 @@
 
 Equations, one list for the whole network, are rewritten:
 
-1. ``with_results`` gives every output a tensor of its own, with a copy where it is shown as well.
+1. ``with_results`` gives every output a tensor of its own, with a copy where it is shown as well;
+   ``bounded`` makes several equations of one with very many levels.
 2. ``fold_constants`` computes what depends on weights alone.
 3. ``without_dead_code`` drops what no kept tensor needs.
 4. ``simplify`` propagates copies (reshapes, transposes), turns padding into guards of sums, and
@@ -35,6 +36,7 @@ from netsheet.loops.check import check
 from netsheet.loops.computations import Computation
 from netsheet.loops.ir import Buffer, Function, Program
 from netsheet.loops.names import Identifiers
+from netsheet.loops.passes.bound_depth import bounded
 from netsheet.loops.passes.dead_code import without_dead_code
 from netsheet.loops.passes.ends import with_copies, with_results
 from netsheet.loops.passes.fold_constants import fold_constants
@@ -88,6 +90,7 @@ def looped(
     """
     constants = constants or Constants()
     everything, results = with_results(inputs, outputs, equations, kept)
+    everything = [part for eq in everything for part in bounded(eq)]
     held = {*results, *kept}
     short = fold_constants(everything, held)
     short = without_dead_code(short, held)

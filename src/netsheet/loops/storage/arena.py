@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from itertools import permutations
 
@@ -28,20 +29,26 @@ def place(lifetimes: Sequence[Lifetime]) -> int:
 
 
 def _in_order(order: Sequence[Lifetime]) -> int:
-    # by computation: what is placed already and lives then, as (offset, end)
-    placed: dict[int, list[tuple[int, int]]] = {}
+    by_offset: list[tuple[int, int, Lifetime]] = []  # what is placed, the lowest first
+    starting: dict[int, list[tuple[int, int, Lifetime]]] = {}  # the same by first computation
+    longest = max((life.last - life.first for life in order), default=0)
     most = 0
-    for life in order:
-        taken: set[tuple[int, int]] = set()
-        for number in range(life.first, life.last + 1):
-            taken.update(placed.get(number, ()))
+    for number, life in enumerate(order):
+        # what lives meanwhile: few where lifetimes are short, or found among all that is placed
+        begin = life.first - longest
+        near: Sequence[tuple[int, int, Lifetime]] = by_offset
+        if life.last - begin < 64:
+            near = sorted(one for n in range(begin, life.last + 1) for one in starting.get(n, ()))
         offset = 0
-        for start, end in sorted(taken):
+        for start, _, other in near:
+            if life.first > other.last or other.first > life.last:
+                continue
             if start - offset >= life.size:
                 break
-            offset = max(offset, end)
+            offset = max(offset, start + other.size)
         life.offset = offset
         most = max(most, offset + life.size)
-        for number in range(life.first, life.last + 1):
-            placed.setdefault(number, []).append((offset, offset + life.size))
+        placed = offset, number, life
+        insort(by_offset, placed)
+        starting.setdefault(life.first, []).append(placed)
     return most
