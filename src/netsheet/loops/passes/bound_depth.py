@@ -52,7 +52,7 @@ def bounded(eq: Equation) -> list[Equation]:
 def _anywhere(node: Expr, eq: Equation) -> bool:
     """True if the value exists for all indices of the equation, whatever guards are around it."""
     return set(free_indices(node)) <= set(eq.indices) and all(
-        0 <= at.bounds()[0] and at.bounds()[1] < size
+        at.bounds()[0] >= 0 and at.bounds()[1] < size
         for read in reads(node)
         for at, size in zip(read.at, read.tensor.shape, strict=True)
     )

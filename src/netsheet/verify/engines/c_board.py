@@ -16,9 +16,11 @@ from netsheet.errors import NetsheetError, UnsupportedError
 from netsheet.verify.engines.c_harness import (
     OUTSIDE,
     OUTSIDE_TEXT,
+    PACKAGE,
     WARNINGS,
     Sources,
     Tensors,
+    buffers_text,
     compile_c,
     input_bytes,
     main_text,
@@ -26,6 +28,7 @@ from netsheet.verify.engines.c_harness import (
     written,
 )
 from netsheet.write.c.library import Library, arena_floats
+from netsheet.write.c.template import fill, template
 
 GCC, SIZE, QEMU = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
 MACHINE = "mps2-an386"
@@ -95,7 +98,7 @@ def run_sources(
     options: Sequence[str],
 ) -> list[Tensors]:
     """The same for files that are written already."""
-    main = main_text(sources.lib, traced, '#include "board.h"\n')
+    main = main_text(sources.lib, '#include "board.h"\n')
     _build(sources, main, traced, options)
     return tensors_of(run_firmware(sources.folder, input_bytes(samples)), len(samples))
 
@@ -118,7 +121,7 @@ def measure_sources(
 ) -> BoardFigures:
     """The same for files that are written already."""
     lib = sources.lib
-    weights = _build(sources, _counting(lib, traced), traced, [opt])
+    weights = _build(sources, _counting(lib), traced, [opt])
     ticks, stack = struct.unpack("<II", run_firmware(sources.folder, input_bytes([arrays])))
     done = subprocess.run(
         [SIZE, f"{lib.name}.o", weights],
@@ -130,42 +133,17 @@ def measure_sources(
     return BoardFigures(ticks * INSTRUCTIONS_PER_TICK, text, data, bss, stack, arena)
 
 
-def _counting(lib: Library, trace: bool) -> str:
+def _counting(lib: Library) -> str:
     """A main() that runs the network twice and writes the ticks and the stack of the second."""
-    model = lib.model
-    inputs = [f"in{n}" for n in range(len(model.inputs))]
-    outputs = [f"out{n}" for n in range(len(model.outputs))]
-    buffers = [
-        f"static float {name}[{max(tensor.size, 1)}];"
-        for name, tensor in zip([*inputs, *outputs], [*model.inputs, *model.outputs], strict=True)
-    ]
+    inputs = [f"in{n}" for n in range(len(lib.model.inputs))]
+    outputs = [f"out{n}" for n in range(len(lib.model.outputs))]
     fetching = [f"    if (!fetch({name}, sizeof {name}))\n        return 1;" for name in inputs]
-    call = f"{lib.name}_run({', '.join([*inputs, *outputs])});"
-    shown = f"""
-void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values)
-{{
-    (void)layer, (void)axes, (void)shape, (void)values;
-}}
-"""
-    return f"""#include "{lib.name}.h"
-#include "board.h"
-
-{chr(10).join(buffers)}
-{shown if trace else ""}
-int main(void)
-{{
-    unsigned figures[2];
-{chr(10).join(fetching)}
-    {call}
-    board_paint();
-    board_count();
-    {call}
-    figures[0] = board_counted();
-    figures[1] = board_used();
-    put(figures, sizeof figures);
-    return 0;
-}}
-"""
+    marks = {
+        "buffers": buffers_text(lib),
+        "fetching": "\n".join(fetching),
+        "arguments": ", ".join([*inputs, *outputs]),
+    }
+    return fill(template("count.c", PACKAGE), lib.name, marks)
 
 
 def _tools() -> None:

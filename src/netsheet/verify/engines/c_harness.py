@@ -14,6 +14,7 @@ import numpy as np
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError
 from netsheet.write.c.library import Library, files
+from netsheet.write.c.template import fill, template
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")
 
@@ -22,92 +23,42 @@ Tensors = list[tuple[str, FloatArray]]
 OUTSIDE = 73  # exit status of a network that writes beside its arena
 OUTSIDE_TEXT = "it wrote outside its arena"
 
-# What a main() stands on: fetch() is 0 at the end of the input.
-HOST = """#include <stdio.h>
-
-static int fetch(void *to, unsigned size)
-{
-    return fread(to, size, 1, stdin) == 1;
-}
-
-static void put(const void *from, unsigned size)
-{
-    fwrite(from, 1, size, stdout);
-}
-"""
+PACKAGE = "netsheet.verify.engines"
 
 
-def main_text(lib: Library, traced: bool, system: str = HOST) -> str:
+def main_text(lib: Library, system: str | None = None) -> str:
     """A main() that runs the network on every input and writes its tensors.
 
-    Each tensor is the length of a name, the name, a count and the values; outputs are named by
-    number (``#0``). ``system`` defines fetch() and put().
+    Outputs are named by number (``#0``). ``system`` defines fetch(), which is 0 at the end of the
+    input, and put(); None for this computer's.
     """
     model = lib.model
-    sizes = [f"static float in{n}[{max(t.size, 1)}];" for n, t in enumerate(model.inputs)]
-    sizes += [f"static float out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)]
     inputs = [f"in{n}" for n in range(len(model.inputs))]
     outputs = [f"out{n}" for n in range(len(model.outputs))]
     reading = " && ".join(f"fetch({name}, sizeof {name})" for name in inputs) or "runs == 0"
-    showing = "\n        ".join(
+    shows = [
         f'show("#{n}", (int)(sizeof {name} / sizeof(float)), {name});'
         for n, name in enumerate(outputs)
-    )
-    trace = f"""
-void {lib.name}_trace(const char *layer, int axes, const int *shape, const float *values)
-{{
-    int count = 1;
-    for (int i = 0; i < axes; i++)
-        count *= shape[i];
-    show(layer, count, values);
-}}
-"""
-    names = ", ".join([*inputs, *outputs, "arena"])
-    clear = "\n        ".join(f"memset({name}, 0xFF, sizeof {name});" for name in outputs)
-    return f"""#include <string.h>
-#include "{lib.name}.h"
-{system}
-{chr(10).join(sizes)}
+    ]
+    clears = [f"memset({name}, 0xFF, sizeof {name});" for name in outputs]
+    marks = {
+        "system": template("host.c", PACKAGE) if system is None else system,
+        "buffers": buffers_text(lib),
+        "reading": reading,
+        "clearing": "\n        ".join(clears),
+        "arguments": ", ".join([*inputs, *outputs, "arena"]),
+        "outside": str(OUTSIDE),
+        "showing": "\n        ".join(shows),
+    }
+    return fill(template("main.c", PACKAGE), lib.name, marks)
 
-enum {{ GUARD = 16, ARENA = {lib.upper}_ARENA_SIZE }};
-static float space[GUARD + ARENA + GUARD];
 
-static void show(const char *name, int count, const float *values)
-{{
-    const int length = (int)strlen(name);
-    put(&length, sizeof length);
-    put(name, (unsigned)length);
-    put(&count, sizeof count);
-    put(values, (unsigned)count * (unsigned)sizeof(float));
-}}
-{trace if traced else ""}
-static int touched(const float *guard)
-{{
-    const unsigned char *bytes = (const unsigned char *)guard;
-    for (unsigned i = 0; i < GUARD * sizeof *guard; i++)
-        if (bytes[i] != 0xFF)
-            return 1;
-    return 0;
-}}
-
-int main(void)
-{{
-    float *const arena = space + GUARD;
-    int runs = 0;
-    while ({reading}) {{
-        /* Nothing that was there before may count: all of it is NaN. */
-        memset(space, 0xFF, sizeof space);
-        {clear}
-        if ({lib.name}_run_arena({names}) != 0)
-            return 1;
-        if (touched(space) || touched(arena + ARENA))
-            return {OUTSIDE};
-        {showing}
-        runs++;
-    }}
-    return runs == 0;
-}}
-"""
+def buffers_text(lib: Library) -> str:
+    """The arrays in0, in1, ... and out0, ... of a main()."""
+    model = lib.model
+    sizes = [f"static float in{n}[{max(t.size, 1)}];" for n, t in enumerate(model.inputs)]
+    sizes += [f"static float out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)]
+    return "\n".join(sizes)
 
 
 class Sources:

@@ -55,7 +55,7 @@ def run_sources(
 ) -> list[Tensors]:
     """Compile and run one program on this computer; its tensors for each sample."""
     lib = sources.lib
-    sources.write("main.c", main_text(lib, traced))
+    sources.write("main.c", main_text(lib))
     weights = sources.weights([compiler(), *WARNINGS], traced)
     compile_c(
         [compiler(), *options, *sources.define(traced), "-o", "run", "main.c", f"{lib.name}.c",

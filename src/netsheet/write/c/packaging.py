@@ -11,7 +11,8 @@ from netsheet.write.c.library import Library, files
 from netsheet.write.c.names import comment
 from netsheet.write.c.readme import readme
 from netsheet.write.c.report import CReport
-from netsheet.write.c.sketches import CLASSIFY, IDF_MAIN, M5STACK, TEST, filled, sample_header
+from netsheet.write.c.sketches import sample_header, sketch
+from netsheet.write.c.template import template
 from netsheet.write.c.test_program import program_text
 
 VERSION = "1.0.0"  # of the library that is written
@@ -63,22 +64,11 @@ def _arduino(
     return _sources(lib, code, given) | {
         "library.properties": "\n".join(properties) + "\n",
         "keywords.txt": f"{lib.name}_run\tKEYWORD2\n{lib.name}_run_arena\tKEYWORD2\n",
-        "examples/Classify/Classify.ino": filled(CLASSIFY, lib, sample),
-        "examples/M5Stack/M5Stack.ino": filled(M5STACK, lib, sample),
-        "examples/Test/Test.ino": filled(TEST, lib, sample),
+        "examples/Classify/Classify.ino": sketch("classify.ino", lib, sample),
+        "examples/M5Stack/M5Stack.ino": sketch("m5stack.ino", lib, sample),
+        "examples/Test/Test.ino": sketch("test.ino", lib, sample),
         f"examples/Test/{lib.name}_test.c": test,
     }
-
-
-PLATFORMIO_INI = """; Open this folder in PlatformIO; other boards need another platform and board.
-[env:m5stack]
-platform = espressif32
-board = m5stack-core-esp32
-framework = arduino
-monitor_speed = 115200
-lib_deps =
-    symlink://../..
-"""
 
 
 def _platformio(
@@ -103,36 +93,11 @@ def _platformio(
         "library.json": json.dumps(description, ensure_ascii=False, indent=2) + "\n",
         f"examples/Test/src/{lib.name}_test.c": test,
     }
-    for name, text in zip(names, (CLASSIFY, M5STACK, TEST), strict=True):
+    for name in names:
         screen = "    m5stack/M5Unified\n" if name == "M5Stack" else ""
-        result[f"examples/{name}/platformio.ini"] = PLATFORMIO_INI + screen
-        result[f"examples/{name}/src/main.cpp"] = filled(text, lib, sample)
+        result[f"examples/{name}/platformio.ini"] = template("platformio.ini") + screen
+        result[f"examples/{name}/src/main.cpp"] = sketch(f"{name.lower()}.ino", lib, sample)
     return result
-
-
-IDF_CMAKE = """idf_component_register(SRCS "@lib.c" "@lib_weights.c" INCLUDE_DIRS "include")
-target_compile_options(${COMPONENT_LIB} PRIVATE -O2)
-
-# idf.py -D@LIB_TRACE=1 build: every layer is shown
-if(@LIB_TRACE)
-    target_compile_definitions(${COMPONENT_LIB} PUBLIC @LIB_TRACE)
-endif()
-"""
-
-IDF_PROJECT = """cmake_minimum_required(VERSION 3.16)
-include($ENV{IDF_PATH}/tools/cmake/project.cmake)
-project(@lib_classify)
-"""
-
-IDF_EXAMPLE = """idf_component_register(SRCS "main.c" "@lib_test.c")
-target_compile_definitions(${COMPONENT_LIB} PRIVATE @LIB_SAY=@lib_say)
-"""
-
-IDF_DEPENDENCIES = """dependencies:
-  @lib:
-    version: "*"
-    override_path: "../../../"
-"""
 
 
 def _esp_idf(
@@ -144,12 +109,12 @@ def _esp_idf(
         f"include/{lib.name}_sample.h": given,
         f"{lib.name}.c": code[f"{lib.name}.c"],
         f"{lib.name}_weights.c": code[f"{lib.name}_weights.c"],
-        "CMakeLists.txt": filled(IDF_CMAKE, lib, sample),
+        "CMakeLists.txt": sketch("esp_idf_component.txt", lib, sample),
         "idf_component.yml": f'version: "{VERSION}"\ndescription: {about}\n',
-        "examples/classify/CMakeLists.txt": filled(IDF_PROJECT, lib, sample),
-        "examples/classify/main/CMakeLists.txt": filled(IDF_EXAMPLE, lib, sample),
-        "examples/classify/main/idf_component.yml": filled(IDF_DEPENDENCIES, lib, sample),
-        "examples/classify/main/main.c": filled(IDF_MAIN, lib, sample),
+        "examples/classify/CMakeLists.txt": sketch("esp_idf_project.txt", lib, sample),
+        "examples/classify/main/CMakeLists.txt": sketch("esp_idf_example.txt", lib, sample),
+        "examples/classify/main/idf_component.yml": sketch("esp_idf_dependencies.yml", lib, sample),
+        "examples/classify/main/main.c": sketch("esp_idf_main.c", lib, sample),
         f"examples/classify/main/{lib.name}_test.c": test,
     }
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from netsheet.data.inputs import Sample, Scaling
-from netsheet.equations import Tensor
-from netsheet.layers.embedding import Embedding
+from netsheet.equations import Tensor, gathers, positions, reads, walk
+from netsheet.network import Network
 from netsheet.write.c.library import Library, classes, signature, size_macro
 from netsheet.write.c.report import CReport
-from netsheet.write.c.template import fill
+from netsheet.write.c.template import fill, template
 
 
 def readme(lib: Library, target: str, sample: Sample, report: CReport) -> str:
@@ -24,11 +24,11 @@ def readme(lib: Library, target: str, sample: Sample, report: CReport) -> str:
         ),
         "tensors": "\n".join(_tensors(lib, sample)),
         "sources": fill(SOURCES[target], lib.name),
-        "use": fill(USE[target], lib.name).strip(),
+        "use": fill(template(f"use_{target.replace('-', '_')}.md"), lib.name).strip(),
         "sample": _inline(sample.note or sample.name),
         "classes": _classes(lib),
     }
-    return fill(TEXT, lib.name, marks)
+    return fill(template("readme.md"), lib.name, marks)
 
 
 def _table(report: CReport) -> list[str]:
@@ -47,10 +47,7 @@ def _table(report: CReport) -> list[str]:
 
 def _tensors(lib: Library, sample: Sample) -> list[str]:
     """What to give and what comes, one line each."""
-    tokens = {
-        node.inputs[0] for node in lib.model.nodes
-        if isinstance(node.layer, Embedding) and node.inputs
-    }  # fmt: skip
+    tokens = _positions(lib.model)
     lines = []
     for name, tensor in zip(lib.inputs, lib.model.inputs, strict=True):
         lines.append(_tensor(lib, name, tensor))
@@ -63,6 +60,18 @@ def _tensors(lib: Library, sample: Sample) -> list[str]:
         _tensor(lib, name, tensor)
         for name, tensor in zip(lib.outputs, lib.model.outputs, strict=True)
     ]
+
+
+def _positions(model: Network) -> set[Tensor]:
+    """The tensors whose values are positions: those that a computed position reads."""
+    gathered = (
+        gather.value
+        for eq in model.equations()
+        for node in walk(eq.value)
+        for at in positions(node)
+        for gather in gathers(at)
+    )
+    return {read.tensor for value in gathered for read in reads(value)}
 
 
 def _scaled(scaling: Scaling) -> str:
@@ -86,99 +95,9 @@ def _inline(text: str) -> str:
     return "".join(f"\\{ch}" if ch in "\\`*[]<>|" else ch for ch in plain)
 
 
-TEXT = """# @title
-
-A neural network in C99, written by netsheet from @file. It needs `math.h` and nothing else: no
-malloc, no recursion, no state but one static array for activations. Weights are constants and stay
-in flash.
-
-```
-@totals
-```
-
-@table
-
-The weights of a layer are counted as the model has them; in flash they lie packed in the order in
-which the code reads them, with batch normalisation folded in. RAM is what of the arena is in use
-while a layer is computed; layers without a number are computed together with a later one.
-
-## Call it
-
-```c
-#include "@lib.h"
-
-@buffers
-
-@lib_run(@arguments);
-```
-
-`@run`
-
-@tensors
-@classes
-`@lib_run` keeps its activations in a static array of `@LIB_ARENA_SIZE` floats. `@lib_run_arena`
-takes that array from you instead, so that several calls may run at once.
-
-## Use it
-
-@use
-
-## Test it
-
-`@lib_test.c` holds an input (@sample) and what every layer gives for it.
-
-    cc -O2 -o test @sources -lm && ./test
-    cc -O2 -D@LIB_TRACE -o test @sources -lm && ./test
-
-The second command shows every layer's deviation from the reference, and where a machine departs
-first; the exit status is 0 if all agrees. On a board define `@LIB_SAY` as the name of a function
-that shows a line of text, and call `@lib_test()`.
-
-## See inside
-
-Compiled with `@LIB_TRACE` (or with the line in `@lib.h` uncommented) the network calls a function
-of yours after every layer, with its name, shape and values in the model's own order. That build
-takes more RAM; the figure is above.
-
----
-
-日本語: netsheet が書き出した C99 のニューラルネットワークです。`@lib_run` に入力を渡すと
-推論します。重みは定数でフラッシュに置かれ、RAM は上の表の arena だけを使います。
-`@LIB_TRACE` を定義して `@lib_test.c` を動かすと、どの層で基準値から外れたかが分かります。
-"""
-
 SOURCES = {
     "plain": "@lib_test.c @lib.c @lib_weights.c",
     "arduino": "-Isrc examples/Test/@lib_test.c src/*.c",
     "esp-idf": "-Iinclude examples/classify/main/@lib_test.c *.c",
     "platformio": "-Isrc examples/Test/src/@lib_test.c src/*.c",
-}
-
-USE = {
-    "plain": """
-Add `@lib.c`, `@lib_weights.c` and `@lib.h` to your project. The compiler's `-O2` is right; `-Os` is
-smaller. An `int` of 32 bits is needed.
-""",
-    "arduino": """
-Copy this folder into the `libraries` folder of your sketches (or zip it and choose *Sketch >
-Include Library > Add .ZIP Library*). Examples, under *File > Examples > @lib*:
-
-- `Classify`: runs on the stored input and prints to Serial.
-- `M5Stack`: shows the picture, the class and the numbers on the screen (library M5Unified).
-- `Test`: compares with the stored reference; the test program is `examples/Test/@lib_test.c`.
-
-Boards with 32-bit processors (ESP32, SAMD, RP2040, nRF52, STM32); not AVR.
-""",
-    "esp-idf": """
-Copy this folder into the `components` folder of your project and add `@lib` to `REQUIRES`. A whole
-project is in `examples/classify`: `idf.py set-target esp32 && idf.py build flash monitor`; with
-`idf.py -D@LIB_TRACE=1 build` it shows every layer. The test program is
-`examples/classify/main/@lib_test.c`.
-""",
-    "platformio": """
-Copy this folder into the `lib` folder of your project, or name it in `lib_deps` as
-`symlink://path/to/this/folder`. Projects that run as they are lie in `examples`: `Classify` (prints
-to Serial), `M5Stack` (screen), `Test` (compares with the stored reference:
-`examples/Test/src/@lib_test.c`).
-""",
 }

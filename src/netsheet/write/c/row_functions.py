@@ -11,8 +11,9 @@ from netsheet.loops.products.row_function import (
     geometry_fields,
 )
 from netsheet.write.c.names import number
-from netsheet.write.c.tiles import MULTIPLY, row, tiles
-from netsheet.write.c.vectors import VECTORS, wide_row
+from netsheet.write.c.template import fill, template
+from netsheet.write.c.tiles import row, tiles
+from netsheet.write.c.vectors import wide_row
 
 
 def row_function_text(functions: Iterable[RowFunction], library: str) -> str:
@@ -20,23 +21,25 @@ def row_function_text(functions: Iterable[RowFunction], library: str) -> str:
     wanted = sorted(set(functions))
     if not wanted:
         return ""
-    struct = ["/* One row of pixels of a sum of products. Counts are floats. */", "struct @_row {"]
+    struct = [
+        "/* One row of pixels of a sum of products. Counts are floats. */",
+        "struct @lib_row {",
+    ]
     for name in geometry_fields(wanted):
         kind = "float" if name in ("floor", "ceiling") else "int"
         text = f"    {kind} {name};"
         struct.append(f"{text:20s}/* {COMMENTS[name]} */" if COMMENTS[name] else text)
     parts = ["\n".join([*struct, "};\n"])]
-    macro = {"macro": library.upper()}
-    parts.append(MULTIPLY % macro)
+    parts.append(template("multiply.h"))
     if any(one.vectors for one in wanted):
-        parts.append(VECTORS % macro)
+        parts.append(template("vectors.h"))
     for one in wanted:
         text = "\n".join([*tiles(one, library.upper()), row(one, library.upper())])
         if one.vectors:
             own = wide_row(one, library.upper())
             text = f"#ifdef {library.upper()}_VECTORS\n{own}\n#else\n{text}\n#endif\n"
         parts.append(text)
-    return "\n".join(parts).replace("@", library)
+    return fill("\n".join(parts), library)
 
 
 def geometry_text(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
+from netsheet.write.c.template import fill, template
+
 SPELLED: dict[str, str] = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "neg": "-{0}",
     "max": "@_max({0}, {1})", "min": "@_min({0}, {1})", "pow": "powf({0}, {1})",
@@ -29,69 +31,10 @@ SPELLED: dict[str, str] = {
     "if": "({0} != 0.0f ? {1} : {2})",
 }  # fmt: skip
 
-HELPERS: dict[str, str] = {
-    "max": """/* The larger value; NaN if there is one. */
-static float @_max(float a, float b)
-{
-    return a < b || isnan(b) ? b : a;
-}
-""",
-    "min": """/* The smaller value; NaN if there is one. */
-static float @_min(float a, float b)
-{
-    return b < a || isnan(b) ? b : a;
-}
-""",
-    "mod": """/* The remainder with the sign of b. */
-static float @_mod(float a, float b)
-{
-    const float r = fmodf(a, b);
-    return r != 0.0f && (r < 0.0f) != (b < 0.0f) ? r + b : r;
-}
-""",
-    "sign": """static float @_sign(float x)
-{
-    return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x;
-}
-""",
-    "tanh": """/* tanh(x) within 4e-7, as x P(x^2) / Q(x^2); it is 1 to that precision beyond 8. */
-static float @_tanh(float x)
-{
-    const float t = x > 8.0f ? 8.0f : x < -8.0f ? -8.0f : x;
-    const float s = t * t;
-    const float p = 1.0f + s * (0.133797139f + s * (0.00349402963f
-        + s * (2.05834003e-05f + s * 1.33189637e-08f)));
-    const float q = 1.0f + s * (0.467130303f + s * (0.0258710552f
-        + s * (0.000328308495f + s * 7.76197453e-07f)));
-    return t * p / q;
-}
-""",
-    "sigmoid": """/* 1 / (1 + exp(-x)) */
-static float @_sigmoid(float x)
-{
-    return 0.5f + 0.5f * @_tanh(0.5f * x);
-}
-""",
-    "index": """/* A computed position, kept inside 0 .. size - 1. */
-static int @_index(float at, int size)
-{
-    return !(at >= 0.0f) ? 0 : at >= (float)(size - 1) ? size - 1 : (int)at;
-}
-""",
-    "quotient": """/* a / b rounded down, b > 0. */
-static int @_quotient(int a, int b)
-{
-    return a >= 0 ? a / b : -((b - 1 - a) / b);
-}
-""",
-    "remainder": """/* a mod b, never negative, b > 0. */
-static int @_remainder(int a, int b)
-{
-    const int r = a % b;
-    return r < 0 ? r + b : r;
-}
-""",
-}
+# Each is a file in files/helpers; this is the order in which they compile.
+HELPERS = (
+    "max", "min", "mod", "sign", "tanh", "sigmoid", "index", "quotient", "remainder",
+)  # fmt: skip
 
 _NEEDS = {"sigmoid": ("tanh",)}
 
@@ -106,4 +49,5 @@ def helpers_of(wanted: Iterable[str]) -> set[str]:
 
 def helper_text(names: AbstractSet[str], library: str) -> str:
     """The definitions of helpers, in an order that compiles."""
-    return "\n".join(HELPERS[name] for name in HELPERS if name in names).replace("@", library)
+    texts = [template(f"helpers/{name}.c") for name in HELPERS if name in names]
+    return fill("\n".join(texts), library)

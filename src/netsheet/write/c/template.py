@@ -1,8 +1,16 @@
-"""Texts with marks: @lib and @LIB for a library's name, others by what they stand for."""
+"""Texts in real files, with marks: @lib and @LIB for a library's name, others by what they mean."""
 
 from __future__ import annotations
 
 import re
+from functools import cache
+from importlib import resources
+
+
+@cache
+def template(name: str, package: str = "netsheet.write.c") -> str:
+    """The text of a file in a package's folder ``files``: C, a sketch, Markdown."""
+    return (resources.files(package) / "files" / name).read_text("utf-8")
 
 
 def fill(text: str, library: str, marks: dict[str, str] | None = None) -> str:

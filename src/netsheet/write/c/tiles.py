@@ -11,20 +11,6 @@ from collections.abc import Iterable, Sequence
 
 from netsheet.loops.products.row_function import WORTH, RowFunction
 
-MULTIPLY = """/* One copy of each row function, not one for every layer. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define %(macro)s_ONCE __attribute__((noinline, noclone))
-#else
-#define %(macro)s_ONCE
-#endif
-
-#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF)
-#define %(macro)s_MAC(sum, a, b) sum = fmaf(a, b, sum)
-#else
-#define %(macro)s_MAC(sum, a, b) sum += (a) * (b)
-#endif
-"""
-
 
 def parameters(function: RowFunction) -> str:
     """Of a row function and of its tiles, behind the input."""
@@ -50,8 +36,8 @@ def row(function: RowFunction, macro: str) -> str:
     back = " - g->back" if function.edges else ""
     lines += walk(
         function.pixels, function,
-        f"@_{function.name}_tile(g, x + (p * g->step{back}), rows,\n                {tile})",
-        f"@_{function.name}_single(g, x + (p * g->step{back} + low * g->tap_step), rows,\n"
+        f"@lib_{function.name}_tile(g, x + (p * g->step{back}), rows,\n                {tile})",
+        f"@lib_{function.name}_single(g, x + (p * g->step{back} + low * g->tap_step), rows,\n"
         f"                high - low, {single})",
     )  # fmt: skip
     if not function.blocks:
@@ -76,7 +62,7 @@ def _tile(function: RowFunction, single: bool, macro: str) -> str:
     sums = [[f"s{p}_{b}" for b in b_range] for p in p_range]
     name = "single" if single else "tile"
     lines = [
-        f"static void @_{function.name}_{name}(const struct @_row *g, const float *x,",
+        f"static void @lib_{function.name}_{name}(const struct @lib_row *g, const float *x,",
         f"    int rows, {'int taps, ' if single else ''}{parameters(function)})",
         "{",
     ]
@@ -157,7 +143,7 @@ def _clamped(sums: Iterable[str], function: RowFunction) -> list[str]:
 
 def head(function: RowFunction, macro: str) -> list[str]:
     return [
-        f"static {macro}_ONCE void @_{function.name}(const struct @_row *g, const float *x,",
+        f"static {macro}_ONCE void @lib_{function.name}(const struct @lib_row *g, const float *x,",
         f"    int rows, {parameters(function)})",
         "{",
     ]

@@ -7,18 +7,6 @@ from dataclasses import replace
 from netsheet.loops.products.row_function import WIDTH, RowFunction
 from netsheet.write.c.tiles import arguments, head, parameters, taps_text, walk
 
-VECTORS = """#if defined(__GNUC__) && !defined(%(macro)s_PORTABLE) \\
-    && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) \\
-        || defined(__wasm_simd128__))
-#define %(macro)s_VECTORS
-typedef float @_vector __attribute__((vector_size(16), aligned(4), may_alias));
-typedef int @_mask __attribute__((vector_size(16)));
-/* a where the test holds, else b */
-#define %(macro)s_CHOOSE(test, a, b) \\
-    (@_vector)(((@_mask)(test) & (@_mask)(a)) | (~(@_mask)(test) & (@_mask)(b)))
-#endif
-"""
-
 
 def wide_row(function: RowFunction, macro: str) -> str:
     """The same with vectors of 4 channels, several blocks at once, any number of pixels."""
@@ -33,7 +21,7 @@ def wide_row(function: RowFunction, macro: str) -> str:
         blocks = vectors // inner
         for count in (pixels, 1):
             text.append(_wide(function, count, vectors, macro))
-        name = f"@_{function.name}_wide"
+        name = f"@lib_{function.name}_wide"
         added = "added ? added + p * g->y_step : 0"
         tile = arguments(function, "w", "bias", "y + p * g->y_step", added)
         size = function.channels
@@ -81,10 +69,10 @@ def _wide(function: RowFunction, pixels: int, vectors: int, macro: str) -> str:
     """``pixels`` x ``vectors`` vectors of sums, over ``run`` inputs of each row of taps."""
     inner = function.channels // WIDTH
     p_range, v_range = range(pixels), range(vectors)
-    pointer = "*(const @_vector *)"
-    name = f"@_{function.name}_wide{pixels}x{vectors}"
+    pointer = "*(const @lib_vector *)"
+    name = f"@lib_{function.name}_wide{pixels}x{vectors}"
     lines = [
-        f"static void {name}(const struct @_row *g, const float *x,",
+        f"static void {name}(const struct @lib_row *g, const float *x,",
         f"    int rows, int run, {parameters(function)})",
         "{",
     ]
@@ -95,7 +83,7 @@ def _wide(function: RowFunction, pixels: int, vectors: int, macro: str) -> str:
             f"s{p}_{v} = " + (f"{pointer}(bias + {v * WIDTH})" if p == 0 else f"s0_{v}")
             for v in v_range
         ]
-        lines.append(f"    @_vector {', '.join(first)};")
+        lines.append(f"    @lib_vector {', '.join(first)};")
     if function.added:
         lines.append("    if (added) {")
         for p in p_range:
@@ -110,7 +98,7 @@ def _wide(function: RowFunction, pixels: int, vectors: int, macro: str) -> str:
     )
     for v in v_range:
         block, part = divmod(v, inner)
-        inputs.append(f"const @_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
+        inputs.append(f"const @lib_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
         values = [f"{pointer}(x{p} + {v * WIDTH})" if function.deep else f"v{p}" for p in p_range]
         inputs.append(" ".join(f"s{p}_{v} += c{v} * {value};" for p, value in enumerate(values)))
     if function.deep:
@@ -123,14 +111,14 @@ def _wide(function: RowFunction, pixels: int, vectors: int, macro: str) -> str:
     lines += taps_text(function, pixels, "run", inputs, weights, after)
     for limit, sign in (("floor", "<"), ("ceiling", ">"))[: function.clamps]:
         value = f"g->{limit}"
-        lines.append(f"    const @_vector {limit} = {{{', '.join([value] * WIDTH)}}};")
+        lines.append(f"    const @lib_vector {limit} = {{{', '.join([value] * WIDTH)}}};")
         for p in p_range:
             for v in v_range:
                 s = f"s{p}_{v}"
                 lines.append(f"    {s} = {macro}_CHOOSE({s} {sign} {limit}, {limit}, {s});")
     for p in p_range:
         for v in v_range:
-            lines.append(f"    *(@_vector *)(y + {v * WIDTH}) = s{p}_{v};")
+            lines.append(f"    *(@lib_vector *)(y + {v * WIDTH}) = s{p}_{v};")
         if p + 1 < pixels:
             lines.append("    y += g->y_step;")
     return "\n".join([*lines, "}\n"])

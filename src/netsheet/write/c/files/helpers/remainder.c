@@ -1,0 +1,6 @@
+/* a mod b, never negative, b > 0. */
+static int @lib_remainder(int a, int b)
+{
+    const int r = a % b;
+    return r < 0 ? r + b : r;
+}
