@@ -31,7 +31,9 @@ from netsheet.equations import multiply_accumulates
 from netsheet.model import Model
 from netsheet.verify.engines.c_board import emulator, measure_board
 from netsheet.verify.engines.c_host import compiler
-from netsheet.write.c.library import Library, files, library, numbers
+from netsheet.write.c.arrays import numbers
+from netsheet.write.c.folder import put
+from netsheet.write.c.library import Library, files, library
 
 SHARED = Path(os.environ.get("NETSHEET_SHARED", Path(__file__).parents[2] / "shared"))
 MODELS = [
@@ -144,7 +146,7 @@ def compiled(net: Network, folder: Path, options: list[str]) -> Callable[[], flo
     """A program whose call gives the median of a series in microseconds."""
     folder.mkdir()
     for name, text in files(net.lib).items():
-        (folder / name).write_text(text)
+        put(folder / name, text)
     (array,) = probe(net.model).arrays
     (folder / "main.c").write_text(MAIN.replace("@", numbers(array)))
     sources = ["main.c", "net.c", "net_weights.c", "-lm"]

@@ -130,10 +130,11 @@ def run_equations(model: Model, folder: Path) -> None:
 
 
 def run_c(model: Model, folder: Path) -> None:
+    from netsheet.write.c.folder import put
     from netsheet.write.c.library import files, library
 
     for name, made in files(library(model)).items():
-        (folder / name).write_text(made, encoding="utf-8")
+        put(folder / name, made)
 
 
 def run_onnx(model: Model, folder: Path) -> None:

@@ -13,6 +13,7 @@ from cases import REFUSED, WRONG, Outcome, Prepared, judged
 
 from netsheet.errors import NetsheetError, UnsupportedError
 from netsheet.verify.engines.c_host import SANITIZE, WARNINGS, compile_c, compiler
+from netsheet.write.c.folder import put
 from netsheet.write.c.library import Library, files, library
 
 OPTIONS = (*WARNINGS, "-O0")
@@ -69,7 +70,7 @@ def _run(cases: Sequence[tuple[Library, Prepared]], sanitize: bool) -> list[list
         parts = []
         for lib, _ in cases:
             for file, text in files(lib).items():
-                (folder / file).write_text(text, encoding="utf-8")
+                put(folder / file, text)
                 parts += [f'#include "{file}"'] if file.endswith(".c") else []
         mains = [_caller(lib, prepared) for lib, prepared in cases]
         calls = "\n".join(f"    call_{lib.name}();" for lib, _ in cases)

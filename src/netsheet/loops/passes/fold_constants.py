@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+import numpy as np
+
 from netsheet.equations import (
     Equation,
     Expr,
     FloatArray,
     Index,
+    Read,
     Tensor,
     Weight,
     affine,
@@ -56,8 +59,38 @@ def _with_values(eq: Equation, values: dict[Tensor, Weight]) -> Equation:
 
 
 def constant_values(expr: Expr, indices: Sequence[Index]) -> FloatArray:
-    """A value of weights alone, for every value of some indices (doubles)."""
+    """A value of weights alone, for every value of some indices.
+
+    Doubles, or a weight's own numbers where it is nothing but a weight with its axes in an order.
+    """
+    if isinstance(expr, Read) and isinstance(expr.tensor, Weight):
+        plain = _transposed(expr, indices)
+        if plain is not None:
+            return plain
     target = Tensor("constant", tuple(f"axis{n}" for n in range(len(indices))),
                     tuple(index.size for index in indices))  # fmt: skip
     eq = Equation(target, tuple(affine(index) for index in indices), tuple(indices), expr)
     return evaluate([eq], {})[target]
+
+
+def _transposed(read: Read, indices: Sequence[Index]) -> FloatArray | None:
+    """A weight's values by the indices that it is read at, if those are all and single."""
+    assert isinstance(read.tensor, Weight)
+    values = read.tensor.values
+    singles = [at.single() for at in read.at]
+    moving = [index for index in singles if index is not None]
+    wanted = [index for index in indices if index.size > 1]
+    fixed = [at for at, index in zip(read.at, singles, strict=True) if index is None]
+    if sorted(map(id, moving)) != sorted(map(id, wanted)) or any(at.terms for at in fixed):
+        return None
+    if values.dtype not in (np.float32, np.float64) or any(
+        index is not None and index.size != size
+        for index, size in zip(singles, values.shape, strict=True)
+    ):
+        return None
+    cut = tuple(
+        at.const if index is None else slice(None)
+        for at, index in zip(read.at, singles, strict=True)
+    )
+    order = [moving.index(index) for index in wanted]
+    return values[cut].transpose(order).reshape([index.size for index in indices])

@@ -81,10 +81,10 @@ class ProductPattern:
         return _size(self.axes)
 
     def weights(self) -> FloatArray:
-        """(groups, channels, rows, taps and units), scaled, float64; made anew each time."""
+        """(groups, channels, rows, taps and units), scaled; made anew each time."""
         values = constant_values(self.product, self.axes)
         values = values.reshape(*self.scale.shape, _size(self.rows), -1)
-        return values * self.scale[..., None, None]
+        return values if (self.scale == 1).all() else values * self.scale[..., None, None]
 
     @property
     def channels(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError
+from netsheet.write.c.folder import put
 from netsheet.write.c.library import Library, files
 from netsheet.write.c.template import fill, template
 
@@ -69,7 +70,7 @@ class Sources:
         self.folder = folder
         self._weights: dict[tuple[str, ...], str] = {}
         for file, text in files(lib).items():
-            (folder / file).write_text(text, encoding="utf-8")
+            put(folder / file, text)
 
     def write(self, name: str, text: str) -> None:
         """One more file."""

@@ -5,15 +5,36 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from netsheet.errors import NetsheetError
 
 WRITTEN = "written by netsheet"  # stands in the README.md of every folder that netsheet made
 
 
-def write_folder(folder: str | Path, files: Mapping[str, str]) -> list[Path]:
+@dataclass(frozen=True)
+class Pieces:
+    """A long text, made piece by piece whenever it is written."""
+
+    made: Callable[[], Iterable[bytes]]
+
+
+Content: TypeAlias = "str | Pieces"
+
+
+def put(path: Path, content: Content) -> None:
+    """Write one text as UTF-8."""
+    if isinstance(content, str):
+        path.write_bytes(content.encode())
+        return
+    with path.open("wb") as file:
+        file.writelines(content.made())
+
+
+def write_folder(folder: str | Path, files: Mapping[str, Content]) -> list[Path]:
     """Write texts by their paths inside ``folder``, which is made if it is missing.
 
     Everything is written to a temporary folder beside first and then moved; where a move fails,
@@ -39,7 +60,7 @@ def write_folder(folder: str | Path, files: Mapping[str, str]) -> list[Path]:
             new, old = Path(name) / "new", Path(name) / "old"
             for file, text in files.items():
                 (new / file).parent.mkdir(parents=True, exist_ok=True)
-                (new / file).write_bytes(text.encode())
+                put(new / file, text)
             if folder.is_dir():
                 _move_in(list(files), new, folder, old)
             else:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-import numpy as np
-
-from netsheet.equations import FloatArray, Tensor
+from netsheet.equations import Tensor
 from netsheet.loops.ir import Buffer, Program, Table
 from netsheet.loops.names import Identifiers, identifier
 from netsheet.loops.pipeline import LoopedNetwork, looped
 from netsheet.loops.storage.addresses import natural, same_layout
 from netsheet.loops.storage.constants import Constants
 from netsheet.network import Network
+from netsheet.write.c.arrays import number_pieces
+from netsheet.write.c.folder import Content, Pieces
 from netsheet.write.c.lines import Lines
-from netsheet.write.c.names import comment, library_name, number, string
+from netsheet.write.c.names import comment, library_name, string
 from netsheet.write.c.notes import note
 from netsheet.write.c.print import CPrinter
 from netsheet.write.c.row_functions import geometry_text, row_function_text
 from netsheet.write.c.spelling import helper_text, helpers_of
-from netsheet.write.float_text import row_texts
-
-PER_LINE = 8  # numbers
 
 
 @dataclass(eq=False)
@@ -322,53 +319,36 @@ def _trace(
         lines.add(f"{lib.name}_trace({arguments});")
 
 
-def weights(lib: Library) -> str:
+def weights(lib: Library) -> Iterator[bytes]:
     """``net_weights.c``: constant data, which a linker leaves in flash."""
-    parts = [
-        f"/* {comment(lib.model.name)}: weights, in the order in which {lib.name}.c reads them. */",
-        f'#include "{lib.name}.h"',
-        "#include <math.h>",
-        "",
-    ]
+    about = f"{comment(lib.model.name)}: weights, in the order in which {lib.name}.c reads them."
+    yield f'/* {about} */\n#include "{lib.name}.h"\n#include <math.h>\n\n'.encode()
     traced = lib.constants.traced
-    parts += [array_text(lib, b) for name, b in lib.constants.buffers.items() if name not in traced]
+    for name, buffer in lib.constants.buffers.items():
+        if name not in traced:
+            yield from _array(lib, buffer)
     if traced:
-        parts.append(f"#ifdef {lib.upper}_TRACE")
-        parts += [array_text(lib, b) for name, b in lib.constants.buffers.items() if name in traced]
-        parts.append(f"#endif /* {lib.upper}_TRACE */")
-    return "\n".join(parts) + "\n"
+        yield f"#ifdef {lib.upper}_TRACE\n".encode()
+        for name in lib.constants.buffers:
+            if name in traced:
+                yield from _array(lib, lib.constants.buffers[name])
+        yield f"#endif /* {lib.upper}_TRACE */\n".encode()
 
 
-def array_text(lib: Library, buffer: Buffer) -> str:
+def _array(lib: Library, buffer: Buffer) -> Iterator[bytes]:
     """One array's declaration and definition."""
     name = f"{lib.name}_{buffer.name}[{buffer.size}]"
     assert buffer.values is not None
-    return (
-        f"/* {comment(buffer.note)} */\n"
-        f"extern const float {name};\n"
-        f"const float {name} = {{\n{numbers(buffer.values)}\n}};\n"
-    )
+    about = f"/* {comment(buffer.note)} */\nextern const float {name};\nconst float {name} = {{"
+    yield about.encode()
+    yield from number_pieces(buffer.values)
+    yield b"\n};\n\n"
 
 
-def numbers(values: FloatArray) -> str:
-    """Float constants, several to a line, that read back exactly."""
-    flat = np.asarray(values, np.float32).reshape(-1)
-    whole = len(flat) - len(flat) % PER_LINE
-    if not np.isfinite(flat).all():
-        whole = 0
-    rows = []
-    if whole:
-        (text,) = row_texts(flat[:whole].reshape(-1, PER_LINE), newline="\n")
-        rows = [text.decode().replace(",", "f, ").replace("\n", "f,\n    ") + "f"]
-    texts = [number(value) for value in flat[whole:].tolist()]
-    rows += [", ".join(texts[n : n + PER_LINE]) for n in range(0, len(texts), PER_LINE)]
-    return "    " + ",\n    ".join(rows)
-
-
-def files(lib: Library) -> dict[str, str]:
-    """The C files by name."""
+def files(lib: Library) -> dict[str, Content]:
+    """The C files by name; the weights in pieces, made when they are read."""
     return {
         f"{lib.name}.h": header(lib),
         f"{lib.name}.c": code(lib),
-        f"{lib.name}_weights.c": weights(lib),
+        f"{lib.name}_weights.c": Pieces(lambda: weights(lib)),
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
+from netsheet.write.c.folder import Content
 from netsheet.write.c.library import Library, files
 from netsheet.write.c.names import comment
 from netsheet.write.c.readme import readme
@@ -24,7 +25,7 @@ def package(
     sample: Sample,
     reference: Mapping[str, FloatArray],
     report: CReport,
-) -> dict[str, str]:
+) -> dict[str, Content]:
     """The texts of all files by their paths; ``reference`` has every layer and output by name."""
     code = files(lib)
     test = program_text(lib, sample, reference)
@@ -39,15 +40,15 @@ def package(
     return made | _esp_idf(lib, code, given, test, sample)
 
 
-def _sources(lib: Library, code: Mapping[str, str], given: str) -> dict[str, str]:
+def _sources(lib: Library, code: Mapping[str, Content], given: str) -> dict[str, Content]:
     return {f"src/{name}": text for name, text in code.items()} | {
         f"src/{lib.name}_sample.h": given
     }
 
 
 def _arduino(
-    lib: Library, code: Mapping[str, str], given: str, test: str, sample: Sample
-) -> dict[str, str]:
+    lib: Library, code: Mapping[str, Content], given: str, test: str, sample: Sample
+) -> dict[str, Content]:
     properties = [
         f"name={lib.name}",
         f"version={VERSION}",
@@ -72,8 +73,8 @@ def _arduino(
 
 
 def _platformio(
-    lib: Library, code: Mapping[str, str], given: str, test: str, sample: Sample
-) -> dict[str, str]:
+    lib: Library, code: Mapping[str, Content], given: str, test: str, sample: Sample
+) -> dict[str, Content]:
     names = ("Classify", "M5Stack", "Test")
     description = {
         "name": lib.name,
@@ -101,8 +102,8 @@ def _platformio(
 
 
 def _esp_idf(
-    lib: Library, code: Mapping[str, str], given: str, test: str, sample: Sample
-) -> dict[str, str]:
+    lib: Library, code: Mapping[str, Content], given: str, test: str, sample: Sample
+) -> dict[str, Content]:
     about = json.dumps(f"{_plain(lib.model.name)}: a neural network in C99", ensure_ascii=False)
     return {
         f"include/{lib.name}.h": code[f"{lib.name}.h"],

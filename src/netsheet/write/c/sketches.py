@@ -8,7 +8,8 @@ import numpy as np
 
 from netsheet.data.inputs import Sample
 from netsheet.equations import Tensor
-from netsheet.write.c.library import Library, numbers, size_macro
+from netsheet.write.c.arrays import numbers
+from netsheet.write.c.library import Library, size_macro
 from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill, template
 

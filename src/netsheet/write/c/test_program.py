@@ -10,7 +10,8 @@ import numpy as np
 from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
 from netsheet.fidelity import BOUND
-from netsheet.write.c.library import Library, classes, numbers, size_macro
+from netsheet.write.c.arrays import numbers
+from netsheet.write.c.library import Library, classes, size_macro
 from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill, template
 
