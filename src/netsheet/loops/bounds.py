@@ -116,7 +116,9 @@ class Bounds:
         rest = LinearSum(total.factors[:-1], total.const)
         bound = constant(0).plus(rest, Fraction(-1) / factor)
         known = self._ranges[variable]
-        (known.high if factor > 0 else known.low).append(bound)
+        bounds = known.high if factor > 0 else known.low
+        if bound not in bounds:
+            bounds.append(bound)
 
     # ------------------------------------------------------------------ sums
 
