@@ -45,6 +45,7 @@ from netsheet.loops.ir import (
     Kernel,
     Least,
     Literal,
+    Modulo,
     Program,
     Statement,
     Store,
@@ -135,6 +136,10 @@ I = Variable("i")  # noqa: E741
         (FloorDivide(I, 2), 20, True),
         (FloorDivide(I, 2), 21, False),
         (plus(I, times(FloorDivide(I, 5), -5)), 100, True),
+        (plus(times(FloorDivide(I, 3), 3), Modulo(I, 3)), 10, True),
+        (plus(times(FloorDivide(I, 3), 3), Modulo(I, 3)), 11, False),
+        (plus(times(Modulo(I, 5), 2), FloorDivide(I, 5)), 10, True),
+        (plus(times(Modulo(I, 5), 2), FloorDivide(I, 5)), 15, False),
     ],
 )
 def test_offsets_are_proved(offset: Any, high: int, right: bool) -> None:

@@ -87,6 +87,21 @@ def test_c(made: tuple[Network, Sample], traced: bool) -> None:
     assert_agree(got, network, sample)
 
 
+@settings(SLOW, max_examples=12)
+@given(networks(layers=4), st.booleans())
+def test_loops(made: tuple[Network, Sample], fast: bool) -> None:
+    """The loop IR, run as it is, with kernels as plain loops."""
+    network, sample = made
+    assume(sum(math.prod(t.shape) for t in network.outputs) < 3000)
+    from netsheet.loops.interpret import interpret
+    from netsheet.loops.pipeline import looped
+
+    program = looped(network.inputs, network.outputs, network.equations(), fast=fast).program
+    found = interpret(program, sample.arrays)
+    got = {t.name: values for t, values in zip(network.outputs, found, strict=True)}
+    assert_agree(got, network, sample)
+
+
 @settings(SLOW, max_examples=6)
 @given(networks())
 def test_workbook(tmp_path_factory: pytest.TempPathFactory, made: tuple[Network, Sample]) -> None:

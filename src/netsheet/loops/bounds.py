@@ -29,7 +29,7 @@ from netsheet.loops.ir import (
     Variable,
 )
 
-Number: TypeAlias = "int | Fraction"
+Rational: TypeAlias = "int | Fraction"
 MOST_TRIES = 256  # replacements that are tried for one position
 
 
@@ -37,10 +37,10 @@ MOST_TRIES = 256  # replacements that are tried for one position
 class LinearSum:
     """``sum(factor * variable) + const``; variables are numbered, outermost first."""
 
-    factors: tuple[tuple[int, Number], ...]
-    const: Number
+    factors: tuple[tuple[int, Rational], ...]
+    const: Rational
 
-    def plus(self, other: LinearSum, factor: Number = 1) -> LinearSum:
+    def plus(self, other: LinearSum, factor: Rational = 1) -> LinearSum:
         """This and ``factor`` times another."""
         found = dict(self.factors)
         for variable, value in other.factors:
@@ -49,7 +49,7 @@ class LinearSum:
         return LinearSum(kept, self.const + factor * other.const)
 
 
-def constant(value: Number) -> LinearSum:
+def constant(value: Rational) -> LinearSum:
     """A number as a sum."""
     return LinearSum((), value)
 
@@ -173,6 +173,8 @@ class Bounds:
             yield constant(self.extreme(total, low) // node.divisor)
         elif isinstance(node, Modulo):
             yield constant(0 if low else node.divisor - 1)
+            whole = self.sum(FloorDivide(node.value, node.divisor))
+            yield self.sum(node.value).plus(whole, -node.divisor)
         elif isinstance(node, PositionOf):
             yield constant(0 if low else node.size - 1)
         elif isinstance(node, TableEntry):
@@ -193,17 +195,17 @@ class Bounds:
 
     # ------------------------------------------------------------------ extremes
 
-    def extreme(self, total: LinearSum, low: bool) -> Number:
+    def extreme(self, total: LinearSum, low: bool) -> Rational:
         """A number that the sum is never below (``low``) or never above."""
         return self._extreme(total, low, [MOST_TRIES])
 
-    def _extreme(self, total: LinearSum, low: bool, tries: list[int]) -> Number:
+    def _extreme(self, total: LinearSum, low: bool, tries: list[int]) -> Rational:
         if not total.factors:
             return total.const
         variable, factor = total.factors[-1]
         known = self._ranges[variable]
         rest = LinearSum(total.factors[:-1], total.const)
-        best: Number | None = None
+        best: Rational | None = None
         bounds = known.low if (factor > 0) == low else known.high
         # numbers first: where there are too many ways to try all, the plain one is among them
         for bound in sorted(bounds, key=lambda one: len(one.factors)):

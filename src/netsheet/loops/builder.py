@@ -16,9 +16,9 @@ from netsheet.loops.ir import (
     Integer,
     Let,
     Pointer,
+    PositionTable,
     Scalar,
     Statement,
-    Table,
     Test,
     Variable,
 )
@@ -32,7 +32,7 @@ class ProgramNames:
     def __init__(self) -> None:
         self.identifiers = Identifiers()
         self.geometries: dict[RowGeometry, str] = {}
-        self.tables: dict[tuple[int, ...], Table] = {}
+        self.tables: dict[tuple[int, ...], PositionTable] = {}
 
     def function(self, name: str) -> str:
         """A name for the function that fills the tensor of that name."""
@@ -44,10 +44,10 @@ class ProgramNames:
             self.geometries[geometry] = self.identifiers.fresh(f"layer_{identifier(name)}_row")
         return self.geometries[geometry]
 
-    def table(self, values: tuple[int, ...]) -> Table:
+    def table(self, values: tuple[int, ...]) -> PositionTable:
         """The table with these positions; equal ones are the same."""
         if values not in self.tables:
-            self.tables[values] = Table(f"table{len(self.tables)}", values)
+            self.tables[values] = PositionTable(f"table{len(self.tables)}", values)
         return self.tables[values]
 
 

@@ -65,7 +65,7 @@ class EitherPointer:
 
 
 @dataclass(frozen=True)
-class Table:
+class PositionTable:
     """Fixed positions, looked up by position (nearest-neighbour resizing)."""
 
     name: str
@@ -136,7 +136,7 @@ class Times:
 class TableEntry:
     """``table[position]``."""
 
-    table: Table
+    table: PositionTable
     position: Integer
 
 
@@ -330,7 +330,7 @@ class Program:
     outputs: tuple[Buffer, ...]
     functions: tuple[Function, ...]
     arena: int
-    tables: tuple[Table, ...] = ()
+    tables: tuple[PositionTable, ...] = ()
 
 
 # --------------------------------------------------------------------------- arithmetic

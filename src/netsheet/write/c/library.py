@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from netsheet.equations import Tensor
-from netsheet.loops.ir import Buffer, Program, Table
+from netsheet.loops.ir import Buffer, PositionTable, Program
 from netsheet.loops.names import Identifiers, identifier
 from netsheet.loops.pipeline import LoopedNetwork, looped
 from netsheet.loops.storage.addresses import natural, same_layout
@@ -246,7 +246,7 @@ def _declared(lib: Library, words: AbstractSet[str]) -> list[str]:
     return [*found, ""] if found else []
 
 
-def _table(lib: Library, table: Table) -> str:
+def _table(lib: Library, table: PositionTable) -> str:
     values = ", ".join(map(str, table.values))
     return f"static const int {lib.name}_{table.name}[{len(table.values)}] = {{{values}}};\n"
 
