@@ -361,9 +361,14 @@ def in_order(expr: Expr) -> list[Expr]:
 
 def factors(expr: Expr) -> list[Expr]:
     """The factors of a product: ``a * (b * c)`` gives a, b, c."""
-    if isinstance(expr, Call) and expr.function == "mul":
-        return [factor for arg in expr.args for factor in factors(arg)]
-    return [expr]
+    found, stack = [], [expr]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Call) and node.function == "mul":
+            stack.extend(reversed(node.args))
+        else:
+            found.append(node)
+    return found
 
 
 def multiply_accumulates(equations: Iterable[Equation]) -> int:

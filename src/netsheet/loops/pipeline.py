@@ -28,6 +28,7 @@ Equations become computations, and those become functions of the loop IR:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from netsheet.equations import Equation, Tensor, Weight
@@ -90,12 +91,8 @@ def looped(
     """
     constants = constants or Constants()
     everything, results = with_results(inputs, outputs, equations, kept)
-    everything = [part for eq in everything for part in bounded(eq)]
     held = {*results, *kept}
-    short = fold_constants(everything, held)
-    short = without_dead_code(short, held)
-    short = without_dead_code(simplify(short, held), held)
-    short = [narrowed(eq) for eq in short]
+    short = _rewritten(everything, held)
     strides, decided = layouts(short)
     short, copies = with_copies(short, inputs, results, strides, decided)
     held |= copies
@@ -122,6 +119,14 @@ def looped(
     wanted = set(kept)
     done_at = {tensor: n for tensor, n in done_at.items() if tensor in wanted}
     return LoopedNetwork(program, computations, dict(storage), strides, done_at)
+
+
+def _rewritten(equations: Sequence[Equation], held: AbstractSet[Tensor]) -> list[Equation]:
+    """The same computation in fewer equations; held tensors stay."""
+    every = [part for eq in equations for part in bounded(eq)]
+    every = without_dead_code(fold_constants(every, held), held)
+    every = without_dead_code(simplify(every, held), held)
+    return [narrowed(eq) for eq in every]
 
 
 def _without_axis(strides: Sequence[int], tensor: Tensor, axis: int) -> tuple[int, ...]:

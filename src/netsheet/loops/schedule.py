@@ -9,9 +9,10 @@ from netsheet.equations import Equation, Index, Tensor
 from netsheet.loops.builder import ProgramNames
 from netsheet.loops.computations import Computation, ElementLoops, TimeLoop, groups
 from netsheet.loops.passes.readers import read_by
+from netsheet.loops.products.guarded_sums import two_sums
 from netsheet.loops.products.pooled_sums import pooled_sums
 from netsheet.loops.products.pooling import WindowMaximum, window_maximum
-from netsheet.loops.products.recognise import recognised, two_sums
+from netsheet.loops.products.recognise import recognised
 from netsheet.loops.products.rows import by_rows
 from netsheet.loops.products.sums import SumOfProducts
 from netsheet.loops.products.tiling import choose_row_functions

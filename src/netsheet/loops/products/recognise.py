@@ -11,12 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from netsheet.equations import (
     Affine,
-    Call,
-    Const,
     Equation,
     Expr,
     FloatArray,
@@ -25,24 +21,18 @@ from netsheet.equations import (
     Position,
     Read,
     Reduce,
-    Select,
     Tensor,
     Transform,
-    Weight,
     affine,
-    children,
     factors,
     free_indices,
-    in_order,
-    reads,
     replaced,
-    substitute,
     substituted,
-    transform,
     walk,
 )
 from netsheet.loops.passes.fold_constants import constant_values
-from netsheet.loops.passes.guards import finite, zero
+from netsheet.loops.products.epilogue import constant, ending, without_units
+from netsheet.loops.products.guarded_sums import guarded_sums, product
 from netsheet.loops.storage.addresses import Layout, Memory, flattened
 
 
@@ -94,7 +84,7 @@ class ProductPattern:
 
 def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> ProductPattern | None:
     """The parts of an equation that is a sum of products, or None."""
-    eq = _selected(eq)
+    eq = guarded_sums(eq)
     sums = [node for node in walk(eq.value) if isinstance(node, Reduce)]
     if len({id(node) for node in sums}) != 1 or sums[0].op != "sum":
         return None
@@ -127,11 +117,11 @@ def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pro
     unit, tap, rows = split
     summed = [*rows, *([tap] if tap else []), *unit]
     outer = [*groups, *channels]
-    ending = _ending(eq, total, outer, layout)
-    if ending is None:
+    found = ending(eq, total, outer, layout)
+    if found is None:
         return None
-    scale, bias, added, epilogue = ending
-    product = _without_units(_product(constants))
+    scale, bias, added, epilogue = found
+    weights = without_units(product(constants))
     shape = (_size(groups), _size(channels))
     scale, bias = scale.reshape(shape), bias.reshape(shape)
     channel, y_at = channels[0] if channels else None, low.at[0]
@@ -141,7 +131,7 @@ def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pro
         y_at = Affine(left, y_at.const) + channel
     return ProductPattern(
         eq, read.tensor, low_read.at[0], y_at, pixels, channel, groups, unit, tap, rows,
-        guards, product, [*outer, *summed], scale, bias, added, epilogue, deep, when,
+        guards, weights, [*outer, *summed], scale, bias, added, epilogue, deep, when,
     )  # fmt: skip
 
 
@@ -155,54 +145,6 @@ def _reversed(eq: Equation, total: Reduce, backward: Sequence[Index]) -> Equatio
     return replace(eq, value=replaced(eq.value, total, turned))
 
 
-def _selected(eq: Equation) -> Equation:
-    """Sums that count somewhere only, and factors that are zero elsewhere, as guards of sums."""
-
-    def guarded(node: Expr) -> Expr | None:
-        if isinstance(node, Select) and zero(node.otherwise):
-            inner = node.then
-            if isinstance(inner, Reduce) and inner.op == "sum":
-                where = (*inner.where, *node.where)
-                return guarded_sum(Reduce("sum", inner.over, inner.body, where))
-        return guarded_sum(node) if isinstance(node, Reduce) else None
-
-    def guarded_sum(node: Reduce) -> Reduce:
-        parts = factors(node.body)
-        chosen = [p for p in parts if isinstance(p, Select) and zero(p.otherwise)]
-        rest = [p for p in parts if p not in chosen]
-        if node.op == "sum" and len(chosen) == 1 and rest and all(finite(p) for p in rest):
-            body = _product([chosen[0].then, *rest])
-            return guarded_sum(Reduce("sum", node.over, body, (*node.where, *chosen[0].where)))
-        return node
-
-    return replace(eq, value=transform(eq.value, guarded))
-
-
-def two_sums(eq: Equation) -> list[Equation]:
-    """``y = f(a + b)`` with a sum in each as ``y = a`` and ``y = f(y + b)``, if it is that."""
-    eq = _selected(eq)
-    totals = {id(node): node for node in walk(eq.value) if isinstance(node, Reduce)}
-    if len(totals) != 2:
-        return []
-    behind = [_containing(eq.value, total) for total in totals.values()]
-    own = Read(eq.target, eq.at)
-    if any(read.tensor is eq.target and read.at == eq.at for read in reads(eq.value)):
-        return []
-    for node in walk(eq.value):
-        if not isinstance(node, Call) or node.function != "add":
-            continue
-        left, right = node.args
-        if id(left) in behind[1]:
-            left, right = right, left
-        inside = [[id(side) in part for part in behind] for side in (left, right)]
-        if inside != [[True, False], [False, True]]:
-            continue
-        rest = replaced(eq.value, node, own + right)
-        if sum(isinstance(part, Reduce) for part in walk(rest)) == 1:
-            return [replace(eq, value=left), replace(eq, value=rest)]
-    return []
-
-
 def _source(node: Read) -> Tensor | None:
     return node.tensor.source if isinstance(node.tensor, Memory) else node.tensor
 
@@ -211,22 +153,11 @@ def _size(indices: Sequence[Index]) -> int:
     return math.prod(index.size for index in indices)
 
 
-def _product(parts: Sequence[Expr]) -> Expr:
-    result = parts[0]
-    for part in parts[1:]:
-        result = result * part
-    return result
-
-
-def _constant(expr: Expr) -> bool:
-    return all(isinstance(node.tensor, Weight) for node in reads(expr))
-
-
 def _factors(total: Reduce) -> tuple[Read, list[Expr]] | None:
     """The only factor that is no constant, and the constants."""
     parts = factors(total.body)
-    variable = [part for part in parts if not _constant(part)]
-    constants = [part for part in parts if _constant(part)]
+    variable = [part for part in parts if not constant(part)]
+    constants = [part for part in parts if constant(part)]
     if len(variable) != 1 or not constants or not isinstance(variable[0], Read):
         return None
     return variable[0], constants
@@ -325,93 +256,3 @@ def _split(
     if tap is not None:
         left.remove(tap)
     return unit, tap, left
-
-
-# --------------------------------------------------------------------------- behind the sum
-
-
-@dataclass
-class _Scaled:
-    """``scale * sum + bias (+ added)``; scale and bias by channel."""
-
-    scale: FloatArray
-    bias: FloatArray
-    added: Read | None = None
-
-
-def _ending(
-    eq: Equation, total: Reduce, outer: Sequence[Index], layout: Layout
-) -> tuple[FloatArray, FloatArray, Tensor | None, Expr | None] | None:
-    """What happens to the sum: factors and terms by channel, an addend, and the rest."""
-    shape = [index.size for index in outer]
-    own = Read(eq.target, eq.at)
-    above = _containing(eq.value, total)
-
-    def linear(node: Expr) -> _Scaled | None:
-        if node is total:
-            return _Scaled(np.ones(shape), np.zeros(shape))
-        if not isinstance(node, Call) or node.function not in ("add", "sub", "mul", "div", "neg"):
-            return None
-        inside = [n for n, arg in enumerate(node.args) if id(arg) in above]
-        if len(inside) != 1:
-            return None
-        at = inside[0]
-        part = linear(node.args[at])
-        if part is None:
-            return None
-        if node.function == "neg":
-            return _Scaled(-part.scale, -part.bias) if part.added is None else None
-        return _with(part, node.function, at, node.args[1 - at], outer, eq, layout)
-
-    # the largest part that is all there is of the sum: an activation may read it several times
-    for node in [node for node in walk(eq.value) if id(node) in above]:
-        part = linear(node)
-        if part is None:
-            continue
-        epilogue = replaced(eq.value, node, own)
-        if any(not isinstance(n, (Call, Read, Const)) for n in walk(epilogue)):
-            continue  # there is more of the sum, or what may not stand behind it
-        added = part.added.tensor if part.added is not None else None
-        return part.scale, part.bias, added, None if epilogue is own else epilogue
-    return None
-
-
-def _containing(expr: Expr, part: Expr) -> set[int]:
-    """The ids of ``part`` and of all nodes of the expression above it."""
-    found = {id(part)}
-    for node in reversed(in_order(expr)):
-        if any(id(child) in found for child in children(node)):
-            found.add(id(node))
-    return found
-
-
-def _with(
-    part: _Scaled, function: str, at: int, other: Expr, outer: Sequence[Index], eq: Equation,
-    layout: Layout,
-) -> _Scaled | None:  # fmt: skip
-    """The sum after one more operation, if that keeps its form."""
-    if _constant(other) and all(i in outer or i.size == 1 for i in free_indices(other)):
-        values = constant_values(_without_units(other), outer)
-        if function == "add":
-            return replace(part, bias=part.bias + values)
-        if function == "sub" and at == 0:
-            return replace(part, bias=part.bias - values)
-        if part.added is not None:
-            return None
-        if function == "sub":
-            return _Scaled(-part.scale, values - part.bias)
-        if function == "mul":
-            return _Scaled(part.scale * values, part.bias * values)
-        if function == "div" and at == 0:
-            return _Scaled(part.scale / values, part.bias / values)
-        return None
-    if function == "add" and part.added is None and isinstance(other, Read):
-        low = flattened(replace(eq, value=other), layout)
-        assert isinstance(low.value, Read)
-        if low.value.at[0] == low.at[0] and other.tensor.size == eq.target.size:
-            return replace(part, added=other)
-    return None
-
-
-def _without_units(expr: Expr) -> Expr:
-    return substitute(expr, {i: affine(0) for i in free_indices(expr) if i.size == 1})
