@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["NetsheetError", "__version__", "load", "register"]
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, batch_axis: str | int | None = "auto") -> Model:
     """The model in a Keras file (.h5, .keras) or an ONNX file.
+
+    ``batch_axis`` says which axis of an ONNX file's inputs counts the samples: ``auto`` decides
+    from the graph, None (or ``none``) keeps every axis, 0, 1 or a name chooses one.
 
     Nothing in the file is executed. Raises :class:`NetsheetError` with a sentence
     that says what is wrong with the file.
@@ -24,7 +27,7 @@ def load(path: str | Path) -> Model:
     from netsheet.model import Model
     from netsheet.read import load as read
 
-    return Model.over(read(path))
+    return Model.over(read(path, batch_axis))
 
 
 def register(class_name: str, row: Row) -> None:

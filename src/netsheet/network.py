@@ -23,12 +23,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Source:
-    """An input of the model; ``shape`` is without batch, ``axes`` empty for the usual names."""
+    """An input of the model; ``shape`` is without batch, ``axes`` empty for the usual names.
+
+    ``whole``: in the file it has no batch axis either.
+    """
 
     name: str
     shape: Shape
     axes: tuple[str, ...] = ()
     dtype: str = "float32"
+    whole: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +89,7 @@ class Network:
     deciding: Sequence[str] = ()  # values that decide a shape, but are computed
     # what each result is called outside; empty where that is its tensor's name
     result_names: Sequence[str] = ()
+    whole: Sequence[str] = ()  # names of results that have no batch axis in the file
     original: Any = None  # what the file's own runtime needs to compute it, where there is one
 
     inputs: list[Tensor] = field(init=False)
@@ -148,8 +153,15 @@ class Network:
                     f"input {source.name!r} takes the shape {shown(source.shape)}, "
                     f"not {shown(shape)}"
                 )
-            sources.append(Source(source.name, shape, source.axes, source.dtype))
+            sources.append(replace(source, shape=shape))
         return replace(self, sources=sources)
+
+    def named_outputs(self) -> list[tuple[str, Tensor]]:
+        """The outputs, each with its name outside: in an ONNX file that of the graph's output."""
+        names = list(self.result_names)
+        if len(names) != len(self.outputs):
+            names = [tensor.name for tensor in self.outputs]
+        return list(zip(names, self.outputs, strict=True))
 
     def node(self, key: str) -> Node:
         """The call of that key, or the only call of the layer of that name."""

@@ -31,7 +31,7 @@ def part(
     wanted = {node.key for node in network.computed(last.key)}
     calls = [call for call in network.calls if call.key in wanted]
     results = [ValueRef(last.key, n) for n in range(max(len(last.outputs), 1))]
-    return replace(network, calls=calls, results=results, aliases={}, result_names=())
+    return replace(network, calls=calls, results=results, aliases={}, result_names=(), whole=())
 
 
 def needed(network: Network) -> list[Node]:

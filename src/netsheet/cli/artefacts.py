@@ -10,6 +10,7 @@ import typer
 import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.options import (
+    BatchAxis,
     Data,
     Inputs,
     Invert,
@@ -53,10 +54,11 @@ def csv(
         Path | None,
         typer.Option("--import", help="Read this edited CSV back into a copy of the model."),
     ] = None,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Write all weights as CSV in a layout of your choice, or read an edited CSV back."""
     options.spare(output, model_file, edited)
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     if edited is not None:
         from netsheet.write.csv.copy_model import by_dataset, write_copy
         from netsheet.write.csv.read_back import import_csv
@@ -88,13 +90,14 @@ def excel(
     mean: Mean = None,
     std: Std = None,
     invert: Invert = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Write the workbook that is the network: live formulas from the input to the output."""
     from netsheet.write.excel import to_excel
 
     if output.suffix.lower() != ".xlsx":
         raise UsageError(f"{output}: Excel opens workbooks named .xlsx; name it so.")
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
@@ -138,11 +141,12 @@ def c(
     std: Std = None,
     invert: Invert = False,
     as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Write plain C99 for a microcontroller, with a test program and the figures."""
     from netsheet.write.c import to_c
 
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     if inputs and len(inputs) > 1:
         raise UsageError("c stores one --input; give one.")
     wanted = options.scaling(scale, mean, std, invert)
@@ -160,12 +164,17 @@ def c(
     show.note(f"wrote {len(report.files)} files in {output}")
 
 
-def onnx(model_file: ModelFile, output: Output, inputs: Inputs = None) -> None:
+def onnx(
+    model_file: ModelFile,
+    output: Output,
+    inputs: Inputs = None,
+    batch_axis: BatchAxis = "auto",
+) -> None:
     """Write an ONNX file with the layers' names kept; an input fixes sizes that are open."""
     from netsheet.write.onnx import to_onnx
 
     options.spare(output, model_file, *(inputs or ()))
-    to_onnx(options.bound(netsheet.load(model_file), inputs), output)
+    to_onnx(options.bound(netsheet.load(model_file, batch_axis), inputs), output)
     show.note(f"wrote {output}")
 
 
@@ -199,6 +208,7 @@ def verify(
     std: Std = None,
     invert: Invert = False,
     as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Prove a target layer by layer: an outside engine recomputes it, every layer is compared.
 
@@ -216,7 +226,7 @@ def verify(
         if name not in target_of(target).options:
             owner = next(row.name for row in TARGETS.values() if name in row.options)
             raise UsageError(f"--{name} belongs to --target {owner}, not to {target}.")
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen: list[Sample] = []
     if xlsx is None or inputs or data:  # a workbook has an input of its own

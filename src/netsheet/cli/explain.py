@@ -9,7 +9,7 @@ import typer
 
 import netsheet
 from netsheet.cli import options, show
-from netsheet.cli.options import Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
@@ -36,11 +36,12 @@ def explain(
     std: Std = None,
     invert: Invert = False,
     as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Take one value apart: what it reads, each product, the sum, and the cell in the workbook."""
     from netsheet.write.excel import cell_formula
 
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     (sample, *_), _ = options.samples_of(model, inputs, None, 1, wanted)
     show.note(sample.note)

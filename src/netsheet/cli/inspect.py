@@ -9,7 +9,7 @@ import typer
 
 import netsheet
 from netsheet.cli import options, show
-from netsheet.cli.options import Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from netsheet.model import Model
 
 
-def summary(model_file: ModelFile, as_json: Json = False) -> None:
+def summary(
+    model_file: ModelFile,
+    as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
+) -> None:
     """Print the table of layers: type, output shape, parameters, multiply-accumulates."""
     from netsheet.cli.summary import print_summary
 
-    print_summary(model_file, as_json)
+    print_summary(model_file, as_json, batch_axis)
 
 
 def evaluate(
@@ -39,13 +43,14 @@ def evaluate(
     std: Std = None,
     invert: Invert = False,
     as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Print accuracy and loss on a labelled data set."""
     from netsheet.data.datasets import read_dataset
     from netsheet.data.natural import natural_scaling
     from netsheet.engine.evaluation import evaluate as run
 
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert) or natural_scaling(model)
     with show.progress("reading") as bar:
         dataset = read_dataset(data, model.inputs, wanted, limit, bar)
@@ -80,11 +85,12 @@ def weights(
         Path | None, typer.Option("--plot", help="Draw the weights as heat maps into a .png.")
     ] = None,
     as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Print weights and biases, with named axes, in any order of axes."""
     if plot is not None:
         options.spare(plot, model_file)
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     layers = [_layer(model, layer)] if layer else [x for x in model.layers.values() if x.weights]
     if plot is not None:
         from netsheet.write.pictures.draw import write_weight
@@ -162,13 +168,14 @@ def activations(
     std: Std = None,
     invert: Invert = False,
     as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Compute every layer's output for an input: as arrays, CSV, JSON or pictures."""
     import numpy as np
 
     if output is not None:
         options.spare(output, model_file, data, *(inputs or ()))
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
     wanted = options.scaling(scale, mean, std, invert)
@@ -211,11 +218,12 @@ def equations(
         str, typer.Option("--loss", help="For --gradients: the loss, as Keras names it.")
     ] = "categorical_crossentropy",
     as_json: Json = False,
+    batch_axis: BatchAxis = "auto",
 ) -> None:
     """Print each layer's equations as mathematics with its real sizes; an input fixes open ones."""
     from netsheet.write import mathematics as printer
 
-    model = options.bound(netsheet.load(model_file), inputs)
+    model = options.bound(netsheet.load(model_file, batch_axis), inputs)
     if gradients:
         _show_gradients(model, layer, loss, latex)
         return

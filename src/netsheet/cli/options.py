@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 ModelFile = Annotated[
     Path, typer.Argument(help="A Keras file (.h5, .keras) or an ONNX file.", metavar="MODEL")
 ]
+BatchAxis = Annotated[
+    str,
+    typer.Option(
+        "--batch-axis",
+        help="Of an ONNX file, the axis that counts samples: auto, none, its number or its name.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Inputs = Annotated[
     list[str] | None,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from netsheet.network import SummaryRow
 
 
-def print_summary(model_file: Path, as_json: bool = False) -> None:
+def print_summary(model_file: Path, as_json: bool = False, batch_axis: str = "auto") -> None:
     """The table of layers, or the same as JSON, on standard output."""
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     rows = model.summary()
     if as_json:
         show.as_json(summary_json(model, rows))

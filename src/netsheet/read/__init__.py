@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netsheet.errors import FormatError, NetsheetError
+from netsheet.errors import FormatError, NetsheetError, UsageError
 
 if TYPE_CHECKING:
     from netsheet.network import Network
 
 
-def load(path: str | Path) -> Network:
-    """The model in a file, by what the file holds and not by its name."""
+def load(path: str | Path, batch_axis: str | int | None = "auto") -> Network:
+    """The model in a file, by what the file holds and not by its name.
+
+    ``batch_axis`` of an ONNX file: ``auto``, None, the number or the name of an axis.
+    """
     from netsheet.read.sniff import sniff
 
     path = Path(path)
@@ -21,7 +24,9 @@ def load(path: str | Path) -> Network:
         if kind == "onnx":
             from netsheet.read.onnx import load_onnx
 
-            return load_onnx(path)
+            return load_onnx(path, batch_axis)
+        if batch_axis != "auto":
+            raise UsageError("a batch axis is chosen for ONNX files only: Keras says its own.")
         from netsheet.read.keras.assembly import load_keras
 
         return load_keras(path)

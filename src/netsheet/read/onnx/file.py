@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import heapq
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +56,52 @@ def read_proto(path: Path) -> ModelProto:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             left -= _read_external(path, tensor, left)
     return model
+
+
+def in_order(graph: GraphProto) -> None:
+    """Puts every node behind those that make its inputs, where a file has them otherwise.
+
+    Raises:
+        FormatError: the nodes go round in a circle.
+    """
+    made = {name for node in graph.node for name in node.output if name}
+    known = {entry.name for entry in (*graph.input, *graph.initializer)}
+    waiting: dict[str, list[int]] = {}
+    missing: list[int] = []
+    for number, node in enumerate(graph.node):
+        needs = {name for name in _read_by(node) if name in made and name not in known}
+        missing.append(len(needs))
+        for name in needs:
+            waiting.setdefault(name, []).append(number)
+    ready = [number for number, count in enumerate(missing) if not count]
+    heapq.heapify(ready)
+    order: list[int] = []
+    while ready:
+        number = heapq.heappop(ready)
+        order.append(number)
+        for name in dict.fromkeys(graph.node[number].output):
+            for user in waiting.pop(name, ()):
+                missing[user] -= 1
+                if not missing[user]:
+                    heapq.heappush(ready, user)
+    if len(order) < len(graph.node):
+        stuck = next(node for n, node in enumerate(graph.node) if missing[n])
+        raise FormatError(f"node {stuck.name or stuck.op_type!r} waits for its own output.")
+    if order != sorted(order):
+        nodes = [copy.deepcopy(graph.node[number]) for number in order]
+        del graph.node[:]
+        graph.node.extend(nodes)
+
+
+def _read_by(node: NodeProto) -> set[str]:
+    """Every value that a node reads, inner graphs included."""
+    names = set(node.input)
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            for inner in attribute.g.node:
+                names |= _read_by(inner)
+            names.update(entry.name for entry in attribute.g.output)
+    return names
 
 
 def opsets(model: ModelProto) -> dict[str, int]:

@@ -50,8 +50,8 @@ def library(model: Network, name: str = "net", fast: bool = True, traced: bool =
     library_name(name)
     constants = Constants()
     names = Identifiers()
-    inputs = _parameters(names, "input", model.inputs)
-    outputs = _parameters(names, "output", model.outputs)
+    inputs = _parameters(names, "input", [tensor.name for tensor in model.inputs])
+    outputs = _parameters(names, "output", [name for name, _ in model.named_outputs()])
     equations = model.equations()
 
     def program(kept: Sequence[Tensor]) -> LoopedNetwork:
@@ -66,10 +66,10 @@ def library(model: Network, name: str = "net", fast: bool = True, traced: bool =
     return Library(model, name, quick, shown, constants, inputs, outputs)
 
 
-def _parameters(names: Identifiers, word: str, tensors: Sequence[Tensor]) -> list[str]:
-    if len(tensors) == 1:
+def _parameters(names: Identifiers, word: str, labels: Sequence[str]) -> list[str]:
+    if len(labels) == 1:
         return [word]
-    return [names.fresh(f"{word}_{identifier(tensor.name).lower()}") for tensor in tensors]
+    return [names.fresh(f"{word}_{identifier(label).lower()}") for label in labels]
 
 
 def signature(lib: Library, suffix: str, last: str = "") -> str:
@@ -108,10 +108,11 @@ def header(lib: Library) -> str:
             f"/* #define {upper}_TRACE */",
             "",
         ]
-    for names, tensors in ((lib.inputs, model.inputs), (lib.outputs, model.outputs)):
-        for parameter, tensor in zip(names, tensors, strict=True):
+    given = [(tensor.name, tensor) for tensor in model.inputs]
+    for names, tensors in ((lib.inputs, given), (lib.outputs, model.named_outputs())):
+        for parameter, (label, tensor) in zip(names, tensors, strict=True):
             axes = " x ".join(f"{n} {a}" for n, a in zip(tensor.shape, tensor.axes, strict=True))
-            lines.append(f"/* {comment(tensor.name)}: {comment(axes) or 'one number'} */")
+            lines.append(f"/* {comment(label)}: {comment(axes) or 'one number'} */")
             lines.append(f"#define {size_macro(lib, parameter)} {max(tensor.size, 1)}")
     count = classes(model)
     lines += [f"#define {upper}_CLASSES {count}"] if count else []

@@ -10,6 +10,7 @@ from netsheet.equations import Tensor
 from netsheet.errors import UnsupportedError, UsageError
 from netsheet.files import atomic
 from netsheet.selection import refused
+from netsheet.write.onnx import edges
 from netsheet.write.onnx.builder import Builder
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProt
     _check_bound([*model.inputs, *wanted])
     needed = _needed(model, wanted)
     names = [tensor.name for node in needed for tensor in node.outputs]
-    graph = Builder(model.inputs, names)
+    shown = model.named_outputs() if outputs == "outputs" else []
+    graph = Builder(model.inputs, [*names, *(name for name, _ in shown)])
     for node in needed:
         _write(graph, model, node)
     if graph.nbytes > MAX_BYTES:
@@ -44,7 +46,11 @@ def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProt
             f"{model.name}: {graph.nbytes:,} bytes of weights do not fit into one ONNX file "
             f"(2 GiB); external data is not written. Export a part of the model instead."
         )
-    return graph.finish(model.name, wanted)
+    proto = graph.finish(model.name, wanted)
+    if shown:
+        whole = {source.name for source in model.sources if source.whole}
+        edges.rename(proto, shown, whole, set(model.whole))
+    return proto
 
 
 def to_onnx(model: Network, target: str | Path, outputs: str | Iterable[str] = "outputs") -> Path:
