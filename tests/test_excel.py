@@ -256,7 +256,7 @@ def test_only_functions_that_every_spreadsheet_has(book: Path) -> None:
     }
     assert used <= {
         "SUMPRODUCT", "SUM", "MAX", "MIN", "AVERAGE", "TANH", "EXP", "ABS", "IF", "COUNTIF",
-        "INDEX", "MATCH", "CHOOSE", "AND", "INT", "MOD", "ADDRESS", "HYPERLINK", "IFERROR",
+        "INDEX", "MATCH", "CHOOSE", "AND", "INT", "MOD", "ADDRESS", "HYPERLINK", "TEXT", "IFERROR",
         "FORMULATEXT",  # behind IFERROR: Excel 2010 does not have it
     }  # fmt: skip
     assert "SUMPRODUCT(Input!" in next(f for f in formulas(book) if f.startswith("SUMPRODUCT"))
@@ -274,7 +274,7 @@ def test_weights_are_stored_as_their_shortest_text(model: Model, book: Path) -> 
     weight = model.layers["conv1"].weights["kernel"].values
     rows, cols = read_map(book)["conv1/kernel"].place.grid()
     with zipfile.ZipFile(book) as archive:
-        data = archive.read("xl/worksheets/sheet4.xml").decode()
+        data = archive.read("xl/worksheets/sheet5.xml").decode()
     first = sheet.cell(int(rows[0, 0, 0, 0]) + 1, int(cols[0, 0, 0, 0]) + 1)
     text = re.search(rf'<c r="{first.coordinate}"[^>]*><v>([^<]+)</v>', data)
     assert text is not None and text[1] == str(np.float32(weight[0, 0, 0, 0]))
@@ -285,6 +285,10 @@ def test_japanese_labels(model: Model, digit: FloatArray, tmp_path: Path) -> Non
     sample: Sample = picture(digit)
     to_excel(model, book, [sample], lang="ja", class_names=[f"数字{n}" for n in range(10)])
     names = openpyxl.load_workbook(book).sheetnames
-    assert names[:3] == ["概要", "しくみ", "入力"] and names[-3:] == ["検証", "基準値", "地図"]
+    assert names[:4] == ["概要", "しくみ", "全体の流れ", "入力"] and names[-3:] == [
+        "検証",
+        "基準値",
+        "地図",
+    ]
     assert verify(model, "excel", [sample], xlsx=book).ok
     assert not [formula for formula in formulas(book) if "数字" in formula]

@@ -92,6 +92,16 @@ def _default_plane(tensor: Tensor) -> tuple[int, int]:
     return (inner[0], inner[-1]) if len(inner) >= 2 else (rank - 2, rank - 1)
 
 
+def map_axes(tensor: Tensor) -> tuple[int | None, int | None]:
+    """The axes of a small map: down and right; a vector only runs down."""
+    rank = len(tensor.shape)
+    if rank < 2:
+        return (0, None) if rank else (None, None)
+    if rank == 2:
+        return 0, 1
+    return spatial(tensor) or _default_plane(tensor)
+
+
 def interleaved(tensor: Tensor) -> Placement | None:
     """Rows of the map down; right, each of its columns with all channels; None if too wide."""
     picture, channel = spatial(tensor), channel_axis(tensor)

@@ -20,7 +20,7 @@ from netsheet.write.excel.book_layout import (
 from netsheet.write.excel.cell_block import computed, numbers
 from netsheet.write.excel.placement import Placement, cell_name
 from netsheet.write.excel.sentences import sentence
-from netsheet.write.excel.sheet_content import ColourScale, SheetContent
+from netsheet.write.excel.sheet_content import SheetContent, value_scale
 from netsheet.write.excel.weight_windows import KERNELS
 from netsheet.write.mathematics import text
 
@@ -132,19 +132,8 @@ def _colours(result: SheetContent, block: TensorBlock, values: FloatArray) -> No
     """Grey levels for raw values, two colours around white for the others."""
     if block.tensor.size < 2:
         return
-    if block.role == RAW:
-        result.scales.append(ColourScale(block.place.area, "000000", "FFFFFF", ends=(0, 255)))
-        return
-    weight = isinstance(block.tensor, Weight)
-    low, high = looks.WEIGHT_COLOURS if weight else looks.VALUE_COLOURS
-    white = "FFFFFF"
-    if values.min() >= 0:
-        scale = ColourScale(block.place.area, white, high, from_zero=True)
-    elif values.max() <= 0:
-        scale = ColourScale(block.place.area, low, white, to_zero=True)
-    else:
-        scale = ColourScale(block.place.area, low, high, white)
-    result.scales.append(scale)
+    colours = looks.WEIGHT_COLOURS if isinstance(block.tensor, Weight) else looks.VALUE_COLOURS
+    result.scales.append(value_scale(block.place.area, values, colours, block.role == RAW))
 
 
 def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from netsheet.equations import FloatArray
 from netsheet.write.excel.cell_block import CellBlock
-from netsheet.write.excel.looks import LINK, PLAIN, CellLook
+from netsheet.write.excel.looks import LINK, PLAIN, VALUE_COLOURS, CellLook
 from netsheet.write.excel.placement import CellArea, cell_name
 from netsheet.write.excel.sheet_names import quoted
 
@@ -40,6 +41,23 @@ class ColourScale:
     from_zero: bool = False
     to_zero: bool = False
     live: bool = False
+
+
+def value_scale(
+    area: CellArea,
+    values: FloatArray,
+    colours: tuple[str, str] = VALUE_COLOURS,
+    raw: bool = False,
+) -> ColourScale:
+    """Two colours around white at 0; grey levels for ``raw`` values from 0 to 255."""
+    if raw:
+        return ColourScale(area, "000000", "FFFFFF", ends=(0, 255))
+    low, high = colours
+    if not values.size or values.min() >= 0:
+        return ColourScale(area, "FFFFFF", high, from_zero=True)
+    if values.max() <= 0:
+        return ColourScale(area, low, "FFFFFF", to_zero=True)
+    return ColourScale(area, low, high, "FFFFFF")
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "axis multiplier": ("multiplier", "倍率"),
     "axis sample": ("sample", "サンプル"),
     "axis class": ("class", "クラス"),
+    # flow
+    "flow": ("Flow", "全体の流れ"),
+    "flow about": (
+        "The network from left to right. Every small map is live; a name leads to its sheet.",
+        "ネットワーク全体を左から右へ並べました。どのマップも再計算されます。"
+        "名前から各層のシートへ移動できます。",
+    ),
+    "maps of": ("{0} of {1} maps", "{1} 枚中 {0} 枚"),
     # blocks
     "raw": ("raw values", "元の値"),
     "scaled": ("what the network takes", "ネットワークへの入力"),

@@ -34,6 +34,7 @@ from netsheet.write.excel.check_sheet import (
     reference_sheet,
 )
 from netsheet.write.excel.explaining import Explaining
+from netsheet.write.excel.flow_sheet import flow_sheet, planned_flow
 from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.layer_sheet import layer_sheet
 from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement, cell_name
@@ -160,13 +161,14 @@ class _Book:
         )
         taken = [
             words[key]
-            for key in ("overview", "explain", "terms", "input", "samples", "check", "map")
+            for key in ("overview", "explain", "flow", "terms", "input", "samples", "check", "map")
         ]
         self.plan.add_layers(stated, [*taken, words["reference"]])
         self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
         outputs = [t for node in self.nodes for t in node.outputs]
         ends = [t for t in model.outputs if t in outputs] or list(self.nodes[-1].outputs)
         self.front = overview_sheet.planned(self.plan, words["overview"], self.inputs, ends)
+        self.flow = planned_flow(self.plan, words["flow"], self.inputs, self.layers)
         self.checked = [t for t in outputs if t.name in model.tensors()]
 
     # ------------------------------------------------------------------ sizes
@@ -224,7 +226,7 @@ class _Book:
         for tensor in self.plan.places:
             if isinstance(tensor, Weight) and tensor not in given:
                 given[tensor] = as_stored(tensor.values)
-        equations = [*self.plan.equations(), *self.front.equations]
+        equations = [*self.plan.equations(), *self.front.equations, *self.flow.equations]
         return {**given, **evaluate(equations, given)}
 
     def _references(self) -> ReferenceValues:
@@ -263,8 +265,10 @@ class _Book:
         yield replace(front, tab_number=1)
         sheet = self.inputs.sheet
         shown = self._explained()
+        flow = flow_sheet(self.flow, self.plan, values, self.words)
+        yield replace(flow, tab_number=2 + shown.tabs)
         content = layer_sheet(sheet, self.plan, values, self.words, self.language)
-        yield replace(content, tab_number=2 + shown.tabs)
+        yield replace(content, tab_number=3 + shown.tabs)
         yield from self._sample_sheets(values)
         for sheet in self.layers:
             content = layer_sheet(sheet, self.plan, values, self.words, self.language)
