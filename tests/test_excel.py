@@ -235,7 +235,8 @@ def test_cached_values_are_the_recalculated_ones(book: Path) -> None:
             sheet.cell(int(r) + 1, int(c) + 1).value
             for r, c in zip(rows.ravel(), cols.ravel(), strict=True)
         ]
-        np.testing.assert_allclose(np.array(stored, float), array.ravel(), rtol=1e-12, atol=1e-300)
+        # eight digits: what viewers that do not calculate show
+        np.testing.assert_allclose(np.array(stored, float), array.ravel(), rtol=5.1e-8)
 
 
 def formulas(book: Path) -> list[str]:

@@ -22,6 +22,7 @@ from netsheet.equations import (
 )
 from netsheet.write.excel import arrangements, weight_windows
 from netsheet.write.excel.formula_writer import FormulaFamily
+from netsheet.write.excel.local_copies import with_copies
 from netsheet.write.excel.partial_sums import split
 from netsheet.write.excel.placement import Placement
 from netsheet.write.excel.sheet_names import sheet_names
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 ARRANGEMENTS = (AUTO, arrangements.PLANES, arrangements.INTERLEAVED)
-FEW_CHANNELS = 8  # up to so many, planes are summed up; more are interleaved
+MOST_PLANES = 150  # up to so many are summed up in one formula; more are interleaved
+FEW_CHANNELS = 8  # the same where the workbook would become too large
+LARGE = 1_100_000  # formula cells of planes, about 20 MB of a file
 LONG_VECTOR = 16  # a longer flattened map runs down, as the rows of a Dense kernel do
 MAX_STATED = 12  # equations shown above the blocks
 HEADING, SHELF = 10, 66  # columns that a heading takes, and that blocks side by side may
@@ -39,6 +42,7 @@ MARGIN = 1  # columns left of the blocks, for labels
 HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
 OUTPUT, STEP, HELPER, WEIGHT, INPUT, RAW = "output", "step", "helper", "weight", "input", "raw"
+COPY = "copy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,9 @@ class BookLayout:
 
     def arrange(self, tensors: Iterable[Tensor], equations: Sequence[Equation]) -> None:
         """Choose the arrangement of every tensor, without a place yet."""
-        wanted = _interleaved(equations) if self.arrangement == AUTO else set()
+        large = sum(tensor.size for tensor in {eq.target for eq in equations}) > LARGE
+        most = FEW_CHANNELS if large else MOST_PLANES
+        wanted = _interleaved(equations, most) if self.arrangement == AUTO else set()
         for tensor in tensors:
             interleave = tensor in wanted or self.arrangement == arrangements.INTERLEAVED
             self.places[tensor] = arrangements.default(tensor, interleave, arrangements.COLUMN)
@@ -153,6 +159,8 @@ class BookLayout:
         for weight in weights:
             self.places[weight] = weight_windows.fitted(weight, sheet.stated, self.places)
         keys = set(sheet.node.outputs) if sheet.node else set()
+        local = with_copies(sheet.stated, self.places, sheet.name)
+        self.places.update(local.placements)
         first: list[tuple[Tensor, str]] = [(weight, WEIGHT) for weight in weights]
         second: list[tuple[Tensor, str]] = [
             (tensor, OUTPUT if tensor in keys else STEP) for tensor in outputs
@@ -160,9 +168,9 @@ class BookLayout:
         if sum(self.places[weight].height + 3 for weight in weights) > HEAD_FIRST:
             first, second = second, first
         row = head
-        for tensor, role in (*first, *second):
+        for tensor, role in (*first, *second, *((copy, COPY) for copy in local.placements)):
             row = self.put(sheet, tensor, role, row)
-        for eq in sheet.stated:
+        for eq in local.equations:
             fitting = split(eq, self.places)
             sheet.equations += fitting.equations
             if fitting.families is not None:
@@ -212,13 +220,13 @@ def _all_reads(eq: Equation) -> Iterator[Read]:
                 yield from reads(atom.value)
 
 
-def _interleaved(equations: Sequence[Equation]) -> set[Tensor]:
+def _interleaved(equations: Sequence[Equation], most: int) -> set[Tensor]:
     """The tensors whose many channels are summed up, and those that only lead to them."""
     wanted: set[Tensor] = set()
     for eq in reversed(equations):
         for node in walk(eq.value):
             if isinstance(node, Reduce) and node.op == "sum":
-                wanted |= set(_summed(node))
+                wanted |= set(_summed(node, most))
         if eq.target in wanted and not any(isinstance(node, Reduce) for node in walk(eq.value)):
             wanted |= {
                 read.tensor
@@ -228,7 +236,7 @@ def _interleaved(equations: Sequence[Equation]) -> set[Tensor]:
     return wanted
 
 
-def _summed(node: Reduce) -> Iterator[Tensor]:
+def _summed(node: Reduce, most: int) -> Iterator[Tensor]:
     """The tensors of which a sum of products runs over many planes."""
     parts = _products(node.body)
     if len(parts) < 2:
@@ -238,7 +246,7 @@ def _summed(node: Reduce) -> Iterator[Tensor]:
         if channel is None or isinstance(read.tensor, Weight):
             continue
         indices = set(node.over) & set(read.at[channel].indices())
-        if indices and max(index.size for index in indices) > FEW_CHANNELS:
+        if indices and max(index.size for index in indices) > most:
             yield read.tensor
 
 

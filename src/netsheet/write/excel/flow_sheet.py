@@ -17,7 +17,7 @@ from netsheet.write.excel.looks import CellLook
 from netsheet.write.excel.placement import AxisOffsets, CellArea, Placement, along, cell_name
 from netsheet.write.excel.sheet_content import SheetContent, value_scale
 
-MOST_CELLS = 12_000  # of all small maps together
+MOST_CELLS = 9_000  # of all small maps together
 LARGEST_MAP, MOST_MAPS = 16, 16  # rows and columns of a map, maps of a layer
 NAME_ROW, KIND_ROW, FROM_ROW, MAP_ROW = 3, 4, 5, 7
 NARROWEST = 9  # columns of a layer, for its name

@@ -276,8 +276,8 @@ class _Rows:
 
 
 def cached_text(value: float) -> str:
-    """A formula's value with the 15 digits that Excel shows at most: much smaller when zipped."""
-    return f"{value:.15g}" if abs(value) <= 1e300 else number_text(value)
+    """A formula's value with more digits than float32 has: much smaller when zipped than all."""
+    return f"{value:.8g}" if abs(value) <= 1e300 else number_text(value)
 
 
 def number_text(value: float | int) -> str:

@@ -90,6 +90,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "weight": ("weight", "重み"),
     "output": ("output", "出力"),
     "step": ("step", "途中の値"),
+    "copy": ("what this layer reads, copied here", "この層が読む値の写し"),
     "helper": ("partial sums", "部分和"),
     "more": ("... and {0} more of the same kind", "ほか同様の式が {0} 個"),
     "back": ("Overview", "概要へ"),
