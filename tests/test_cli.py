@@ -14,6 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
+import netsheet
+
 
 def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     """``netsheet`` with these arguments; fails unless it exits with ``code``."""
@@ -258,3 +260,21 @@ def test_names_for_every_class(network: Path, tmp_path: Path) -> None:
     target = tmp_path / "x.xlsx"
     done = run("excel", network, "--classes", "cat,dog", "-o", target, code=2)
     assert "2 names for 10 outputs" in done.stderr and not target.exists()
+
+
+@pytest.mark.parametrize("arguments, expected", [
+    (["sumary", "x.h5"], "there is no command 'sumary'; did you mean 'summary'?"),
+    (["excel", "x.h5"], "missing option '--output' / '-o'; see netsheet excel --help"),
+    (["summary"], "missing argument 'MODEL'; see netsheet summary --help"),
+    (["c", "x.h5", "--targt", "plain"], "no such option: --targt (did you mean --target?)"),
+])  # fmt: skip
+def test_a_wrong_call_gets_one_line(arguments: list[str], expected: str) -> None:
+    said = run(*arguments, code=2).stderr
+    assert said.startswith("netsheet: ")
+    assert said.count("\n") == 1
+    assert expected in said
+
+
+def test_a_file_alone_is_summed_up() -> None:
+    sample = Path(netsheet.__file__).parent / "data/sample/digits.h5"
+    assert run(sample).stdout == run("summary", sample).stdout

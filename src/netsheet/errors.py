@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 def one_line(text: str, length: int = 800) -> str:
     """A text from anywhere as one line for a terminal: what would steer it is spelled out."""
@@ -20,6 +23,17 @@ def spelled(text: str) -> str:
         else letter.encode("unicode_escape").decode("ascii")
         for letter in text
     )
+
+
+def choices(word: str, known: Iterable[str], most: int = 12) -> str:
+    """``; did you mean 'conv1'?``, or what there is to choose from, to end a sentence with."""
+    names = list(known)
+    plain = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word.lower(), plain, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {plain[near[0]]!r}?"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"; there are {', '.join(names[:most])}{more}." if names else "."
 
 
 class NetsheetError(Exception):

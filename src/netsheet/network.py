@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from netsheet.equations import Equation, Tensor, multiply_accumulates
-from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError, choices
 from netsheet.layers.base import Layer, Shape, default_axes
 from netsheet.nodes import MAX_TABLES, LayerCall, Node, ValueRef, made_node, shown
 
@@ -171,7 +171,7 @@ class Network:
             return self.node(self.aliases[key].key)
         if not found:
             raise UsageError(
-                f"there is no layer {key!r}; layers are: {', '.join(n.key for n in self.nodes)}"
+                f"there is no layer {key!r}{choices(key, (n.key for n in self.nodes))}"
             )
         return found[0]
 

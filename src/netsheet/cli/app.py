@@ -36,12 +36,18 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    if len(arguments) == 1 and _names_a_file(arguments[0]):
+        arguments = ["summary", *arguments]  # what is it? is what a file alone asks
     if len(arguments) == 2 and arguments[0] == "summary" and arguments[1][:1] not in ("", "-"):
         # The plainest call of all: typer would take as long again as all of it.
         from netsheet.cli.summary import print_summary
 
         print_summary(Path(arguments[1]))
         return
-    from netsheet.cli.program import app
+    from netsheet.cli.program import run
 
-    app(arguments)()
+    sys.exit(run(arguments))
+
+
+def _names_a_file(word: str) -> bool:
+    return not word.startswith("-") and ("." in word or os.sep in word) and Path(word).exists()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import netsheet
+from netsheet.errors import UsageError, choices
 
 # In the order of the help; each a function of that name in that module.
 COMMANDS = {
@@ -36,6 +37,41 @@ def app(arguments: list[str]) -> typer.Typer:
         module = importlib.import_module(f"netsheet.cli.{COMMANDS[name]}")
         result.command()(getattr(module, name))
     return result
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; the exit code.
+
+    Raises:
+        UsageError: an unknown command or option, or one that lacks something: one line for each.
+    """
+    arguments = arguments or ["--help"]
+    try:
+        code = app(arguments)(arguments, standalone_mode=False)
+    except _WRONGLY_USED as error:
+        raise UsageError(_one_sentence(error, arguments)) from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    return code if isinstance(code, int) else 0
+
+
+# What typer raises is click's, of the package of that name or of typer's own copy.
+_WRONGLY_USED: Any = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError"
+)
+
+
+def _one_sentence(error: Any, arguments: list[str]) -> str:
+    """What typer found, and where help is."""
+    word = next(iter(arguments), "")
+    if not word.startswith("-") and word not in COMMANDS:
+        return f"there is no command {word!r}{choices(word, COMMANDS, most=len(COMMANDS))}"
+    possible = getattr(error, "possibilities", None)
+    said = (error.message if possible else error.format_message()).rstrip(".")
+    if possible:
+        said += f" (did you mean {possible[0]}?)"
+    command = f"netsheet {word}" if word in COMMANDS else "netsheet"
+    return f"{said[:1].lower()}{said[1:]}; see {command} --help"
 
 
 def _version(asked: bool) -> None:

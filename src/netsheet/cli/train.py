@@ -11,7 +11,7 @@ import typer
 import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.options import Json, Output
-from netsheet.errors import NetsheetError, UsageError
+from netsheet.errors import NetsheetError, UsageError, choices
 
 if TYPE_CHECKING:
     from netsheet.data.datasets import Dataset
@@ -232,9 +232,7 @@ def _frozen(network: Network, freeze: str | None) -> list[str]:
     names = [name for name in (freeze or "").split(",") if name]
     for name in names:
         if name not in network.layers:
-            raise UsageError(
-                f"--freeze: there is no layer {name!r}; layers are {', '.join(network.layers)}."
-            )
+            raise UsageError(f"--freeze: there is no layer {name!r}{choices(name, network.layers)}")
     return [
         weight.name
         for key, layer in network.layers.items()
