@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# What a notebook service has beside TensorFlow 2.19; TensorFlow's import breaks with other versions.
+# What a notebook service has beside TensorFlow 2.19, whose import breaks with other versions.
 PRESENT = {"numpy": "2.0.2", "protobuf": "5.29.5", "h5py": "3.14.0"}
 
 
