@@ -14,10 +14,11 @@ from typing import Any
 from netsheet.equations import Equation, Tensor, multiply_accumulates
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError, choices
 from netsheet.layers.base import Layer, Shape, default_axes
-from netsheet.nodes import MAX_TABLES, LayerCall, Node, ValueRef, made_node, shown
+from netsheet.nodes import MAX_TABLES, LayerCall, Node, ValueRef, made_node, shown, with_states
 
 __all__ = [
-    "Entry", "LayerCall", "Network", "Node", "Source", "SummaryRow", "ValueRef", "shown",
+    "Entry", "KeptState", "LayerCall", "Network", "Node", "Source", "SummaryRow", "ValueRef",
+    "shown",
 ]  # fmt: skip
 
 
@@ -33,6 +34,18 @@ class Source:
     axes: tuple[str, ...] = ()
     dtype: str = "float32"
     whole: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class KeptState:
+    """A value that lives from run to run: zeros at first, then what the run before has left.
+
+    ``before`` is read as an input is; ``after`` is the output that the next run reads as it.
+    """
+
+    before: Tensor
+    after: Tensor
+    result: ValueRef
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +103,15 @@ class Network:
     # what each result is called outside; empty where that is its tensor's name
     result_names: Sequence[str] = ()
     whole: Sequence[str] = ()  # names of results that have no batch axis in the file
+    # of an explicit network: which inputs are states, by name, and the output that follows each
+    state_names: Mapping[str, str] = field(default_factory=dict)
+    batch_size: int | None = None  # of samples that are computed at a time, where that is fixed
     original: Any = None  # what the file's own runtime needs to compute it, where there is one
 
     inputs: list[Tensor] = field(init=False)
     outputs: list[Tensor] = field(init=False)
     nodes: list[Node] = field(init=False)
+    states: list[KeptState] = field(init=False)  # of stateful layers, in order
     # What rooms above keep with the network and lose with it, as its inference sessions.
     memo: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
 
@@ -111,8 +128,12 @@ class Network:
             self.inputs.append(tensor)
         refused: dict[str, str] = {}
         tables = 0
-        for call in self.calls:
+        self.states, self._explicit_calls = [], list(self.calls)
+        for number, given in enumerate(self.calls):
+            call, before = with_states(given, values, self.calls)
             node = made_node(call, values, refused)
+            self._keep_states(node, before)
+            self._explicit_calls[number] = call
             self.nodes.append(node)
             if node.refusal:
                 refused[node.key] = node.refusal
@@ -122,6 +143,37 @@ class Network:
                 raise FormatError(f"its layers hold tables of more than {MAX_TABLES:,} positions")
         self.outputs = [values[ref] for ref in self.results if ref in values]
         self._values = values
+
+    def _keep_states(self, node: Node, before: Sequence[Tensor]) -> None:
+        if node.outputs:
+            after = node.outputs[len(node.outputs) - len(before) :]
+            first = len(node.outputs) - len(before)
+            self.states += [
+                KeptState(old, new, ValueRef(node.key, first + n))
+                for n, (old, new) in enumerate(zip(before, after, strict=True))
+            ]
+
+    @property
+    def explicit(self) -> Network:
+        """The same network with its states as further inputs and outputs, in this order.
+
+        What runs it hands each run's states to the next; itself where it keeps none.
+        """
+        if not self.states:
+            return self
+        sources = [
+            Source(state.before.name, state.before.shape, state.before.axes)
+            for state in self.states
+        ]
+        names = [*self.result_names, *(s.after.name for s in self.states)]
+        return replace(
+            self,
+            calls=self._explicit_calls,
+            sources=[*self.sources, *sources],
+            results=[*self.results, *(state.result for state in self.states)],
+            result_names=names if self.result_names else (),
+            state_names={state.before.name: state.after.name for state in self.states},
+        )
 
     # ------------------------------------------------------------------ structure
 

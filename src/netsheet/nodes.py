@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netsheet.equations import Affine, Equation, Lookup, Tensor, Weight, reads
 from netsheet.errors import NetsheetError
@@ -51,6 +51,32 @@ class Node:
     refusal: str | None = None
     tables: int = 0  # positions that its equations write out one by one
     follows: bool = False
+
+
+def with_states(
+    call: LayerCall, values: dict[ValueRef, Tensor], calls: Sequence[LayerCall]
+) -> tuple[LayerCall, list[Tensor]]:
+    """The call with the states that its layer keeps as inputs, which are added to the values."""
+    layer = call.layer
+    if not layer.keeps_state or layer.reason or len(call.inputs) != 1:
+        return call, []  # states that a call itself gives stand for those that were kept
+    if call.inputs[0] not in values:
+        return call, []
+    if sum(other.layer.name == layer.name for other in calls) > 1:
+        reason = "it keeps a state, but is called several times: that is not computed"
+        return replace(call, layer=replace(layer, reason=reason)), []
+    try:
+        states = layer.kept_states(values[call.inputs[0]])
+    except (NetsheetError, *_CONTRADICTIONS) as error:
+        return replace(call, layer=replace(layer, reason=str(error))), []
+    refs, before = [], []
+    for name, (axes, shape) in states:
+        tensor = Tensor(f"{call.key}/{name}_in", tuple(axes), shape)  # type: ignore[arg-type]
+        refs.append(ValueRef(tensor.name))
+        values[refs[-1]] = tensor
+        before.append(tensor)
+    own = layer.with_state_outputs()
+    return replace(call, layer=own, inputs=(*call.inputs, *refs)), before
 
 
 def made_node(
@@ -105,7 +131,7 @@ def _outputs(
 ) -> tuple[Tensor, ...]:
     result = []
     for i, (axes, shape) in enumerate(signatures):
-        name = call.key if len(signatures) == 1 else f"{call.key}[{i}]"
+        name = call.layer.output_name(call.key, i, len(signatures))
         masked = call.masks and i < call.layer.masked_outputs()
         mask = call.layer.output_mask(inputs, name) if masked else None
         result.append(Tensor(name, tuple(axes), shape, mask))  # type: ignore[arg-type]

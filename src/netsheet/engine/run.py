@@ -78,10 +78,16 @@ class Engine:
         return self._for(arrays)._run(arrays, tuple(dict.fromkeys(names)), progress)
 
     def batches(self, arrays: Mapping[str, FloatArray]) -> Iterator[dict[str, FloatArray]]:
-        """The inputs in portions that fit into memory together with all layers' outputs."""
+        """The inputs in portions that fit into memory together with all layers' outputs.
+
+        A network that keeps states takes as many as its file says, since each sample of a portion
+        goes on from the states of the same one of the portion before.
+        """
         tensors = [*self.model.inputs, *self.model.tensors().values()]
         values = sum(tensor.size for tensor in tensors)
         size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // max(values, 1)))
+        if self.model.states:
+            size = self.model.batch_size or 1
         for start in range(0, _count(arrays), size):
             yield {name: array[start : start + size] for name, array in arrays.items()}
 
@@ -92,9 +98,21 @@ class Engine:
         wanted = tuple(name for name in names if name not in given)
         parts: dict[str, list[FloatArray]] = {name: [] for name in names}
         total, done = _count(arrays), 0
+        kept = {state.before.name: state.after.name for state in self.model.states}
+        states = {
+            state.before.name: np.zeros((1, *state.before.shape), np.float32)
+            for state in self.model.states
+        }
+        asked = tuple(dict.fromkeys([*wanted, *kept.values()]))
         for batch in self.batches(arrays):
-            results = self._session(wanted).run(list(wanted), batch) if wanted else []
-            found = {**batch, **dict(zip(wanted, results, strict=True))}
+            rows = _count(batch)
+            batch |= {
+                name: np.broadcast_to(old[:rows] if len(old) > 1 else old, (rows, *old.shape[1:]))
+                for name, old in states.items()
+            }
+            results = self._session(asked).run(list(asked), batch) if asked else []
+            found = {**batch, **dict(zip(asked, results, strict=True))}
+            states = {before: found[after] for before, after in kept.items()}
             for name in names:
                 parts[name].append(found[name])
             done += _count(batch)

@@ -113,6 +113,23 @@ class Layer:
             return layer
         return replace(layer, weights=part(self.weights, f"{name}/"))
 
+    @property
+    def keeps_state(self) -> bool:
+        """True if what it computes depends on the runs before."""
+        return any(layer.keeps_state for _, layer in self.inner_layers())
+
+    def kept_states(self, x: Tensor) -> list[tuple[str, Signature]]:
+        """The states that it keeps from run to run; UnsupportedError where they are not read."""
+        raise UnsupportedError(f"a state that is kept inside a {self.type} is not computed")
+
+    def with_state_outputs(self) -> Layer:
+        """The same layer with the states as further inputs and as its last outputs."""
+        raise UnsupportedError(f"a state that is kept inside a {self.type} is not computed")
+
+    def output_name(self, key: str, number: int, count: int) -> str:
+        """The name of one of ``count`` outputs of the call ``key``."""
+        return key if count == 1 else f"{key}[{number}]"
+
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         """Axes and shape of each output; raises ValueError where the inputs do not fit."""
         raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) is not computed")

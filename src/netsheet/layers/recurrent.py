@@ -53,6 +53,28 @@ class Loop(Layer):
     return_state: bool = False
     go_backwards: bool = False
     zero_output_for_mask: bool = False
+    stateful: bool = False  # the final states are those before the first step of the next run
+    states_beside: bool = False  # they are outputs for the sake of that, under names of their own
+
+    @property
+    def keeps_state(self) -> bool:
+        return self.stateful
+
+    def kept_states(self, x: Tensor) -> list[tuple[str, Signature]]:
+        return list(zip(self.state_names(), self._frames(x), strict=True))
+
+    def state_names(self) -> list[str]:
+        """Of the states in order: ``state``, ``cell``; with the prefix of their cell."""
+        return [prefix + name for prefix, cell in self.cells_in_order() for name in cell.states]
+
+    def with_state_outputs(self) -> Loop:
+        beside = not self.return_state
+        return replace(self, stateful=False, return_state=True, states_beside=beside)
+
+    def output_name(self, key: str, number: int, count: int) -> str:
+        if not self.states_beside:
+            return super().output_name(key, number, count)
+        return key if number == 0 else f"{key}/{self.state_names()[number - 1]}_out"
 
     def cells_in_order(self) -> list[tuple[str, Cell]]:
         """The cells of a step, each with the prefix of its names."""

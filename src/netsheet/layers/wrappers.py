@@ -50,8 +50,6 @@ class Bidirectional(Layer):
 
     def directions(self) -> list[tuple[str, Loop]]:
         """Both layers, with their weights."""
-        forward = self.forward_layer
-        backward = self.backward_layer or replace(forward, go_backwards=not forward.go_backwards)
         return [
             (
                 name,
@@ -62,8 +60,13 @@ class Bidirectional(Layer):
                     zero_output_for_mask=layer.return_sequences,
                 ),
             )
-            for name, layer in (("forward", forward), ("backward", backward))
+            for name, layer in self._plain_directions()
         ]
+
+    def _plain_directions(self) -> list[tuple[str, Loop]]:
+        forward = self.forward_layer
+        backward = self.backward_layer or replace(forward, go_backwards=not forward.go_backwards)
+        return [("forward", forward), ("backward", backward)]
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         return {
@@ -83,6 +86,28 @@ class Bidirectional(Layer):
 
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
         return self.forward_layer.output_mask(inputs, name)
+
+    def kept_states(self, x: Tensor) -> list[tuple[str, Signature]]:
+        return [
+            (f"{name}/{state}", signature)
+            for name, layer in self.directions()
+            for state, signature in layer.kept_states(x)
+        ]
+
+    def with_state_outputs(self) -> Layer:
+        made = [layer.with_state_outputs() for _, layer in self._plain_directions()]
+        return replace(self, forward_layer=made[0], backward_layer=made[1])
+
+    def output_name(self, key: str, number: int, count: int) -> str:
+        first = 2 if self.merge_mode is None else 1
+        if not self.forward_layer.states_beside or number < first:
+            return super().output_name(key, number, first if number < first else count)
+        names = [
+            f"{key}/{name}/{state}_out"
+            for name, layer in self.directions()
+            for state in layer.state_names()
+        ]
+        return names[number - first]
 
     def masked_outputs(self) -> int:
         return 2 if self.merge_mode is None else 1

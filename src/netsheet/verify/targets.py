@@ -103,7 +103,9 @@ def _itself(
 ) -> Artefact:
     from netsheet.verify.engines.base import Artefact
 
-    return Artefact(network, list(network.tensors()), network, folder)
+    left = {state.after.name for state in network.states}  # no layer of the framework returns them
+    keys = [key for key in network.tensors() if key not in left]
+    return Artefact(network, keys, network, folder)
 
 
 # --------------------------------------------------------------------------- who computes them

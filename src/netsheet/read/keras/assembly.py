@@ -27,7 +27,7 @@ from netsheet.read.keras.graph import (
     class_of,
     parse_graph,
 )
-from netsheet.read.keras.inputs import sources
+from netsheet.read.keras.inputs import batch_size, sources
 from netsheet.read.keras.legacy_layout import assign_legacy
 from netsheet.read.keras.masks import LostMasks, carries_masks, lost_masks
 from netsheet.read.keras.old_configs import modern
@@ -271,6 +271,7 @@ class _Assembly:
             framework_version=file.keras_version,
             notes=notes,
             training_config=file.training_config,
+            batch_size=batch_size(graph),
             stored=paths,
             extra_layers=[
                 *(layer for name, layer in self.layers.items() if name not in called),

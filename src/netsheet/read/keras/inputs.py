@@ -59,3 +59,16 @@ def _without_batch(shape: Sequence[Any], name: str) -> tuple[int | None, ...]:
     if not all(size is None or (isinstance(size, int) and size > 0) for size in sizes):
         raise FormatError(f"the input {name!r} has the shape {list(shape)}")
     return sizes
+
+
+def batch_size(graph: GraphConfig) -> int | None:
+    """How many samples the network takes at a time, where the file says so."""
+    if graph.sequential:
+        shapes = [graph.input_shape] if not graph.layers else [_input_shape(graph.layers[0].config)]
+        if graph.layers and graph.layers[0].graph is not None:
+            return batch_size(graph.layers[0].graph)
+    else:
+        by_name = {layer.name: layer for layer in graph.layers}
+        shapes = [_input_shape(by_name[ref.layer].config) for ref in graph.inputs]
+    sizes = [shape[0] for shape in shapes if shape and isinstance(shape[0], int)]
+    return sizes[0] if sizes and sizes[0] > 0 else None

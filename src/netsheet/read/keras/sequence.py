@@ -46,6 +46,7 @@ def _loop(a: Arguments) -> dict[str, Any]:
         "return_state": a.flag("return_state", False),
         "go_backwards": a.flag("go_backwards", False),
         "zero_output_for_mask": a.flag("zero_output_for_mask", False),
+        "stateful": a.flag("stateful", False),
     }
 
 

@@ -46,6 +46,7 @@ def main_text(lib: Library, system: str | None = None) -> str:
         "system": template("host.c", PACKAGE) if system is None else system,
         "buffers": buffers_text(lib),
         "reading": reading,
+        "reset": f"{lib.name}_reset();" if lib.model.states else "",
         "clearing": "\n        ".join(clears),
         "arguments": ", ".join([*inputs, *outputs, "arena"]),
         "outside": str(OUTSIDE),

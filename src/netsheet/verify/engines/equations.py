@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from netsheet.data.inputs import Sample
 from netsheet.equations.evaluation import evaluate
 from netsheet.network import Network
@@ -31,4 +33,5 @@ class Equations:
 def in_doubles(network: Network, sample: Sample) -> Values:
     """The values of every computed tensor for one sample, by name."""
     given = {t: a.astype(float) for t, a in zip(network.inputs, sample.arrays, strict=True)}
+    given |= {state.before: np.zeros(state.before.shape) for state in network.states}
     return {tensor.name: array for tensor, array in evaluate(network.equations(), given).items()}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.data.states import with_states
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, one_line
 from netsheet.network import Network
@@ -34,8 +35,9 @@ class OnnxRuntime:
         names = [entry.name for entry in session.get_outputs()]
         rows: list[Values] = []
         for sample in samples:
+            whole = with_states(sample, artefact.network.explicit)
             feeds = {
-                entry.name: np.asarray(sample.inputs[entry.name].values, np.float32)[np.newaxis]
+                entry.name: np.asarray(whole.inputs[entry.name].values, np.float32)[np.newaxis]
                 for entry in session.get_inputs()
             }
             found = session.run(names, feeds) if names else []

@@ -52,17 +52,18 @@ def library(model: Network, name: str = "net", fast: bool = True, traced: bool =
     names = Identifiers()
     inputs = _parameters(names, "input", [tensor.name for tensor in model.inputs])
     outputs = _parameters(names, "output", [name for name, _ in model.named_outputs()])
-    equations = model.equations()
+    explicit = model.explicit
+    equations = explicit.equations()
 
     def program(kept: Sequence[Tensor]) -> LoopedNetwork:
         return looped(
-            model.inputs, model.outputs, equations,
+            explicit.inputs, explicit.outputs, equations,
             kept=kept, constants=constants, fast=fast,
         )  # fmt: skip
 
     quick = program(())
     constants.tracing = True
-    shown = program(list(model.tensors().values())) if traced else quick
+    shown = program(list(explicit.tensors().values())) if traced else quick
     return Library(model, name, quick, shown, constants, inputs, outputs)
 
 
@@ -132,6 +133,13 @@ def header(lib: Library) -> str:
         signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]") + ";",
         "",
     ]
+    if model.states:
+        lines += [
+            "/* A stateful network: each run goes on from the state that the run before has left,",
+            " * in static arrays that all callers share. This sets it to zeros, as at first. */",
+            f"void {lib.name}_reset(void);",
+            "",
+        ]
     if lib.traced is not lib.fast:
         lines += [
             f"#ifdef {upper}_TRACE",
@@ -261,6 +269,10 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
     shown: dict[int, list[Tensor]] = {}
     for tensor, number_ in network.done_at.items() if traced else ():
         shown.setdefault(number_, []).append(tensor)
+    for number_, state in enumerate(lib.model.states):
+        before, after = _state_arrays(lib, number_)
+        lines.add(f"/* {comment(state.before.name)}, and what follows it */")
+        lines.add(f"static float {before}[{state.before.size}], {after}[{state.after.size}];")
     lines.add(signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]"))
     with lines.block(""):
         if not arena_floats(lib, traced):
@@ -275,8 +287,19 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
             for tensor in shown.get(number_, ()):
                 pointer = _argument(arguments, network.buffers[tensor])
                 _trace(lib, network, tensor, pointer, lines)
+        for number_, state in enumerate(lib.model.states):
+            before, after = _state_arrays(lib, number_)
+            with lines.block(f"for (int i = 0; i < {state.before.size}; i++)"):
+                lines.add(f"{before}[i] = {after}[i];")
         lines.add("return 0;")
     lines.add("")
+    if lib.model.states:
+        lines.add(f"void {lib.name}_reset(void)")
+        with lines.block(""):
+            for number_, state in enumerate(lib.model.states):
+                with lines.block(f"for (int i = 0; i < {state.before.size}; i++)"):
+                    lines.add(f"{_state_arrays(lib, number_)[0]}[i] = 0.0f;")
+        lines.add("")
     lines.add(signature(lib, "run"))
     with lines.block(""):
         lines.add(f"static float arena[{upper}_ARENA_SIZE];")
@@ -288,7 +311,14 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
 def _arguments(lib: Library, program: Program) -> dict[Buffer, str]:
     """The parameters of ``net_run`` for the buffers that callers give."""
     buffers = (*program.inputs, *program.outputs)
-    return dict(zip(buffers, [*lib.inputs, *lib.outputs], strict=True))
+    states = [_state_arrays(lib, number_) for number_ in range(len(lib.model.states))]
+    before, after = [pair[0] for pair in states], [pair[1] for pair in states]
+    return dict(zip(buffers, [*lib.inputs, *before, *lib.outputs, *after], strict=True))
+
+
+def _state_arrays(lib: Library, number_: int) -> tuple[str, str]:
+    """The static arrays of a state, before and after a run."""
+    return f"{lib.name}_state{number_}", f"{lib.name}_next{number_}"
 
 
 def _argument(arguments: Mapping[Buffer, str], buffer: Buffer) -> str:

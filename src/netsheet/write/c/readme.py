@@ -27,6 +27,7 @@ def readme(lib: Library, target: str, sample: Sample, report: CReport) -> str:
         "use": fill(template(f"use_{target.replace('-', '_')}.md"), lib.name).strip(),
         "sample": _inline(sample.note or sample.name),
         "classes": _classes(lib),
+        "states": fill(template("states.md"), lib.name) if lib.model.states else "",
     }
     return fill(template("readme.md"), lib.name, marks)
 

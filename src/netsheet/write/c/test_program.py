@@ -90,5 +90,6 @@ def _main(lib: Library) -> str:
         checks.append(f"        expected_{name});")
     if classes(lib.model):
         checks.append(fill(template("test_class.c"), lib.name, {"out": lib.outputs[0]}).rstrip())
-    marks = {"arguments": arguments, "checks": "\n".join(checks)}
+    reset = f"    {lib.name}_reset();\n" if lib.model.states else ""
+    marks = {"arguments": arguments, "checks": "\n".join(checks), "reset": reset}
     return fill(template("test_main.c"), lib.name, marks)

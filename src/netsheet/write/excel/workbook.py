@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.data.states import with_states
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.equations.evaluation import evaluate
@@ -96,7 +97,8 @@ def to_excel(
             f"no arrangement {arrangement!r}; choose one of: {', '.join(ARRANGEMENTS)}"
         )
     shapes = [array.shape for array in samples[0].arrays] if samples else None
-    model = part(model, until, shapes)
+    model = part(model, until, shapes).explicit  # states are inputs, zeros at first, and outputs
+    samples = [with_states(sample, model) for sample in samples]
     require(model, model.nodes, "formulas")
     input_sheet.checked(samples, model.inputs)
     book = _Book(model, samples, words, lang, arrangement, class_names)

@@ -33,6 +33,7 @@ def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProt
         UnsupportedError: a layer that is needed is not computed, a dimension is not known yet, or
             the weights are more than one ONNX file holds.
     """
+    model = model.explicit  # states are inputs and outputs: who runs it hands them on
     wanted = _wanted(model, outputs)
     _check_bound([*model.inputs, *wanted])
     needed = _needed(model, wanted)

@@ -44,6 +44,7 @@ int main(void)
         /* Nothing that was there before may count: all of it is NaN. */
         memset(space, 0xFF, sizeof space);
         @clearing
+        @reset
         if (@lib_run_arena(@arguments) != 0)
             return 1;
         if (touched(space) || touched(arena + ARENA))

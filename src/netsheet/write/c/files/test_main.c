@@ -12,7 +12,7 @@ int @lib_test(void)
     for (int n = 0; n < (int)(sizeof layers / sizeof *layers); n++)
         layers[n].seen = 0;
 #endif
-    if (@lib_run(@arguments) != 0)
+@reset    if (@lib_run(@arguments) != 0)
         return 1;
 #ifdef @LIB_TRACE
     wrong = departed;
