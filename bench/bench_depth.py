@@ -3,8 +3,8 @@
     python bench/bench_depth.py [--depths 30,100,300,1000] [--kinds swish] [--commands c,onnx]
 
 Each measurement is a process of its own, which builds the network and runs one command; the time
-is that of the command alone, the memory that of the whole process. ``c`` is the generating part,
-without a compiler.
+is the processor's for the command alone, the memory that of the whole process. ``c`` is the
+generating part, without a compiler.
 """
 
 from __future__ import annotations
@@ -157,12 +157,12 @@ COMMANDS: dict[str, Callable[[Model, Path], None]] = {
 
 
 def child(kind: str, depth: int, command: str) -> None:
-    """Build, run, print the seconds."""
+    """Build, run, print the seconds of the processor."""
     model = KINDS[kind](depth)
     with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
+        start = time.process_time()
         COMMANDS[command](model, Path(folder))
-        print(time.perf_counter() - start)
+        print(time.process_time() - start)
 
 
 def measured(kind: str, depth: int, command: str) -> str:

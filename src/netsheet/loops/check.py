@@ -6,52 +6,20 @@ It runs before anything is printed: what it cannot prove is refused by name.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 from netsheet.equations import FUNCTIONS
 from netsheet.errors import NetsheetError
+from netsheet.loops import ir
 from netsheet.loops.bounds import Bounds, LinearSum
-from netsheet.loops.ir import (
-    FLOAT,
-    INT,
-    Accumulate,
-    AllOf,
-    Apply,
-    Assign,
-    Buffer,
-    Classified,
-    Combination,
-    Comparison,
-    Conditional,
-    Convert,
-    FloorDivide,
-    For,
-    Function,
-    Greatest,
-    If,
-    Integer,
-    Kernel,
-    Least,
-    Let,
-    Literal,
-    Load,
-    Modulo,
-    Pointer,
-    PositionOf,
-    Program,
-    Scalar,
-    Statement,
-    Store,
-    TableEntry,
-    Test,
-    Times,
-    Variable,
-)
 from netsheet.loops.products.plain import plain
 
 ANY = "any"  # of a value that is an error
 
+Types: TypeAlias = "dict[str, str]"  # the dtypes of names
 
-def check(program: Program) -> None:
+
+def check(program: ir.Program) -> None:
     """Check every function.
 
     Raises:
@@ -65,7 +33,7 @@ def check(program: Program) -> None:
         _Checker(function).body(function.body, Bounds(), {})
 
 
-def _fault(function: Function, what: str) -> NetsheetError:
+def _fault(function: ir.Function, what: str) -> NetsheetError:
     layers = ", ".join(sorted(buffer.note for buffer in function.written if buffer.note))
     return NetsheetError(
         f"layer {layers or function.name!r} cannot be written as loops: {what}; its sizes "
@@ -76,53 +44,53 @@ def _fault(function: Function, what: str) -> NetsheetError:
 class _Checker:
     """Walks a function with what is known at each point: bounds, and the types of names."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: ir.Function) -> None:
         self.function = function
 
     # ------------------------------------------------------------------ statements
 
-    def body(self, body: tuple[Statement, ...], bounds: Bounds, types: dict[str, str]) -> None:
+    def body(self, body: tuple[ir.Statement, ...], bounds: Bounds, types: Types) -> None:
         """Statements of one block."""
         for node in body:
             self._statement(node, bounds, types)
 
-    def _statement(self, node: Statement, bounds: Bounds, types: dict[str, str]) -> None:
-        if isinstance(node, Let):
+    def _statement(self, node: ir.Statement, bounds: Bounds, types: Types) -> None:
+        if isinstance(node, ir.Let):
             self._let(node, bounds, types)
-        elif isinstance(node, Pointer):
+        elif isinstance(node, ir.Pointer):
             self._position(node.offset, bounds, types)
-        elif isinstance(node, (Assign, Accumulate)):
+        elif isinstance(node, (ir.Assign, ir.Accumulate)):
             self._typed(node.value, types[node.name], bounds, types)
-        elif isinstance(node, Store):
+        elif isinstance(node, ir.Store):
             self._store(node, bounds, types)
-        elif isinstance(node, For):
+        elif isinstance(node, ir.For):
             self._position(node.low, bounds, types)
             self._position(node.high, bounds, types)
             inside = bounds.copy()
             inside.loop(node.index, node.low, node.high)
-            self.body(node.body, inside, {**types, node.index: INT})
-        elif isinstance(node, If):
+            self.body(node.body, inside, {**types, node.index: ir.INT})
+        elif isinstance(node, ir.If):
             self._test(node.test, bounds, types)
             for branch, holds in ((node.then, True), (node.otherwise, False)):
                 inside = bounds.copy()
                 inside.where(node.test, holds)
                 self.body(branch, inside, dict(types))
         else:
-            assert isinstance(node, Kernel)
+            assert isinstance(node, ir.Kernel)
             self.body(plain(node), bounds.copy(), dict(types))
 
-    def _let(self, node: Let, bounds: Bounds, types: dict[str, str]) -> None:
+    def _let(self, node: ir.Let, bounds: Bounds, types: Types) -> None:
         types[node.name] = node.dtype
         if node.value is None:
             return
-        if isinstance(node.value, (Comparison, Classified, AllOf)):
+        if isinstance(node.value, (ir.Comparison, ir.Classified, ir.AllOf)):
             self._test(node.value, bounds, types)
             return
         self._typed(node.value, node.dtype, bounds, types)
-        if node.dtype == INT and not node.mutable:
+        if node.dtype == ir.INT and not node.mutable:
             bounds.let(node.name, node.value)  # type: ignore[arg-type]
 
-    def _store(self, node: Store, bounds: Bounds, types: dict[str, str]) -> None:
+    def _store(self, node: ir.Store, bounds: Bounds, types: Types) -> None:
         buffer = self._inside(node.target, node.offset, bounds, types)
         if buffer not in self.function.written:
             raise _fault(self.function, f"it writes into {buffer.note or buffer.name}")
@@ -131,12 +99,16 @@ class _Checker:
     # ------------------------------------------------------------------ memory
 
     def _inside(
-        self, source: Buffer | Pointer, offset: Integer, bounds: Bounds, types: dict[str, str]
-    ) -> Buffer:
+        self,
+        source: ir.Buffer | ir.Pointer,
+        offset: ir.Integer,
+        bounds: Bounds,
+        types: Types,
+    ) -> ir.Buffer:
         """The buffer, in which the offset is proved to lie."""
         self._position(offset, bounds, types)
         total = bounds.sum(offset)
-        while isinstance(source, Pointer):
+        while isinstance(source, ir.Pointer):
             total = total.plus(bounds.sum(source.offset))
             source = source.buffer
         self._between(total, source.size, f"{source.note or source.name}", bounds)
@@ -152,42 +124,40 @@ class _Checker:
 
     # ------------------------------------------------------------------ positions and values
 
-    def _position(self, node: Integer | Scalar, bounds: Bounds, types: dict[str, str]) -> None:
+    def _position(self, node: ir.Integer | ir.Scalar, bounds: Bounds, types: Types) -> None:
         """Check what stands in an integer expression."""
         if isinstance(node, int):
             return
-        if isinstance(node, Variable):
-            if types.get(node.name) != INT:
+        if isinstance(node, ir.Variable):
+            if types.get(node.name) != ir.INT:
                 raise _fault(self.function, f"{node.name} is no position")
-        elif isinstance(node, Combination):
+        elif isinstance(node, ir.Combination):
             for _, term in node.terms:
                 self._position(term, bounds, types)
-        elif isinstance(node, (FloorDivide, Modulo)):
+        elif isinstance(node, (ir.FloorDivide, ir.Modulo)):
             self._position(node.value, bounds, types)
             if node.divisor < 1 or (
                 node.positive and bounds.extreme(bounds.sum(node.value), True) < 0
             ):
                 raise _fault(self.function, "a division that may round up")
-        elif isinstance(node, (Least, Greatest)):
+        elif isinstance(node, (ir.Least, ir.Greatest)):
             self._position(node.left, bounds, types)
             self._position(node.right, bounds, types)
-        elif isinstance(node, Times):
+        elif isinstance(node, ir.Times):
             for part in node.parts:
                 self._position(part, bounds, types)
-        elif isinstance(node, TableEntry):
+        elif isinstance(node, ir.TableEntry):
             self._position(node.position, bounds, types)
             total, name = bounds.sum(node.position), f"the table {node.table.name}"
             self._between(total, len(node.table.values), name, bounds)
-        elif isinstance(node, PositionOf):
-            self._typed(node.value, FLOAT, bounds, types)
-        elif isinstance(node, Conditional):
-            self._conditional(node, INT, bounds, types)
+        elif isinstance(node, ir.PositionOf):
+            self._typed(node.value, ir.FLOAT, bounds, types)
+        elif isinstance(node, ir.Conditional):
+            self._conditional(node, ir.INT, bounds, types)
         else:
             raise _fault(self.function, f"{type(node).__name__} is no position")
 
-    def _conditional(
-        self, node: Conditional, dtype: str, bounds: Bounds, types: dict[str, str]
-    ) -> None:
+    def _conditional(self, node: ir.Conditional, dtype: str, bounds: Bounds, types: Types) -> None:
         self._test(node.test, bounds, types)
         for side, holds in ((node.then, True), (node.otherwise, False)):
             inside = bounds.copy()
@@ -195,28 +165,28 @@ class _Checker:
             self._typed(side, dtype, inside, types)
 
     def _typed(
-        self, node: Integer | Scalar, dtype: str, bounds: Bounds, types: dict[str, str]
+        self, node: ir.Integer | ir.Scalar, dtype: str, bounds: Bounds, types: Types
     ) -> None:
         """Check a value that has to be of a dtype."""
-        if dtype == INT and not isinstance(node, (Load, Literal)):
+        if dtype == ir.INT and not isinstance(node, (ir.Load, ir.Literal)):
             self._position(node, bounds, types)
             return
-        if isinstance(node, Literal):
+        if isinstance(node, ir.Literal):
             found = node.dtype
-        elif isinstance(node, Variable):
+        elif isinstance(node, ir.Variable):
             found = types.get(node.name, ANY)
-        elif isinstance(node, Convert):
+        elif isinstance(node, ir.Convert):
             self._position(node.value, bounds, types)
             found = node.dtype
-        elif isinstance(node, Load):
+        elif isinstance(node, ir.Load):
             found = self._inside(node.source, node.offset, bounds, types).dtype
-        elif isinstance(node, Apply):
+        elif isinstance(node, ir.Apply):
             if node.function not in FUNCTIONS:
                 raise _fault(self.function, f"there is no function {node.function!r}")
             for argument in node.arguments:
                 self._typed(argument, dtype, bounds, types)
             found = dtype
-        elif isinstance(node, Conditional):
+        elif isinstance(node, ir.Conditional):
             self._conditional(node, dtype, bounds, types)
             found = dtype
         else:
@@ -224,22 +194,22 @@ class _Checker:
         if found != dtype:
             raise _fault(self.function, f"a value of {found} where {dtype} is needed")
 
-    def _test(self, node: Test, bounds: Bounds, types: dict[str, str]) -> None:
-        if isinstance(node, AllOf):
+    def _test(self, node: ir.Test, bounds: Bounds, types: Types) -> None:
+        if isinstance(node, ir.AllOf):
             for test in node.tests:
                 self._test(test, bounds, types)
-        elif isinstance(node, Classified):
-            self._typed(node.value, FLOAT, bounds, types)
-        elif isinstance(node, Comparison):
+        elif isinstance(node, ir.Classified):
+            self._typed(node.value, ir.FLOAT, bounds, types)
+        elif isinstance(node, ir.Comparison):
             dtype = (
-                FLOAT
-                if FLOAT in (self._dtype(node.left, types), self._dtype(node.right, types))
-                else INT
+                ir.FLOAT
+                if ir.FLOAT in (self._dtype(node.left, types), self._dtype(node.right, types))
+                else ir.INT
             )
             for side in (node.left, node.right):
                 self._typed(side, dtype, bounds, types)
 
-    def _dtype(self, node: Integer | Scalar, types: dict[str, str]) -> str:
-        if isinstance(node, Variable):
+    def _dtype(self, node: ir.Integer | ir.Scalar, types: Types) -> str:
+        if isinstance(node, ir.Variable):
             return types.get(node.name, ANY)
-        return FLOAT if isinstance(node, (Literal, Convert, Load, Apply)) else INT
+        return ir.FLOAT if isinstance(node, (ir.Literal, ir.Convert, ir.Load, ir.Apply)) else ir.INT

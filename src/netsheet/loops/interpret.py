@@ -13,36 +13,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.equations import FUNCTIONS, FloatArray
-from netsheet.loops.ir import (
-    Accumulate,
-    AllOf,
-    Apply,
-    Assign,
-    Buffer,
-    Classified,
-    Combination,
-    Comparison,
-    Conditional,
-    Convert,
-    FloorDivide,
-    For,
-    Greatest,
-    If,
-    Kernel,
-    Least,
-    Let,
-    Literal,
-    Load,
-    Modulo,
-    Pointer,
-    PositionOf,
-    Program,
-    Statement,
-    Store,
-    TableEntry,
-    Times,
-    Variable,
-)
+from netsheet.loops import ir
 from netsheet.loops.products.plain import plain
 
 COMPARED: dict[str, Callable[[Any, Any], bool]] = {
@@ -55,7 +26,7 @@ COMBINED: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 
 
-def interpret(program: Program, inputs: Sequence[FloatArray]) -> list[FloatArray]:
+def interpret(program: ir.Program, inputs: Sequence[FloatArray]) -> list[FloatArray]:
     """The outputs, flat and as float64, for inputs of the buffers' sizes in C order.
 
     Raises:
@@ -72,9 +43,9 @@ def interpret(program: Program, inputs: Sequence[FloatArray]) -> list[FloatArray
 class _Run:
     """The values of buffers and names while a program runs."""
 
-    def __init__(self, program: Program, inputs: Sequence[FloatArray]) -> None:
+    def __init__(self, program: ir.Program, inputs: Sequence[FloatArray]) -> None:
         self.arena = [math.nan] * program.arena
-        self.memory: dict[Buffer, list[float]] = {
+        self.memory: dict[ir.Buffer, list[float]] = {
             buffer: [math.nan] * buffer.size for buffer in program.outputs
         }
         for buffer, array in zip(program.inputs, inputs, strict=True):
@@ -83,34 +54,34 @@ class _Run:
 
     # ------------------------------------------------------------------ statements
 
-    def body(self, body: tuple[Statement, ...]) -> None:
+    def body(self, body: tuple[ir.Statement, ...]) -> None:
         """Execute statements."""
         for node in body:
             self._statement(node)
 
-    def _statement(self, node: Statement) -> None:
+    def _statement(self, node: ir.Statement) -> None:
         names = self.names
-        if isinstance(node, (Let, Assign)):
+        if isinstance(node, (ir.Let, ir.Assign)):
             names[node.name] = None if node.value is None else self.value(node.value)
-        elif isinstance(node, Accumulate):
+        elif isinstance(node, ir.Accumulate):
             names[node.name] = COMBINED[node.op](names[node.name], self.value(node.value))
-        elif isinstance(node, Store):
+        elif isinstance(node, ir.Store):
             memory, at = self._element(node.target, node.offset)
             memory[at] = self.value(node.value)
-        elif isinstance(node, For):
+        elif isinstance(node, ir.For):
             for value in range(self.value(node.low), self.value(node.high)):
                 names[node.index] = value
                 self.body(node.body)
-        elif isinstance(node, If):
+        elif isinstance(node, ir.If):
             self.body(node.then if self.value(node.test) else node.otherwise)
-        elif isinstance(node, Kernel):
+        elif isinstance(node, ir.Kernel):
             self.body(plain(node))
         else:  # a pointer: its offset, as it is now
             names[node.name] = self.value(node.offset)
 
-    def _element(self, source: Buffer | Pointer, offset: Any) -> tuple[list[float], int]:
+    def _element(self, source: ir.Buffer | ir.Pointer, offset: Any) -> tuple[list[float], int]:
         at = self.value(offset)
-        while isinstance(source, Pointer):
+        while isinstance(source, ir.Pointer):
             at += self.names[source.name] if source.name else self.value(source.offset)
             source = source.buffer
         if not 0 <= at < source.size:
@@ -128,41 +99,41 @@ class _Run:
         """A position, a value or a test."""
         return _EVALUATED[type(node)](self, node)
 
-    def _load(self, node: Load) -> float:
+    def _load(self, node: ir.Load) -> float:
         memory, at = self._element(node.source, node.offset)
         return memory[at]
 
-    def _apply(self, node: Apply) -> float:
+    def _apply(self, node: ir.Apply) -> float:
         return float(FUNCTIONS[node.function](*(np.float64(self.value(a)) for a in node.arguments)))
 
-    def _combination(self, node: Combination) -> int:
+    def _combination(self, node: ir.Combination) -> int:
         total = node.const
         for factor, term in node.terms:
             total += factor * self.value(term)
         return total
 
-    def _position_of(self, node: PositionOf) -> int:
+    def _position_of(self, node: ir.PositionOf) -> int:
         value = self.value(node.value)
         return 0 if not value >= 0 else node.size - 1 if value >= node.size - 1 else int(value)
 
 
 _EVALUATED: dict[type, Callable[[_Run, Any], Any]] = {
     int: lambda run, n: n,
-    Variable: lambda run, n: run.names[n.name],
-    Literal: lambda run, n: n.value,
-    Convert: lambda run, n: float(run.value(n.value)),
-    Load: _Run._load,
-    Apply: _Run._apply,
-    Combination: _Run._combination,
-    PositionOf: _Run._position_of,
-    FloorDivide: lambda run, n: run.value(n.value) // n.divisor,
-    Modulo: lambda run, n: run.value(n.value) % n.divisor,
-    Least: lambda run, n: min(run.value(n.left), run.value(n.right)),
-    Greatest: lambda run, n: max(run.value(n.left), run.value(n.right)),
-    Times: lambda run, n: math.prod(run.value(part) for part in n.parts),
-    TableEntry: lambda run, n: n.table.values[run.value(n.position)],
-    Conditional: lambda run, n: run.value(n.then if run.value(n.test) else n.otherwise),
-    Comparison: lambda run, n: COMPARED[n.sign](run.value(n.left), run.value(n.right)),
-    Classified: lambda run, n: bool(FUNCTIONS[n.function](np.float64(run.value(n.value)))),
-    AllOf: lambda run, n: all(run.value(test) for test in n.tests),
+    ir.Variable: lambda run, n: run.names[n.name],
+    ir.Literal: lambda run, n: n.value,
+    ir.Convert: lambda run, n: float(run.value(n.value)),
+    ir.Load: _Run._load,
+    ir.Apply: _Run._apply,
+    ir.Combination: _Run._combination,
+    ir.PositionOf: _Run._position_of,
+    ir.FloorDivide: lambda run, n: run.value(n.value) // n.divisor,
+    ir.Modulo: lambda run, n: run.value(n.value) % n.divisor,
+    ir.Least: lambda run, n: min(run.value(n.left), run.value(n.right)),
+    ir.Greatest: lambda run, n: max(run.value(n.left), run.value(n.right)),
+    ir.Times: lambda run, n: math.prod(run.value(part) for part in n.parts),
+    ir.TableEntry: lambda run, n: n.table.values[run.value(n.position)],
+    ir.Conditional: lambda run, n: run.value(n.then if run.value(n.test) else n.otherwise),
+    ir.Comparison: lambda run, n: COMPARED[n.sign](run.value(n.left), run.value(n.right)),
+    ir.Classified: lambda run, n: bool(FUNCTIONS[n.function](np.float64(run.value(n.value)))),
+    ir.AllOf: lambda run, n: all(run.value(test) for test in n.tests),
 }

@@ -11,7 +11,9 @@ RESERVED = frozenset(
     "inline int long register restrict return short signed sizeof static struct switch typedef "
     "union unsigned void volatile while and or not xor bool true false class new delete this "
     "template typename namespace private public protected operator virtual friend using try catch "
-    "throw main printf input output arena asm".split()
+    "throw main printf input output arena asm "
+    "function var let yield await async export import super null typeof instanceof with in "
+    "arguments eval undefined debugger delete finally package interface implements".split()
 )
 
 

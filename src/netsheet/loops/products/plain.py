@@ -120,19 +120,3 @@ def _clamps(g: RowGeometry) -> list[Statement]:
         for bound, sign in ((Literal(g.floor), "<"), (Literal(g.ceiling), ">"))
         if math.isfinite(bound.value)
     ]
-
-
-def spelled_out(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
-    """Statements with plain loops in place of every kernel."""
-    result: list[Statement] = []
-    for node in body:
-        if isinstance(node, Kernel):
-            result += plain(node)
-        elif isinstance(node, For):
-            result.append(For(node.index, node.low, node.high, spelled_out(node.body)))
-        elif isinstance(node, If):
-            sides = spelled_out(node.then), spelled_out(node.otherwise)
-            result.append(If(node.test, *sides))
-        else:
-            result.append(node)
-    return tuple(result)

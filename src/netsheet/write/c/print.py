@@ -5,50 +5,14 @@ Row functions, which a :class:`Kernel` calls, have their text in row_functions.p
 
 from __future__ import annotations
 
-from netsheet.loops.ir import (
-    FLOAT,
-    Accumulate,
-    AllOf,
-    Apply,
-    Assign,
-    Buffer,
-    Classified,
-    Combination,
-    Comparison,
-    Conditional,
-    Convert,
-    EitherPointer,
-    FloorDivide,
-    For,
-    Function,
-    Greatest,
-    If,
-    Integer,
-    Kernel,
-    Least,
-    Let,
-    Literal,
-    Load,
-    Modulo,
-    Pointer,
-    PositionOf,
-    Scalar,
-    Statement,
-    Store,
-    TableEntry,
-    Test,
-    Times,
-    Variable,
-    plus,
-    times,
-)
+from netsheet.loops import ir
 from netsheet.loops.products.row_function import RowFunction, RowGeometry
 from netsheet.write.c.lines import Lines
 from netsheet.write.c.names import number
 from netsheet.write.c.spelling import HELPERS, SPELLED
 from netsheet.write.c.tiles import arguments
 
-TYPES = {FLOAT: "float", "int32": "int", "int8": "signed char"}
+TYPES = {ir.FLOAT: "float", "int32": "int", "int8": "signed char"}
 # How strongly an operator binds, as far as parentheses need to know.
 LEVELS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 2}
 ATOM = 3
@@ -64,7 +28,7 @@ class CPrinter:
         self.row_functions: set[RowFunction] = set()
         self.geometries: dict[str, RowGeometry] = {}
 
-    def function(self, function: Function) -> str:
+    def function(self, function: ir.Function) -> str:
         """The definition of a function."""
         parameters = ", ".join(
             f"{'' if b in function.written else 'const '}{TYPES[b.dtype]} *{b.name}"
@@ -82,46 +46,46 @@ class CPrinter:
 
     # ------------------------------------------------------------------ statements
 
-    def _statement(self, lines: Lines, node: Statement) -> None:
-        if isinstance(node, Let):
+    def _statement(self, lines: Lines, node: ir.Statement) -> None:
+        if isinstance(node, ir.Let):
             lines.add(self._let(node))
-        elif isinstance(node, Pointer):
+        elif isinstance(node, ir.Pointer):
             lines.add(
                 f"const float *const {node.name} = {self._address(node.buffer, node.offset)};"
             )
-        elif isinstance(node, Assign):
+        elif isinstance(node, ir.Assign):
             lines.add(f"{node.name} = {_bare(self.value(node.value))};")
-        elif isinstance(node, Accumulate):
+        elif isinstance(node, ir.Accumulate):
             lines.add(self._accumulate(node))
-        elif isinstance(node, Store):
+        elif isinstance(node, ir.Store):
             lines.add(f"{self._element(node.target, node.offset)} = {self.value(node.value)};")
-        elif isinstance(node, For):
+        elif isinstance(node, ir.For):
             name, ends = node.index, [node.high]
-            if isinstance(node.high, Least):  # a test each, which is what compilers like best
+            if isinstance(node.high, ir.Least):  # a test each, which is what compilers like best
                 ends = [node.high.left, node.high.right]
             until = " && ".join(f"{name} < {self.position(end)}" for end in ends)
             low = self.position(node.low)
             self._block(lines, f"for (int {name} = {low}; {until}; {name}++)", node.body)
-        elif isinstance(node, If):
+        elif isinstance(node, ir.If):
             self._block(lines, f"if ({self.test(node.test)})", node.then)
             if node.otherwise:
                 self._block(lines, "else", node.otherwise)
         else:
-            assert isinstance(node, Kernel)
+            assert isinstance(node, ir.Kernel)
             self._kernel(lines, node)
 
-    def _block(self, lines: Lines, head: str, body: tuple[Statement, ...]) -> None:
+    def _block(self, lines: Lines, head: str, body: tuple[ir.Statement, ...]) -> None:
         with lines.block(head):
             for statement in body:
                 self._statement(lines, statement)
 
-    def _let(self, node: Let) -> str:
+    def _let(self, node: ir.Let) -> str:
         kind = TYPES[node.dtype]
         if node.value is None:
             return f"{kind} {node.name};"
         return f"{'' if node.mutable else 'const '}{kind} {node.name} = {self._any(node.value)};"
 
-    def _accumulate(self, node: Accumulate) -> str:
+    def _accumulate(self, node: ir.Accumulate) -> str:
         name, value = node.name, self._any(node.value)
         if node.op in ("max", "min"):
             sign = ">" if node.op == "max" else "<"
@@ -130,19 +94,19 @@ class CPrinter:
             return f"{name}++;"
         return f"{name} {OPERATORS[node.op]}= {value};"
 
-    def _kernel(self, lines: Lines, node: Kernel) -> None:
+    def _kernel(self, lines: Lines, node: ir.Kernel) -> None:
         self.row_functions.add(node.function)
         self.geometries[node.name] = node.geometry
         low, high = node.rows
         x = node.x.offset
-        count: Integer = plus(high, times(low, -1))
+        count: ir.Integer = ir.plus(high, ir.times(low, -1))
         if node.when is not None:
-            count, x = Conditional(node.when, count, 0), Conditional(node.when, x, 0)
-        place = self._address(node.x.buffer, plus(x, times(low, node.geometry.pitch)))
+            count, x = ir.Conditional(node.when, count, 0), ir.Conditional(node.when, x, 0)
+        place = self._address(node.x.buffer, ir.plus(x, ir.times(low, node.geometry.pitch)))
         added = None if node.added is None else self._pointer(node.added)
         name = f"{self.library}_{node.function.name}"
         lines.add(f"{name}(&{self.library}_{node.name}, {place}, {self.position(count)},")
-        weights = plus(node.weights.offset, times(low, node.geometry.w_row))
+        weights = ir.plus(node.weights.offset, ir.times(low, node.geometry.w_row))
         texts = arguments(
             node.function, self._address(node.weights.buffer, weights),
             self._pointer(node.bias), self._pointer(node.y), added,
@@ -151,104 +115,105 @@ class CPrinter:
 
     # ------------------------------------------------------------------ memory
 
-    def _name(self, source: Buffer | Pointer) -> str:
+    def _name(self, source: ir.Buffer | ir.Pointer) -> str:
         """The C expression of a place's first element."""
-        if isinstance(source, Pointer):
+        if isinstance(source, ir.Pointer):
             return source.name or self._address(source.buffer, source.offset)
         return f"{self.library}_{source.name}" if source.place == "constant" else source.name
 
-    def _address(self, source: Buffer | Pointer, offset: Integer) -> str:
+    def _address(self, source: ir.Buffer | ir.Pointer, offset: ir.Integer) -> str:
         """``source + (offset)``: never a pointer before the buffer."""
         name, text = self._name(source), self.position(offset)
         if text == "0":
             return name
         return f"{name} + ({text})" if " " in text else f"{name} + {text}"
 
-    def _pointer(self, place: Buffer | Pointer | EitherPointer | None) -> str:
-        if isinstance(place, EitherPointer):
+    def _pointer(self, place: ir.Buffer | ir.Pointer | ir.EitherPointer | None) -> str:
+        if isinstance(place, ir.EitherPointer):
             sides = self._pointer(place.then), self._pointer(place.otherwise)
             return f"{self.test(place.test)} ? {sides[0]} : {sides[1]}"
         return "0" if place is None else self._name(place)
 
-    def _element(self, source: Buffer | Pointer, offset: Integer) -> str:
+    def _element(self, source: ir.Buffer | ir.Pointer, offset: ir.Integer) -> str:
         name = self._name(source)
         return f"{f'({name})' if ' ' in name else name}[{self.position(offset)}]"
 
     # ------------------------------------------------------------------ positions
 
-    def position(self, node: Integer) -> str:
+    def position(self, node: ir.Integer) -> str:
         """An integer expression."""
-        if isinstance(node, Combination):
+        if isinstance(node, ir.Combination):
             return _sum_text([(f, self._atom(term)) for f, term in node.terms], node.const)
         return self._atom(node)
 
-    def _atom(self, node: Integer) -> str:
+    def _atom(self, node: ir.Integer) -> str:
         """An integer expression that needs no parentheses."""
         if isinstance(node, int):
             return str(node)
-        if isinstance(node, Variable):
+        if isinstance(node, ir.Variable):
             return node.name
-        if isinstance(node, Combination):
+        if isinstance(node, ir.Combination):
             return f"({self.position(node)})"
-        if isinstance(node, (FloorDivide, Modulo)):
+        if isinstance(node, (ir.FloorDivide, ir.Modulo)):
             return self._divided(node)
-        if isinstance(node, (Least, Greatest)):
+        if isinstance(node, (ir.Least, ir.Greatest)):
             return self._limited(node)
-        if isinstance(node, Times):
+        if isinstance(node, ir.Times):
             return " * ".join(self._atom(part) for part in node.parts)
-        if isinstance(node, TableEntry):
+        if isinstance(node, ir.TableEntry):
             return f"{self.library}_{node.table.name}[{self.position(node.position)}]"
-        if isinstance(node, PositionOf):
+        if isinstance(node, ir.PositionOf):
             return f"{self.helper('index')}({self.value(node.value)}, {node.size})"
         then, otherwise = self._any(node.then), self._any(node.otherwise)
         return f"({self.test(node.test)} ? {then} : {otherwise})"
 
-    def _divided(self, node: FloorDivide | Modulo) -> str:
-        quotient = isinstance(node, FloorDivide)
+    def _divided(self, node: ir.FloorDivide | ir.Modulo) -> str:
+        quotient = isinstance(node, ir.FloorDivide)
         if node.positive:
             return f"({self._atom(node.value)} {'/' if quotient else '%'} {node.divisor})"
         helper = self.helper("quotient" if quotient else "remainder")
         return f"{helper}({self.position(node.value)}, {node.divisor})"
 
-    def _limited(self, node: Least | Greatest) -> str:
+    def _limited(self, node: ir.Least | ir.Greatest) -> str:
         left, right = self.position(node.left), self.position(node.right)
         if (
-            isinstance(node, Greatest)
+            isinstance(node, ir.Greatest)
             and right == "0"
             and left[:1] == "-"
             and left[1:].isidentifier()
         ):
             return f"({left[1:]} < 0 ? {left} : 0)"
-        return f"({left} {'<' if isinstance(node, Least) else '>'} {right} ? {left} : {right})"
+        sign = "<" if isinstance(node, ir.Least) else ">"
+        return f"({left} {sign} {right} ? {left} : {right})"
 
     # ------------------------------------------------------------------ values
 
-    def value(self, node: Scalar) -> str:
+    def value(self, node: ir.Scalar) -> str:
         """A value of its own dtype."""
         return self._value(node)[0]
 
-    def _any(self, node: Integer | Scalar | Test) -> str:
-        if isinstance(node, (Literal, Convert, Load, Apply)):
+    def _any(self, node: ir.Integer | ir.Scalar | ir.Test) -> str:
+        if isinstance(node, (ir.Literal, ir.Convert, ir.Load, ir.Apply)):
             return self.value(node)
-        if isinstance(node, (Comparison, Classified, AllOf)):
+        if isinstance(node, (ir.Comparison, ir.Classified, ir.AllOf)):
             return self.test(node)
         return self.position(node)
 
-    def _value(self, node: Scalar) -> tuple[str, int]:
+    def _value(self, node: ir.Scalar) -> tuple[str, int]:
         """The text, and how strongly it binds."""
-        if isinstance(node, Literal):
+        if isinstance(node, ir.Literal):
             text = number(node.value)
             return text, 1 if text.startswith("-") else ATOM
-        if isinstance(node, Convert):
+        if isinstance(node, ir.Convert):
             text = self.position(node.value)
             return f"(float)({text})", ATOM
-        if isinstance(node, Load):
+        if isinstance(node, ir.Load):
             return self._element(node.source, node.offset), ATOM
-        if isinstance(node, Apply):
+        if isinstance(node, ir.Apply):
             return self._apply(node)
         return self._atom(node), ATOM
 
-    def _apply(self, node: Apply) -> tuple[str, int]:
+    def _apply(self, node: ir.Apply) -> tuple[str, int]:
         function = node.function
         if function in HELPERS:
             self.helpers.add(function)
@@ -262,20 +227,20 @@ class CPrinter:
         spelled = SPELLED[function].replace("@", self.library).format(*texts)
         return spelled, ATOM if level is None else level
 
-    def test(self, node: Test) -> str:
+    def test(self, node: ir.Test) -> str:
         """A condition."""
-        if isinstance(node, Variable):
+        if isinstance(node, ir.Variable):
             return node.name
-        if isinstance(node, AllOf):
+        if isinstance(node, ir.AllOf):
             return " && ".join(self.test(test) for test in node.tests) or "1"
-        if isinstance(node, Classified):
+        if isinstance(node, ir.Classified):
             return f"{node.function}({self._compared(node.value)})"
         return f"{self._compared(node.left)} {node.sign} {self._compared(node.right)}"
 
-    def _compared(self, node: Integer | Scalar) -> str:
-        if isinstance(node, (Literal, Convert, Load, Apply)):
+    def _compared(self, node: ir.Integer | ir.Scalar) -> str:
+        if isinstance(node, (ir.Literal, ir.Convert, ir.Load, ir.Apply)):
             text, level = self._value(node)
-            return text if level == ATOM or isinstance(node, Literal) else f"({text})"
+            return text if level == ATOM or isinstance(node, ir.Literal) else f"({text})"
         return self.position(node)
 
 
