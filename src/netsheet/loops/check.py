@@ -6,6 +6,7 @@ It runs before anything is printed: what it cannot prove is refused by name.
 from __future__ import annotations
 
 import math
+import re
 from typing import TypeAlias
 
 from netsheet.equations import FUNCTIONS
@@ -34,11 +35,16 @@ def check(program: ir.Program) -> None:
 
 
 def _fault(function: ir.Function, what: str) -> NetsheetError:
-    layers = ", ".join(sorted(buffer.note for buffer in function.written if buffer.note))
+    layers = sorted({_layer(buffer.note) for buffer in function.written if buffer.note})
     return NetsheetError(
-        f"layer {layers or function.name!r} cannot be written as loops: {what}; its sizes "
-        "contradict each other. Please report this, with the file if you can."
+        f"layer {', '.join(layers) or function.name!r} cannot be written as loops: {what}; "
+        "its sizes contradict each other. Please report this, with the file if you can."
     )
+
+
+def _layer(tensor: str) -> str:
+    """The layer that a tensor of the passes belongs to: ``conv1`` for ``conv1/output0``."""
+    return re.sub(r"(/(output\d+|inside|rows|part\d+))+$", "", tensor)
 
 
 class _Checker:
