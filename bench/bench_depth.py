@@ -168,16 +168,19 @@ def child(kind: str, depth: int, command: str) -> None:
 def measured(kind: str, depth: int, command: str) -> str:
     """``1.23 s  85 MB``, or what went wrong."""
     arguments = [sys.executable, __file__, "--child", kind, str(depth), command]
-    with subprocess.Popen(
-        ["timeout", str(LIMIT), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        said, wrong = process.stdout.read().decode(), process.stderr.read().decode()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as wrong:
+        with subprocess.Popen(
+            ["timeout", str(LIMIT), *arguments], stdout=said, stderr=wrong
+        ) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        texts = []
+        for file in (said, wrong):
+            file.seek(0)
+            texts.append(file.read().decode())
     if process.returncode:
-        return (wrong.strip().splitlines() or ["too long"])[-1][:24]
-    return f"{float(said.split()[-1]):8.2f} s {usage.ru_maxrss // 1024:6,} MB"
+        return (texts[1].strip().splitlines() or ["too long"])[-1][:24]
+    return f"{float(texts[0].split()[-1]):8.2f} s {usage.ru_maxrss // 1024:6,} MB"
 
 
 def main(arguments: Sequence[str]) -> None:

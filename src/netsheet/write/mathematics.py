@@ -136,7 +136,13 @@ class _Plain:
         sign, level = _INFIX[name]
         # a - (b + c) and a / (b * c) need their brackets
         right_level = level + 1 if name in ("sub", "div") else level
-        shown = f"{self.value(left, level)} {self.sign(sign)} {self.value(right, right_level)}"
+        parts = [right]
+        while isinstance(left, Call) and left.function == name:  # of a sum of very many terms
+            left, last = left.args
+            parts.append(last)
+        shown = self.value(left, level)
+        for part in reversed(parts):
+            shown += f" {self.sign(sign)} {self.value(part, right_level)}"
         return self.bracket(shown) if outer > level else shown
 
     def position(self, at: Affine) -> str:
