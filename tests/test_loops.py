@@ -275,6 +275,27 @@ def test_what_is_shared_is_computed_once_at_any_depth() -> None:
     assert np.allclose(found, evaluate(equations, {x: given})[y], rtol=1e-12)
 
 
+def work(length: int) -> int:
+    """How many functions are called to lower a chain."""
+    x, y, equations = chain(length)
+    calls = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        looped([x], [y], equations)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_work_grows_with_the_length_of_a_network() -> None:
+    assert work(480) < 4.5 * work(120)
+
+
 def test_an_expression_of_a_thousand_levels() -> None:
     tensors = [Tensor(f"t{n}", ("channel",), (2,)) for n in range(1000)]
     y = Tensor("sum", ("channel",), (2,))
