@@ -316,6 +316,20 @@ class Network:
         """Number of stored values of all layers, each layer once."""
         return sum(layer.params for layer in set(self.layers.values()))
 
+    @cached_property
+    def classes(self) -> int | None:
+        """How many classes the only output tells apart; None where its values are no classes."""
+        from netsheet.classes import class_count
+
+        if len(self.outputs) != 1 or not self.bound:
+            return None
+        output = self.outputs[0]
+        equations: list[Equation] = []
+        for node in reversed(self.nodes):  # only the last layers can say: usually the last one
+            if node.refusal is None and len(equations) < 64:
+                equations += self.node_equations(node)
+        return class_count(self.inputs, output, equations, self.training_config)
+
     def __repr__(self) -> str:
         kind = type(self).__name__
         return f"<{kind} {self.name!r}: {len(self.layers)} layers, {self.params:,} parameters>"

@@ -85,14 +85,6 @@ def size_macro(lib: Library, parameter: str) -> str:
     return f"{lib.upper}_{parameter.upper()}_SIZE"
 
 
-def classes(model: Network) -> int | None:
-    """The number of classes, where the output is a row of numbers and not the input again."""
-    if len(model.outputs) != 1 or len(model.outputs[0].shape) != 1 or model.outputs[0].size < 2:
-        return None
-    same = [tensor for tensor in model.inputs if tensor.size == model.outputs[0].size]
-    return None if same else model.outputs[0].size
-
-
 def header(lib: Library) -> str:
     """``net.h``: sizes and the functions that a user calls."""
     model, upper = lib.model, lib.upper
@@ -115,7 +107,7 @@ def header(lib: Library) -> str:
             axes = " x ".join(f"{n} {a}" for n, a in zip(tensor.shape, tensor.axes, strict=True))
             lines.append(f"/* {comment(label)}: {comment(axes) or 'one number'} */")
             lines.append(f"#define {size_macro(lib, parameter)} {max(tensor.size, 1)}")
-    count = classes(model)
+    count = model.classes
     lines += [f"#define {upper}_CLASSES {count}"] if count else []
     lines += ["", "/* Floats that the activations take: one static array, or the caller's. */"]
     lines += _arena_macro(lib)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netsheet.data.inputs import Sample, Scaling
 from netsheet.equations import Tensor, gathers, positions, reads, walk
 from netsheet.network import Network
-from netsheet.write.c.library import Library, classes, signature, size_macro
+from netsheet.write.c.library import Library, signature, size_macro
 from netsheet.write.c.report import CReport
 from netsheet.write.c.template import fill, template
 
@@ -86,7 +86,7 @@ def _tensor(lib: Library, name: str, tensor: Tensor) -> str:
 
 
 def _classes(lib: Library) -> str:
-    count = classes(lib.model)
+    count = lib.model.classes
     return f"\n`{lib.upper}_CLASSES` is {count}.\n" if count else ""
 
 

@@ -11,7 +11,7 @@ from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
 from netsheet.fidelity import BOUND
 from netsheet.write.c.arrays import numbers
-from netsheet.write.c.library import Library, classes, size_macro
+from netsheet.write.c.library import Library, size_macro
 from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill, template
 
@@ -88,7 +88,7 @@ def _main(lib: Library) -> str:
         size = size_macro(lib, name)
         checks.append(f"    wrong += !compared({string(tensor.name)}, {name}, {size}, 1,")
         checks.append(f"        expected_{name});")
-    if classes(lib.model):
+    if lib.model.classes:
         checks.append(fill(template("test_class.c"), lib.name, {"out": lib.outputs[0]}).rstrip())
     reset = f"    {lib.name}_reset();\n" if lib.model.states else ""
     marks = {"arguments": arguments, "checks": "\n".join(checks), "reset": reset}

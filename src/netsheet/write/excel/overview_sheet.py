@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from netsheet.equations import Equation, FloatArray, Index, Tensor, equation, reduce
-from netsheet.network import Network, shown
+from netsheet.network import Network
 from netsheet.write.excel import arrangements, looks
 from netsheet.write.excel.book_layout import BookLayout, LayerSheet
 from netsheet.write.excel.cell_block import computed
@@ -20,16 +20,22 @@ from netsheet.write.excel.placement import CellArea, Placement, along, cell_name
 from netsheet.write.excel.sheet_content import BarsOver, ColourScale, SheetContent
 from netsheet.write.excel.sheet_names import quoted
 
-CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands right of it
-TABLE_ROW = 17
-CHART_COL = 3
-CLASS_COL, PICTURE_COL, PICTURE_ROW = 8, 11, 4
-MAX_PICTURE, MAX_CLASSES = 64, 100
+CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands above it
+TABLE_ROW = 21
+PICTURE_ROW, PICTURE_COL, NARROW = 4, 3, 24  # narrow columns under the picture, for both
+CLASS_COL = PICTURE_COL + NARROW + 1
+CHART_COL, CHART_COLUMNS, CHART_ROWS = CLASS_COL + 5, 4, 15
+MAX_PICTURE, MAX_CLASSES = 16, 100
+# columns of the table of layers: heading, first column, columns that it takes
+TABLE = (
+    ("layer", 0, 1), ("type", 1, 1), ("output shape", 3, 6), ("parameters", 9, 5),
+    ("formulas", 14, 4), ("short deviation", 18, 5), ("verdict", 23, 4),
+)  # fmt: skip
 
 
 def chosen_place(name: str) -> Placement:
     """The cell with the number of the selected sample."""
-    return Placement((), arrangements.CELL, sheet=name, row=CHOICE_ROW, col=VALUE_COL + 1)
+    return Placement((), arrangements.CELL, sheet=name, row=CHOICE_ROW - 1, col=VALUE_COL)
 
 
 @dataclass(eq=False)
@@ -108,8 +114,9 @@ def overview_sheet(
 ) -> SheetContent:
     """The whole sheet."""
     result = SheetContent(overview.name, tab="1D4ED8", row_height=15.0)
-    result.widths.update({0: 22, 1: 20, 2: 17, 3: 12, 4: 11, 5: 17, 6: 11, 7: 3})
-    result.widths.update({CLASS_COL: 12, CLASS_COL + 1: 14, CLASS_COL + 2: 3})
+    result.widths.update({0: 19, 1: 20, 2: 1.5, CLASS_COL - 1: 1.5, CHART_COL - 1: 1.5})
+    result.widths.update({PICTURE_COL + n: 2.0 for n in range(NARROW)})
+    result.widths.update({CLASS_COL: 9, CLASS_COL + 1: 10, CLASS_COL + 2: 7, CLASS_COL + 3: 10})
     result.put(0, 0, model.name, looks.TITLE)
     result.heights[0] = 27
     result.put(1, 0, words["about"], looks.NOTE)
@@ -125,7 +132,8 @@ def overview_sheet(
         result.put(row, VALUE_COL, content, _left(look))
     _sample(result, inputs, words)
     _show_picture(result, overview, plan, values, words)
-    _show_scores(result, overview, plan, values, class_names, words)
+    known = model.classes is not None or class_names is not None
+    _show_scores(result, overview, plan, values, class_names, words, known, inputs)
     _table(result, layers, words, deviations)
     return result
 
@@ -152,9 +160,9 @@ def _sample(result: SheetContent, inputs: WorkbookInputs, words: Mapping[str, st
     result.put(row, VALUE_COL, inputs.names[0], looks.CHOICE)
     result.choices.append((CellArea(row, VALUE_COL, row, VALUE_COL), f"{sheet}!{names.absolute()}"))
     chosen = cell_name(row, VALUE_COL, True)
-    number = cell_name(row, VALUE_COL + 1, True)
-    look = looks.CellLook(9, colour=looks.GREY, digits=f'"← {words["choose"]} ("0")"', align="left")
-    result.put(row, VALUE_COL + 1, 1, look, f"MATCH({chosen},{sheet}!{names.absolute()},0)")
+    number = cell_name(row - 1, VALUE_COL, True)
+    look = looks.CellLook(9, colour=looks.GREY, digits=f'"▼ {words["choose"]} ("0")"', align="left")
+    result.put(row - 1, VALUE_COL, 1, look, f"MATCH({chosen},{sheet}!{names.absolute()},0)")
     if any(label is not None for label in inputs.labels):
         content: str | int = "" if inputs.labels[0] is None else inputs.labels[0]
         result.put(row + 1, 0, words["true label"], looks.HEADING)
@@ -190,8 +198,6 @@ def _show_picture(
     result.scales.append(
         ColourScale(place.area, "000000", "FFFFFF", ends=(0, 255) if raw else None)
     )
-    for column in range(place.col, place.area.right + 1):
-        result.widths[column] = 2.14
 
 
 def _show_scores(
@@ -201,16 +207,19 @@ def _show_scores(
     values: Mapping[Tensor, FloatArray],
     class_names: Sequence[str] | None,
     words: Mapping[str, str],
+    classes: bool,
+    inputs: WorkbookInputs,
 ) -> None:
-    """The table of output values, the winning class, and a bar chart."""
+    """The table of output values and a bar chart; where they are classes, the winning one."""
     if overview.scores is None or overview.output is None:
         return
     scores = values[overview.scores]
     size = len(scores)
     place = plan.places[overview.scores]
-    probable = bool(scores.min() >= 0 and abs(values[overview.output].sum() - 1) < 1e-3)
+    whole = values[overview.output]
+    probable = classes and bool(whole.min() >= 0 and whole.max() <= 1)
     heading = words["probability"] if probable else words["value"]
-    result.put(3, CLASS_COL, words["class"], looks.HEAD)
+    result.put(3, CLASS_COL, words["class"] if classes else words["number"], looks.HEAD)
     result.put(3, CLASS_COL + 1, heading, looks.HEAD)
     names = [*(class_names or [])][:size]
     names += [str(number) for number in range(len(names), size)]
@@ -222,18 +231,50 @@ def _show_scores(
     if overview.output.shape[0] > size:
         note = words["first values"].format(size, overview.output.shape[0])
         result.put(2, CLASS_COL, note, looks.NOTE)
-    if size > 1:
-        area, titles = place.area, CellArea(4, CLASS_COL, 3 + size, CLASS_COL)
-        best = names[int(np.argmax(scores))]
-        winner: str | int = int(best) if best.isdigit() else best
-        result.put(CHOICE_ROW + 2, 0, words["predicted"], looks.HEADING)
-        result.put(
-            CHOICE_ROW + 2, VALUE_COL, winner, _left(looks.RESULT),
-            f"INDEX({titles},MATCH(MAX({area}),{area},0))",
-        )  # fmt: skip
-        chart = CellArea(3, CHART_COL, TABLE_ROW - 2, CLASS_COL - 1)
-        result.bars.append(BarsOver(chart, heading, titles, area, names, scores.tolist()))
-        result.data_bars.append((area, "93C5FD"))
+    if size < 2:
+        return
+    area, titles = place.area, CellArea(4, CLASS_COL, 3 + size, CLASS_COL)
+    if classes:
+        _winner(result, names, scores, titles, area, words)
+        _targets(result, scores, inputs, words)
+    chart = CellArea(3, CHART_COL, 3 + CHART_ROWS, CHART_COL + CHART_COLUMNS)
+    limits = (0.0, 1.0) if probable else None
+    result.bars.append(BarsOver(chart, heading, titles, area, names, scores.tolist(), limits))
+    result.data_bars.append((area, "93C5FD"))
+
+
+def _winner(
+    result: SheetContent,
+    names: Sequence[str],
+    scores: FloatArray,
+    titles: CellArea,
+    area: CellArea,
+    words: Mapping[str, str],
+) -> None:
+    best = names[int(np.argmax(scores))]
+    winner: str | int = int(best) if best.isdigit() else best
+    result.put(CHOICE_ROW + 2, 0, words["predicted"], looks.HEADING)
+    result.put(
+        CHOICE_ROW + 2, VALUE_COL, winner, _left(looks.RESULT),
+        f"INDEX({titles},MATCH(MAX({area}),{area},0))",
+    )  # fmt: skip
+
+
+def _targets(
+    result: SheetContent, scores: FloatArray, inputs: WorkbookInputs, words: Mapping[str, str]
+) -> None:
+    """Where the true class is known: 1 for it and 0 for the others, and the error of each."""
+    label = inputs.labels[0]
+    if label is None or any(other is None for other in inputs.labels) or len(scores) > MAX_CLASSES:
+        return
+    truth = cell_name(CHOICE_ROW + 1, VALUE_COL, True)
+    result.put(3, CLASS_COL + 2, words["target"], looks.HEAD)
+    result.put(3, CLASS_COL + 3, words["error"], looks.HEAD)
+    for number, score in enumerate(scores.tolist()):
+        row, hit = 4 + number, int(number == label)
+        target, value = cell_name(row, CLASS_COL + 2), cell_name(row, CLASS_COL + 1)
+        result.put(row, CLASS_COL + 2, hit, looks.WHOLE, f"IF({truth}={number},1,0)")
+        result.put(row, CLASS_COL + 3, score - hit, looks.FIGURE, f"{value}-{target}")
 
 
 def _table(
@@ -245,33 +286,51 @@ def _table(
     """One row for each layer, leading to its sheet."""
     row = TABLE_ROW
     result.put(row - 1, 0, words["layers"], looks.HEADING)
-    heads = ("layer", "type", "output shape", "parameters", "formulas", "deviation", "verdict")
-    for column, head in enumerate(heads):
+    for head, column, wide in TABLE:
         result.put(row, column, words[head], looks.HEAD)
+        _spread(result, row, column, wide, looks.HEAD)
+    result.put(row, 2, "", looks.HEAD)
     counted: set[object] = set()
     check = quoted(words["check"])
     for sheet in layers:
         row += 1
         node = sheet.node
         assert node is not None
+        for _, column, wide in TABLE[2:]:
+            _spread(result, row, column, wide, None)
         result.link(row, 0, node.key, sheet.name)
         result.put(row, 1, node.layer.type, looks.PLAIN)
-        result.put(row, 2, shown(node.outputs[0].shape), looks.PLAIN)
+        shape = " × ".join(map(str, node.outputs[0].shape)) or "1"
+        result.put(row, TABLE[2][1], shape, looks.PLAIN)
         new = node.layer not in counted
         counted.add(node.layer)
-        result.put(row, 3, node.layer.params if new else 0, looks.WHOLE)
-        result.put(row, 4, sum(_filled(sheet)), looks.WHOLE)
+        result.put(row, TABLE[3][1], node.layer.params if new else 0, looks.WHOLE)
+        result.put(row, TABLE[4][1], sum(_filled(sheet)), looks.WHOLE)
         found = deviations.get(node.outputs[0])
         if found is not None:
             number, deviation, good = found
-            for column, content, source, look in (
-                (5, deviation, DEVIATION_COLUMN, looks.SMALL),
-                (6, words["ok"] if good else words["differs"], VERDICT_COLUMN, looks.VERDICT),
+            verdict = words["ok"] if good else words["differs"]
+            for (_, column, _), content, source, look in (
+                (TABLE[5], deviation, DEVIATION_COLUMN, looks.SMALL),
+                (TABLE[6], verdict, VERDICT_COLUMN, looks.VERDICT),
             ):
                 cell = cell_name(CHECK_FIRST + number, source)
                 result.put(row, column, content, look, f"{check}!{cell}")
-    judged = CellArea(TABLE_ROW + 1, 6, max(row, TABLE_ROW + 1), 6)
+    last = TABLE[6][1]
+    judged = CellArea(TABLE_ROW + 1, last, max(row, TABLE_ROW + 1), last)
     result.verdicts.append((judged, words["ok"], words["differs"]))
+
+
+def _spread(
+    result: SheetContent, row: int, column: int, wide: int, look: looks.CellLook | None
+) -> None:
+    """One cell over several of the narrow columns that the picture needs."""
+    if wide < 2:
+        return
+    result.merged.append(CellArea(row, column, row, column + wide - 1))
+    if look is not None:
+        for n in range(1, wide):
+            result.put(row, column + n, "", look)
 
 
 def _filled(sheet: LayerSheet) -> list[int]:

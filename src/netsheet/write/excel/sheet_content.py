@@ -85,6 +85,7 @@ class BarsOver:
     values: CellArea
     cached_names: Sequence[str]
     cached_values: Sequence[float]
+    limits: tuple[float, float] | None = None
 
 
 @dataclass(eq=False)

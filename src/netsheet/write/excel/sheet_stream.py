@@ -156,6 +156,7 @@ def _chart(content: SheetContent, bars: BarsOver) -> BarChart:
         cached_values=bars.cached_values,
         cached_categories=bars.cached_names,
         colour=CHART,
+        limits=bars.limits,
     )
 
 

@@ -30,6 +30,7 @@ class BarChart:
     cached_values: Sequence[float] = ()
     cached_categories: Sequence[str] = ()
     colour: str = "4472C4"
+    limits: tuple[float, float] | None = None  # of the axis; None: as the values are
 
     def xml(self) -> str:
         """The chart part."""
@@ -63,7 +64,7 @@ class BarChart:
             '<c:tickLblPos val="nextTo"/><c:crossAx val="2"/><c:crosses val="autoZero"/>'
             '<c:auto val="1"/><c:lblAlgn val="ctr"/><c:lblOffset val="100"/>'
             '<c:noMultiLvlLbl val="0"/></c:catAx>'
-            '<c:valAx><c:axId val="2"/><c:scaling><c:orientation val="minMax"/></c:scaling>'
+            f'<c:valAx><c:axId val="2"/><c:scaling>{self._scaling()}</c:scaling>'
             '<c:delete val="0"/><c:axPos val="l"/><c:majorGridlines><c:spPr><a:ln><a:solidFill>'
             '<a:srgbClr val="D9D9D9"/></a:solidFill></a:ln></c:spPr></c:majorGridlines>'
             '<c:numFmt formatCode="General" sourceLinked="0"/><c:majorTickMark val="none"/>'
@@ -71,6 +72,13 @@ class BarChart:
             '<c:crosses val="autoZero"/><c:crossBetween val="between"/></c:valAx></c:plotArea>'
             '<c:plotVisOnly val="1"/><c:dispBlanksAs val="gap"/></c:chart></c:chartSpace>'
         )
+
+    def _scaling(self) -> str:
+        orientation = '<c:orientation val="minMax"/>'
+        if self.limits is None:
+            return orientation
+        low, high = self.limits
+        return f'{orientation}<c:max val="{high:g}"/><c:min val="{low:g}"/>'
 
 
 def drawing_xml(charts: Sequence[BarChart]) -> str:
