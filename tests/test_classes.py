@@ -1,4 +1,4 @@
-"""Whether a network tells classes apart: from its equations and its loss, for every target alike."""
+"""Whether a network tells classes apart: decided once, for every target alike."""
 
 from __future__ import annotations
 
