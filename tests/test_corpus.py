@@ -48,6 +48,8 @@ def check(entry: Entry, target: str, folder: Path) -> None:
     """Every layer computes, and within the bound."""
     if target == "c" and not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
         pytest.skip("there is no C compiler")
+    if target == "page" and not shutil.which("node"):
+        pytest.skip("there is no node to run a page's engine")
     if target == "excel" and importlib.util.find_spec("ironcalc") is None:
         pytest.skip("there is no engine for workbooks: pip install ironcalc")
     found = case(str(entry), folder)
@@ -66,14 +68,14 @@ def test_computes(entry: Entry, target: str, folder: Path) -> None:
     check(entry, target, folder)
 
 
-@pytest.mark.parametrize("target", ["c", "excel", "onnx"])
+@pytest.mark.parametrize("target", ["c", "excel", "onnx", "page"])
 @pytest.mark.parametrize("name", SOME)
 def test_some_through_artefacts(name: str, target: str, folder: Path) -> None:
     check(OPEN[name], target, folder)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["c", "excel", "onnx"])
+@pytest.mark.parametrize("target", ["c", "excel", "onnx", "page"])
 @pytest.mark.parametrize("entry", EVERY, ids=str)
 def test_all_through_artefacts(entry: Entry, target: str, folder: Path) -> None:
     check(entry, target, folder)

@@ -91,6 +91,24 @@ def _c(network: Network, samples: Sequence[Sample], folder: Path, options: Optio
     return Artefact(written, list(written.tensors()), library(written), folder)
 
 
+def _page(network: Network, samples: Sequence[Sample], folder: Path, options: Options) -> Artefact:
+    from netsheet.selection import needed, require
+    from netsheet.verify.engines.base import Artefact
+    from netsheet.verify.engines.page import PageContent
+    from netsheet.write.page import page_html
+
+    require(network, needed(network), "a page")
+    text = page_html(network, samples=samples)
+    path = folder / "network.html"
+    path.write_text(text, "utf-8")
+    shown = tuple(
+        (tensor.name, tuple(tensor.shape))
+        for node in network.computed()
+        for tensor in node.outputs
+    )
+    return Artefact(network, list(network.tensors()), PageContent(path, text, shown), folder)
+
+
 def _onnx(network: Network, samples: Sequence[Sample], folder: Path, options: Options) -> Artefact:
     from netsheet.verify.engines.base import Artefact
     from netsheet.write.onnx import build
@@ -141,6 +159,18 @@ def _board(options: Options) -> OutsideEngine:
     if options.get("sanitize"):
         raise UsageError("sanitizers run on this computer only: leave out the board.")
     return BoardC()
+
+
+def _node(options: Options) -> OutsideEngine:
+    from netsheet.verify.engines.page import Node
+
+    return Node()
+
+
+def _chromium(options: Options) -> OutsideEngine:
+    from netsheet.verify.engines.page import Chromium
+
+    return Chromium()
 
 
 def _onnxruntime(options: Options) -> OutsideEngine:
@@ -194,6 +224,16 @@ TARGETS: Mapping[str, Target] = {
             {"host": _host, "qemu-cortex-m4": _board},
             "board",
             {"board": None, "sanitize": False, "until": None},
+        ),
+        Target(
+            "page",
+            "Page",
+            "the interactive page, its engine run by Node or in a headless Chromium",
+            "node, or chromium",
+            _page,
+            {"node": _node, "chromium": _chromium},
+            "engine",
+            {"engine": None, "until": None},
         ),
         Target(
             "onnx",

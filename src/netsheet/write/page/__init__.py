@@ -1,0 +1,85 @@
+"""A self-contained page in which the network computes, shows and explains itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netsheet.data.inputs import Sample
+    from netsheet.network import Network
+
+__all__ = ["PageReport", "page_html", "to_page"]
+
+
+@dataclass(frozen=True)
+class PageReport:
+    """What was written: ``layers`` that compute, and the file's size in bytes."""
+
+    path: Path
+    layers: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.layers} layers, {self.size / 1e3:,.0f} KB"
+
+
+def to_page(
+    model: Network,
+    target: str | Path,
+    *,
+    samples: Sequence[Sample] = (),
+    lang: str = "",
+    until: str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> PageReport:
+    """Write the page: one HTML file that needs no server and loads nothing.
+
+    Args:
+        samples: inputs to pick from; the page checks itself with them. None: random numbers.
+        lang: ``en`` or ``ja``; empty for the reader's browser to decide.
+        until: the last layer; layers that it does not need are left out.
+        class_names: names for the output's values.
+
+    Raises:
+        UsageError: there is no layer ``until``, or no such language.
+        UnsupportedError: no layer is computed, or sizes are open and no sample says them.
+        NetsheetError: the file cannot be written.
+    """
+    from netsheet.files import atomic
+
+    text = page_html(model, samples=samples, lang=lang, until=until, class_names=class_names)
+    content = text.encode("utf-8")
+    with atomic(target) as temporary:
+        temporary.write_bytes(content)
+    return PageReport(Path(target), text.count('"key":'), len(content))
+
+
+def page_html(
+    model: Network,
+    *,
+    samples: Sequence[Sample] = (),
+    lang: str = "",
+    until: str | None = None,
+    class_names: Sequence[str] | None = None,
+) -> str:
+    """The page's text; arguments and errors as for :func:`to_page`."""
+    from netsheet.data.probe import probe
+    from netsheet.errors import UsageError
+    from netsheet.selection import part, require_bound, require_computed
+    from netsheet.write.page.data import page_data
+    from netsheet.write.page.document import document
+    from netsheet.write.page.program import page_program, program_text
+
+    if lang not in ("", "en", "ja"):
+        raise UsageError(f"there is no language {lang!r}; languages are en and ja.")
+    shapes = [array.shape for array in samples[0].arrays] if samples else None
+    network = part(model, until, shapes)
+    require_bound(network, "a page")
+    require_computed(network)
+    program = page_program(network)
+    data = page_data(program, samples or [probe(network)], class_names)
+    data["language"] = lang
+    return document(data, program_text(program), lang)

@@ -1,0 +1,114 @@
+/* Computes the network: `network(t, w)`, printed from its equations, gives one step for each call. */
+
+function bytesOf(text) {
+  const binary = atob(text), bytes = new Uint8Array(binary.length);
+  for (let n = 0; n < binary.length; n++) bytes[n] = binary.charCodeAt(n);
+  return bytes;
+}
+
+function floatsOf(text) {
+  return new Float32Array(bytesOf(text).buffer);
+}
+
+/* The weights: plain, or with the first bytes of all numbers in front, then the second ones. */
+async function weightsOf(stored) {
+  if (stored.plain !== undefined) return floatsOf(stored.plain);
+  const packed = new Blob([bytesOf(stored.deflated)]).stream();
+  const buffer = await new Response(packed.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+  const planes = new Uint8Array(buffer), bytes = new Uint8Array(planes.length), size = planes.length / 4;
+  for (let n = 0; n < size; n++) {
+    for (let k = 0; k < 4; k++) bytes[4 * n + k] = planes[k * size + n];
+  }
+  return new Float32Array(bytes.buffer);
+}
+
+class Engine {
+  constructor(data, weights) {
+    this.data = data;
+    this.memory = new Float32Array(data.memory);
+    this.tensors = data.tensors.map((t) => this.memory.subarray(t.start, t.start + t.size));
+    this.original = weights;
+    this.stored = weights.slice();
+    let start = 0;
+    this.weights = data.weights.map((w) => this.stored.subarray(start, (start += w.size)));
+    this.steps = network(this.tensors, this.weights);
+    this.changes = {};
+  }
+
+  /* What is broken on purpose: muted channels, noise, other weights. */
+  change(changes) {
+    this.changes = changes;
+    this.stored.set(this.original);
+    for (const id of changes.zero || []) this.weights[id].fill(0);
+    for (const [id, at, value] of changes.weight || []) this.weights[id][at] = value;
+  }
+
+  run(inputs) {
+    inputs.forEach((values, n) => this.tensors[this.data.inputs[n]].set(values));
+    const { mute = [], noise = [] } = this.changes;
+    this.data.nodes.forEach((node, n) => {
+      this.steps[n]();
+      for (const [id, channel] of mute) if (node.outputs.includes(id)) this.muteChannel(id, channel);
+      for (const [id, size] of noise) if (node.outputs.includes(id)) this.addNoise(id, size);
+    });
+  }
+
+  muteChannel(id, channel) {
+    const { axes, shape } = this.data.tensors[id], values = this.tensors[id];
+    const axis = channelAxis(axes);
+    let inner = 1;
+    for (let n = axis + 1; n < shape.length; n++) inner *= shape[n];
+    const size = shape[axis] || 1;
+    for (let n = 0; n < values.length; n++) {
+      if (Math.floor(n / inner) % size === channel) values[n] = 0;
+    }
+  }
+
+  /* The same noise every time: a link shows everybody the same. */
+  addNoise(id, size) {
+    const values = this.tensors[id];
+    let most = 0, seed = 12345 + id;
+    for (const value of values) most = Math.max(most, Math.abs(value));
+    for (let n = 0; n < values.length; n++) {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      values[n] += size * most * (seed / 2147483648 - 1);
+    }
+  }
+}
+
+/* The axis that "channel" means: the one of that name, else the last. */
+function channelAxis(axes) {
+  const found = axes.indexOf("channel");
+  return found >= 0 ? found : Math.max(axes.length - 1, 0);
+}
+
+/* The largest deviation of each tensor from its reference, as the bound counts it. */
+function deviations(engine, reference) {
+  return Object.entries(reference).map(([id, stored]) => {
+    const values = engine.tensors[id], wanted = floatsOf(stored.values), kept = wanted.length;
+    let worst = 0;
+    for (let n = 0; n < kept; n++) {
+      const own = values[Math.floor((n * values.length) / kept)];
+      if (Object.is(own, wanted[n]) || own === wanted[n]) continue;
+      const off = Math.abs(own - wanted[n]);
+      worst = Number.isNaN(off) ? Infinity : Math.max(worst, off);
+    }
+    return { id: Number(id), compared: wanted.length, worst, relative: worst / Math.max(1, stored.most) };
+  });
+}
+
+/* Every layer's values for other inputs, for an engine outside that compares them. */
+async function recomputed(data, inputs) {
+  const engine = new Engine(data, await weightsOf(data.values));
+  return inputs.map((values) => {
+    engine.run(values.map(floatsOf));
+    return data.nodes.flatMap((node) => node.outputs).map((id) => {
+      const copy = engine.tensors[id].slice(), bytes = new Uint8Array(copy.buffer);
+      let text = "";
+      for (let n = 0; n < bytes.length; n += 8192) {
+        text += String.fromCharCode(...bytes.subarray(n, n + 8192));
+      }
+      return btoa(text);
+    });
+  });
+}
