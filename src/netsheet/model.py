@@ -89,6 +89,21 @@ class Model(Network):
 
         return to_c(self, folder, **options)
 
+    def to_page(self, target: str | Path, **options: Any) -> Any:
+        """Write the interactive page; options as for :func:`netsheet.write.page.to_page`."""
+        from netsheet.write.page import to_page
+
+        return to_page(self, target, **options)
+
+    def show(self, x: object = None, **options: Any) -> Any:
+        """The interactive page, for a notebook's cell; ``x`` as for :meth:`activations`.
+
+        Options as for :func:`netsheet.write.page.notebook_page`.
+        """
+        from netsheet.write.page import notebook_page
+
+        return notebook_page(self, x, **options)
+
     def to_onnx(self, target: str | Path) -> None:
         """Write an ONNX file."""
         from netsheet.write.onnx import to_onnx
@@ -96,7 +111,7 @@ class Model(Network):
         to_onnx(self, target)
 
     def verify(self, target: str, samples: Sequence[Any], **options: Any) -> Any:
-        """Prove a target (excel, c, onnx, keras) layer by layer; returns a Verdict."""
+        """Prove a target (excel, c, page, onnx, keras) layer by layer; returns a Verdict."""
         from netsheet.verify import verify
 
         return verify(self, target, samples, **options)

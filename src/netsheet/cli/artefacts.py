@@ -29,9 +29,15 @@ if TYPE_CHECKING:
     from netsheet.fidelity import Verdict
     from netsheet.model import Model
 
+
+def _engines_help() -> str:
+    rows = [row for row in TARGETS.values() if row.chooses == "engine"]
+    return "; ".join(f"{row.name}: {', '.join(row.engines)}" for row in rows)
+
+
 Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
 Until = Annotated[
-    str | None, typer.Option("--until", help="Stop behind this layer (excel, c, onnx).")
+    str | None, typer.Option("--until", help="Stop behind this layer (excel, c, page, onnx).")
 ]
 Arrangement = Annotated[
     str, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
@@ -105,12 +111,12 @@ def excel(
     with show.progress("writing cells") as bar:
         report = to_excel(
             model, output, chosen, lang=lang, until=until, arrangement=arrangement,
-            class_names=_classes(classes, model) or names, progress=bar,
+            class_names=class_names(classes, model) or names, progress=bar,
         )  # fmt: skip
     show.note(f"wrote {output}: {report}")
 
 
-def _classes(text: str | None, model: Model) -> list[str] | None:
+def class_names(text: str | None, model: Model) -> list[str] | None:
     """The names of the classes, as many as the network has outputs."""
     if text is None:
         return None
@@ -188,7 +194,7 @@ def verify(
     samples: Samples = 1,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", help=f"For excel: {', '.join(TARGETS['excel'].engines)}."),
+        typer.Option("--engine", help=f"For {_engines_help()}."),
     ] = None,
     xlsx: Annotated[
         Path | None, typer.Option("--xlsx", help="Verify this workbook instead of a new one.")
@@ -224,8 +230,8 @@ def verify(
     wished = {name: value for name, value in given.items() if value is not None}
     for name in wished:
         if name not in target_of(target).options:
-            owner = next(row.name for row in TARGETS.values() if name in row.options)
-            raise UsageError(f"--{name} belongs to --target {owner}, not to {target}.")
+            owners = " or ".join(row.name for row in TARGETS.values() if name in row.options)
+            raise UsageError(f"--{name} belongs to --target {owners}, not to {target}.")
     model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen: list[Sample] = []

@@ -14,7 +14,7 @@ from netsheet.errors import UsageError, choices
 COMMANDS = {
     "summary": "inspect", "evaluate": "inspect", "train": "train", "weights": "inspect",
     "activations": "inspect", "equations": "inspect", "explain": "explain",
-    "csv": "artefacts", "excel": "artefacts", "c": "artefacts",
+    "csv": "artefacts", "excel": "artefacts", "page": "page", "c": "artefacts",
     "onnx": "artefacts", "verify": "artefacts", "demo": "artefacts",
 }  # fmt: skip
 

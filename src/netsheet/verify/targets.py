@@ -102,9 +102,7 @@ def _page(network: Network, samples: Sequence[Sample], folder: Path, options: Op
     path = folder / "network.html"
     path.write_text(text, "utf-8")
     shown = tuple(
-        (tensor.name, tuple(tensor.shape))
-        for node in network.computed()
-        for tensor in node.outputs
+        (tensor.name, tuple(tensor.shape)) for node in network.computed() for tensor in node.outputs
     )
     return Artefact(network, list(network.tensors()), PageContent(path, text, shown), folder)
 
@@ -168,9 +166,10 @@ def _node(options: Options) -> OutsideEngine:
 
 
 def _chromium(options: Options) -> OutsideEngine:
-    from netsheet.verify.engines.page import Chromium
+    from netsheet.verify.engines.page import Chromium, Node, browser
 
-    return Chromium()
+    unasked = options.get("engine") is None
+    return Node() if unasked and browser() is None else Chromium()
 
 
 def _onnxruntime(options: Options) -> OutsideEngine:
@@ -228,10 +227,10 @@ TARGETS: Mapping[str, Target] = {
         Target(
             "page",
             "Page",
-            "the interactive page, its engine run by Node or in a headless Chromium",
-            "node, or chromium",
+            "the interactive page, in a headless Chromium; its engine alone in Node",
+            "chromium or node",
             _page,
-            {"node": _node, "chromium": _chromium},
+            {"chromium": _chromium, "node": _node},
             "engine",
             {"engine": None, "until": None},
         ),

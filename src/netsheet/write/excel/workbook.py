@@ -135,6 +135,21 @@ def cell_formula(
     return None
 
 
+def workbook_layout(
+    model: Network, samples: Sequence[Sample]
+) -> tuple[list[LayerSheet], Mapping[Tensor, Placement]]:
+    """The layers' sheets with their equations, and where every tensor's cells stand.
+
+    Raises:
+        UnsupportedError: a layer cannot be written as formulas.
+        NetsheetError: the workbook would pass a limit of Excel.
+    """
+    require(model, model.nodes, "formulas")
+    book = _Book(model, samples, words_of("en"), "en", AUTO, None)
+    book.refuse_oversized()
+    return book.layers, book.plan.places
+
+
 class _Book:
     """Layout, values and sheets of one workbook."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
     from netsheet.network import Network
 
-__all__ = ["PageReport", "page_html", "to_page"]
+__all__ = ["NotebookPage", "PageReport", "notebook_page", "page_html", "to_page"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def to_page(
     content = text.encode("utf-8")
     with atomic(target) as temporary:
         temporary.write_bytes(content)
-    return PageReport(Path(target), text.count('"key":'), len(content))
+    return PageReport(Path(target), text.count('{"key":'), len(content))
 
 
 def page_html(
@@ -64,8 +64,12 @@ def page_html(
     lang: str = "",
     until: str | None = None,
     class_names: Sequence[str] | None = None,
+    first: str | None = None,
 ) -> str:
-    """The page's text; arguments and errors as for :func:`to_page`."""
+    """The page's text; arguments and errors as for :func:`to_page`.
+
+    ``first`` is the layer of which a value is explained when the page opens.
+    """
     from netsheet.data.probe import probe
     from netsheet.errors import UsageError
     from netsheet.selection import part, require_bound, require_computed
@@ -81,5 +85,48 @@ def page_html(
     require_computed(network)
     program = page_program(network)
     data = page_data(program, samples or [probe(network)], class_names)
-    data["language"] = lang
+    data |= {"language": lang, "first": first}
     return document(data, program_text(program), lang)
+
+
+@dataclass(frozen=True)
+class NotebookPage:
+    """A page that a notebook shows in a frame of its own, which can reach nothing outside."""
+
+    html: str
+    height: int
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return (
+            f'<iframe srcdoc="{escape(self.html, quote=True)}" style="width:100%;border:0" '
+            f'height="{self.height}" sandbox="allow-scripts allow-downloads"></iframe>'
+        )
+
+
+def notebook_page(
+    model: Network,
+    x: object = None,
+    *,
+    layer: str | None = None,
+    class_names: Sequence[str] | None = None,
+    lang: str = "",
+    height: int = 860,
+) -> NotebookPage:
+    """The page for a notebook; ``height`` is the frame's, in pixels of the screen.
+
+    Args:
+        x: inputs with a batch axis, as :meth:`~netsheet.model.Model.activations` takes them; or a
+            :class:`~netsheet.data.inputs.Sample`, or several; None: random numbers.
+        layer: the page opens at this layer.
+
+    Raises:
+        UsageError: there is no such layer; otherwise as :func:`to_page`.
+    """
+    from netsheet.write.page.notebook import samples_from
+
+    key = None if layer is None else model.node(layer).key
+    samples = samples_from(model, x)
+    text = page_html(model, samples=samples, class_names=class_names, lang=lang, first=key)
+    return NotebookPage(text, height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from netsheet.equations import FloatArray, Tensor, Weight, multiply_accumulates,
 from netsheet.network import Network, Node
 from netsheet.selection import refused
 from netsheet.write.page.expressions import explained
+from netsheet.write.page.formulas import workbook_formulas
 from netsheet.write.page.program import PageProgram
 
 WHOLE = 64 * 1024  # bytes of references of one sample that are kept whole
@@ -30,6 +32,7 @@ def page_data(
     numbers: dict[Tensor, Any] = {tensor: n for n, tensor in enumerate(program.tensors)}
     numbers |= {weight: -1 - n for n, weight in enumerate(program.weights)}
     made = dict[Tensor, Any]()
+    names = {tensor.name: numbers[tensor] for tensor in program.tensors}
     for equations in program.equations:
         for tensor in {eq.target: None for eq in equations}:
             made[tensor] = explained(tensor, equations, numbers.__getitem__)
@@ -55,8 +58,13 @@ def page_data(
         "tokens": token_inputs(network),
         "samples": [_sample(sample) for sample in samples],
         "references": references(program, samples),
-        "explained": [made.get(tensor) for tensor in program.tensors],
         "classes": list(class_names or ()),
+        "details": _packed(
+            {
+                "explained": [made.get(tensor) for tensor in program.tensors],
+                "excel": workbook_formulas(network, samples, names),
+            }
+        ),
     }
 
 
@@ -68,6 +76,14 @@ def _stored(values: Sequence[FloatArray]) -> dict[str, Any]:
     with np.errstate(over="ignore"):
         planes = flat.astype("<f4").view(np.uint8).reshape(-1, 4).T.tobytes()
     return {"deflated": base64.b64encode(zlib.compress(planes, 9)).decode("ascii")}
+
+
+def _packed(details: dict[str, Any]) -> dict[str, Any]:
+    """What is needed only to explain; where it is large, deflated."""
+    text = json.dumps(details, separators=(",", ":")).encode("utf-8")
+    if len(text) <= WHOLE // 2:
+        return {"plain": details}
+    return {"deflated": base64.b64encode(zlib.compress(text, 9)).decode("ascii")}
 
 
 def encoded(array: FloatArray) -> str:
@@ -108,7 +124,7 @@ def _scaling(network: Network, samples: Sequence[Sample]) -> dict[str, Any]:
     used = [v.scaling for sample in samples for v in sample.inputs.values() if v.scaling]
     chosen: Scaling = used[0] if used else natural_scaling(network) or BYTE
     return {"scale": chosen.scale, "mean": chosen.mean, "std": chosen.std,
-            "invert": chosen.invert, "text": str(chosen)}  # fmt: skip
+            "invert": chosen.invert}  # fmt: skip
 
 
 def _sample(sample: Sample) -> dict[str, Any]:

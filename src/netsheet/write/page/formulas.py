@@ -66,7 +66,7 @@ def _tensor(
     tensor: Tensor, place: Placement, families: Sequence[FormulaFamily], sheets: dict[str, int]
 ) -> dict[str, Any] | None:
     """Where a tensor's cells stand, and the template of each family; None: not to be said."""
-    every = tuple(np.indices(tensor.shape).reshape(len(tensor.shape), -1))
+    every = tuple(grid.reshape(-1) for grid in np.indices(tensor.shape))
     rows, cols = place.at(every)
     try:
         result = {

@@ -86,7 +86,9 @@ def page_program(network: Network) -> PageProgram:
         memory[tensor]
     check(Program(inputs, (), functions, memory.size, tables))
     tensors = {t: b for t, b in memory.items() if not isinstance(t, Weight)}
-    return PageProgram(network, nodes, equations, steps, tensors, memory.weights, tables, memory.size)
+    return PageProgram(
+        network, nodes, equations, steps, tensors, memory.weights, tables, memory.size
+    )
 
 
 def _natural(tensor: Tensor) -> Sequence[int]:

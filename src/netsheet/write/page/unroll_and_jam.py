@@ -7,7 +7,7 @@ becomes sums s_0 .. s_7 over one loop of i, in which x[i] is read once for all e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -138,7 +138,7 @@ class _Jam:
     """Statements for several values of an index at once."""
 
     index: str
-    copies: list[Integer]
+    copies: Sequence[Integer]
 
     def __post_init__(self) -> None:
         self.own = {self.index}

@@ -10,11 +10,19 @@ function floatsOf(text) {
   return new Float32Array(bytesOf(text).buffer);
 }
 
+function inflated(text) {
+  return new Response(new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate")));
+}
+
+/* Explanations and the workbook's formulas. */
+async function detailsOf(stored) {
+  return stored.plain !== undefined ? stored.plain : inflated(stored.deflated).json();
+}
+
 /* The weights: plain, or with the first bytes of all numbers in front, then the second ones. */
 async function weightsOf(stored) {
   if (stored.plain !== undefined) return floatsOf(stored.plain);
-  const packed = new Blob([bytesOf(stored.deflated)]).stream();
-  const buffer = await new Response(packed.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+  const buffer = await inflated(stored.deflated).arrayBuffer();
   const planes = new Uint8Array(buffer), bytes = new Uint8Array(planes.length), size = planes.length / 4;
   for (let n = 0; n < size; n++) {
     for (let k = 0; k < 4; k++) bytes[4 * n + k] = planes[k * size + n];

@@ -43,6 +43,7 @@ class Expressions {
     this.data = engine.data;
     this.index = new Array(stored.indices.length).fill(null);
     this.standins = new Array(stored.standins).fill(NaN);
+    this.names = new Array(stored.standins).fill("…"); // of earlier results, in symbols
   }
 
   position(p) {
@@ -178,7 +179,9 @@ class Expressions {
     switch (node[0]) {
       case "c": return bracket(shown(node[1], 7), node[1] < 0 && outer);
       case "n": return this.positionText(node[1]);
-      case "z": return bracket(shown(this.standins[node[1]], 7), outer && this.standins[node[1]] < 0);
+      case "z":
+        if (!numbers) return this.names[node[1]];
+        return bracket(shown(this.standins[node[1]], 7), outer && this.standins[node[1]] < 0);
       case "r": {
         if (numbers) {
           const value = this.value(ref);
@@ -239,6 +242,7 @@ function explainElement(engine, id, at) {
     });
     if (reduction.op === "mean") total /= count;
     expressions.standins[reduction.is] = total;
+    expressions.names[reduction.is] = reduction.op;
     const names = reduction.over.map((n) => stored.indices[n][0]);
     return { op: reduction.op, names, sizes, terms, total, symbols: reduction.factors.map((f) => expressions.text(f)) };
   });

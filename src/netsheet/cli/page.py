@@ -1,0 +1,53 @@
+"""The command page: the network as an interactive page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import netsheet
+from netsheet.cli import options, show
+from netsheet.cli.artefacts import Classes, Samples, Until, class_names
+from netsheet.cli.options import Data, Inputs, Invert, Mean, ModelFile, Scale, Std
+from netsheet.errors import UsageError
+
+
+def page(
+    model_file: ModelFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .html file to write.")],
+    inputs: Inputs = None,
+    data: Data = None,
+    samples: Samples = 10,
+    until: Until = None,
+    lang: Annotated[
+        str, typer.Option("--lang", help="en or ja; without it, the reader's browser decides.")
+    ] = "",
+    classes: Classes = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    invert: Invert = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """Write one HTML file in which the network computes, shows and explains itself, offline."""
+    from netsheet.write.page import to_page
+
+    if output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{output}: browsers open pages named .html; name it so.")
+    options.spare(output, model_file, data, *(inputs or ()))
+    model = netsheet.load(model_file)
+    wanted = options.scaling(scale, mean, std, invert)
+    chosen, names = options.samples_of(model, inputs, data, samples, wanted)
+    for text in dict.fromkeys(sample.note for sample in chosen):
+        show.note(text)
+    report = to_page(
+        model, output, samples=chosen, lang=lang, until=until,
+        class_names=class_names(classes, model) or names,
+    )  # fmt: skip
+    show.note(f"wrote {output}: {report}")
+    if open_it:
+        import webbrowser
+
+        webbrowser.open(output.resolve().as_uri())
