@@ -10,7 +10,7 @@ import typer
 import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.artefacts import Classes, Samples, Until, class_names
-from netsheet.cli.options import Data, Inputs, Invert, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Mean, ModelFile, Scale, Std
 from netsheet.errors import UsageError
 
 
@@ -29,6 +29,7 @@ def page(
     mean: Mean = None,
     std: Std = None,
     invert: Invert = False,
+    batch_axis: BatchAxis = "auto",
     open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Write one HTML file in which the network computes, shows and explains itself, offline."""
@@ -37,7 +38,7 @@ def page(
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output}: browsers open pages named .html; name it so.")
     options.spare(output, model_file, data, *(inputs or ()))
-    model = netsheet.load(model_file)
+    model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
