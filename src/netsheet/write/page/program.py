@@ -14,7 +14,7 @@ from netsheet.equations import Equation, Tensor, Weight
 from netsheet.loops.builder import FunctionBuilder, ProgramNames
 from netsheet.loops.check import check
 from netsheet.loops.computations import Computation
-from netsheet.loops.ir import Buffer, Function, Program, Table
+from netsheet.loops.ir import Buffer, Function, PositionTable, Program
 from netsheet.loops.names import Identifiers
 from netsheet.loops.schedule import scheduled
 from netsheet.loops.storage.addresses import natural
@@ -38,7 +38,7 @@ class PageProgram:
     steps: Sequence[Sequence[Function]]
     tensors: dict[Tensor, Buffer]
     weights: dict[Weight, Buffer]
-    tables: Sequence[Table]
+    tables: Sequence[PositionTable]
     size: int
 
 

@@ -24,9 +24,9 @@ from netsheet.loops.ir import (
     Let,
     Load,
     Pointer,
+    PositionTable,
     Statement,
     Store,
-    Table,
     Variable,
     combination,
     plus,
@@ -190,7 +190,7 @@ def _renamed(node: Any, names: Mapping[str, Any]) -> Any:
         return combination([(f, _renamed(term, names)) for f, term in node.terms], node.const)
     if isinstance(node, tuple):
         return tuple(_renamed(part, names) for part in node)
-    if not is_dataclass(node) or isinstance(node, (Buffer, Table)):
+    if not is_dataclass(node) or isinstance(node, (Buffer, PositionTable)):
         return node
     changed = {f.name: _renamed(getattr(node, f.name), names) for f in fields(node)}
     if isinstance(node, (Let, Assign, Accumulate)):
@@ -204,7 +204,7 @@ def _replaced(node: Any, known: Mapping[Any, Variable]) -> Any:
         return known.get(node, node)
     if isinstance(node, tuple):
         return tuple(_replaced(part, known) for part in node)
-    if not is_dataclass(node) or isinstance(node, (Buffer, Table)):
+    if not is_dataclass(node) or isinstance(node, (Buffer, PositionTable)):
         return node
     return replace(node, **{f.name: _replaced(getattr(node, f.name), known) for f in fields(node)})  # type: ignore[type-var]
 
@@ -214,7 +214,7 @@ def _every(node: Any, kind: type) -> list[Any]:
     found = [node] if isinstance(node, kind) else []
     if isinstance(node, tuple):
         return [one for part in node for one in _every(part, kind)]
-    if is_dataclass(node) and not isinstance(node, (Buffer, Table)):
+    if is_dataclass(node) and not isinstance(node, (Buffer, PositionTable)):
         for f in fields(node):
             found += _every(getattr(node, f.name), kind)
     return found
