@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+import numpy as np
+
 from netsheet.equations import Affine, Guard, Index, Read, Reduce, affine, factors
+from netsheet.layers.base import Graph
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowedAxis:
     """One axis along which ``x`` is read in windows: ``point * stride + tap * dilation + start``.
 
     ``dilation`` is negative where the window runs backwards.
@@ -58,7 +61,7 @@ class Convolution:
 
     x: Read
     w: Read
-    windows: tuple[Window, ...]
+    windows: tuple[WindowedAxis, ...]
     rows: tuple[Index, ...]  # of x and the result: what ONNX calls the batch
     channels: tuple[Index, ...]  # of x and w, summed up
     outputs: tuple[Index, ...]  # of w and the result
@@ -67,6 +70,16 @@ class Convolution:
     def places(self) -> tuple[Index, ...]:
         """An index over what is read of ``x`` along each axis that is read in windows."""
         return tuple(Index("place", window.used[1]) for window in self.windows)
+
+    @property
+    def attributes(self) -> dict[str, list[int]]:
+        """Those of ONNX's Conv."""
+        pads = [window.pads for window in self.windows]
+        return {
+            "strides": [window.stride for window in self.windows],
+            "dilations": [abs(window.dilation) for window in self.windows],
+            "pads": [pad[side] for side in (0, 1) for pad in pads],
+        }
 
     def image(self, places: Sequence[Index]) -> Read:
         """``x`` itself, at every place."""
@@ -107,7 +120,7 @@ def _roles(expr: Reduce, x: Read, w: Read) -> Convolution | None:
         return None
     weighted = {index for index in taps if index is not None}
     over = set(expr.over)
-    windows: list[Window] = []
+    windows: list[WindowedAxis] = []
     rows: list[Index] = []
     channels: list[Index] = []
     for axis, place in enumerate(x.at):
@@ -135,7 +148,7 @@ def _roles(expr: Reduce, x: Read, w: Read) -> Convolution | None:
     return Convolution(x, w, tuple(windows), tuple(rows), tuple(channels), outputs)
 
 
-def _window(axis: int, place: Affine, size: int, taps: Set[Index]) -> Window | None:
+def _window(axis: int, place: Affine, size: int, taps: Set[Index]) -> WindowedAxis | None:
     if len(place.terms) != 2 or not all(isinstance(atom, Index) for _, atom in place.terms):
         return None
     inner = [(factor, atom) for factor, atom in place.terms if atom in taps]
@@ -145,7 +158,7 @@ def _window(axis: int, place: Affine, size: int, taps: Set[Index]) -> Window | N
     (dilation, tap), (stride, point) = inner[0], outer[0]
     assert isinstance(tap, Index)
     assert isinstance(point, Index)
-    return Window(axis, point, tap, stride, dilation, place.const, size)
+    return WindowedAxis(axis, point, tap, stride, dilation, place.const, size)
 
 
 def _fits(found: Convolution, where: Sequence[Guard]) -> bool:
@@ -158,3 +171,13 @@ def _fits(found: Convolution, where: Sequence[Guard]) -> bool:
         if guard is not None and (guard.low, guard.high) != (0, window.size):
             return False
     return not guarded
+
+
+def in_order(graph: Graph, kernel: str, found: Convolution) -> str:
+    """The kernel (outputs, channels, taps) as ONNX reads it, in the direction of the positions."""
+    axes = [n + 2 for n, window in enumerate(found.windows) if window.dilation < 0]
+    if not axes:
+        return kernel
+    ends = [[-1] * len(axes), [-(2**31)] * len(axes), axes, [-1] * len(axes)]
+    given = [graph.constant(np.array(values, np.int64)) for values in ends]
+    return str(graph.node("Slice", [kernel, *given]))

@@ -45,7 +45,7 @@ from netsheet.equations.grids import (
     union,
 )
 from netsheet.write.onnx.builder import Builder
-from netsheet.write.onnx.convolution import Convolution, convolution_of
+from netsheet.write.onnx.convolution import Convolution, convolution_of, in_order
 from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
 from netsheet.write.onnx.reading import read_static
@@ -334,28 +334,14 @@ class Printer:
         image = self._reshape(image, [-1, channels, *sizes], False)
         kernel = self._spread(w, (*found.outputs, *found.channels, *taps))
         kernel = self._reshape(kernel, [outputs, channels, *(tap.size for tap in taps)], False)
-        kernel = self._reversed(kernel, [window.dilation < 0 for window in found.windows])
-        name = self.graph.node(
-            "Conv", [image, kernel],
-            strides=[window.stride for window in found.windows],
-            dilations=[abs(window.dilation) for window in found.windows],
-            pads=[pad for side in (0, 1) for pad in (w.pads[side] for w in found.windows)],
-        )  # fmt: skip
+        kernel = in_order(self.graph, kernel, found)
+        name = self.graph.node("Conv", [image, kernel], **found.attributes)
         dims = (*found.rows, *found.outputs, *points)
         shape = [index.size for index in dims]
         whole = self._reshape(name, [-1, *shape], False)
         if x.batched or w.batched:
             return Part(whole, dims, True)
         return Part(self._reshape(whole, shape, False), dims, False)
-
-    def _reversed(self, kernel: str, backwards: Sequence[bool]) -> str:
-        """The kernel with some of its last axes the other way round."""
-        axes = [axis + 2 for axis, turned in enumerate(backwards) if turned]
-        if not axes:
-            return kernel
-        ends = [[-1] * len(axes), [-(2**31)] * len(axes), axes, [-1] * len(axes)]
-        given = [self.graph.constant(np.array(values, np.int64)) for values in ends]
-        return str(self.graph.node("Slice", [kernel, *given]))
 
     def _reduced(self, expr: Reduce, body: Part) -> Part:
         axes = [axis + body.batched for axis, i in enumerate(body.dims) if i in expr.over]
