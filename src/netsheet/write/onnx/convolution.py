@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class Convolution:
         return tuple(Index("place", window.used[1]) for window in self.windows)
 
     @property
-    def attributes(self) -> dict[str, list[int]]:
+    def attributes(self) -> dict[str, Any]:
         """Those of ONNX's Conv."""
         pads = [window.pads for window in self.windows]
         return {

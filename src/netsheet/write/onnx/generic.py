@@ -324,11 +324,9 @@ class Printer:
             return None
         points = tuple(window.point for window in found.windows)
         taps = tuple(window.tap for window in found.windows)
-        rows = math.prod(index.size for index in found.rows)
-        channels = math.prod(index.size for index in found.channels)
-        outputs = math.prod(index.size for index in found.outputs)
-        if rows * channels * outputs == 0:
-            return None
+        channels, outputs = (
+            math.prod(index.size for index in group) for group in (found.channels, found.outputs)
+        )
         image = self._spread(x, (*found.rows, *found.channels, *places))
         sizes = [place.size for place in places]
         image = self._reshape(image, [-1, channels, *sizes], False)
