@@ -102,6 +102,7 @@ class Network:
     deciding: Sequence[str] = ()  # values that decide a shape, but are computed
     # what each result is called outside; empty where that is its tensor's name
     result_names: Sequence[str] = ()
+    class_names: Sequence[str] = ()  # what the file calls its classes
     whole: Sequence[str] = ()  # names of results that have no batch axis in the file
     # of an explicit network: which inputs are states, by name, and the output that follows each
     state_names: Mapping[str, str] = field(default_factory=dict)

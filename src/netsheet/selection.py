@@ -57,6 +57,11 @@ def require_layers(network: Network) -> None:
         raise UnsupportedError(
             f"{network.path}: there is no layer that can be computed (weights without a network?)"
         )
+    if not network.inputs:
+        raise UnsupportedError(
+            f"{network.path}: the network has no input; its outputs are constants, and there is "
+            "nothing to compute."
+        )
 
 
 def require_computed(network: Network) -> None:
@@ -93,10 +98,12 @@ def require(
 
 def advice(network: Network, node: Node) -> str:
     """What to write instead of a network with a layer that is refused."""
-    before = [n.key for n in network.nodes[: network.nodes.index(node)] if not n.refusal]
+    before = [n for n in network.nodes[: network.nodes.index(node)] if not n.refusal]
     if not before:
         return "there is no layer before it"
-    return f"write the part before it with --until {before[-1]}"
+    # what it would have read, sooner than what merely stands before it
+    read = [n for n in before if set(n.outputs) & set(node.inputs)]
+    return f"write the part before it with --until {(read or before)[-1].key}"
 
 
 def require_bound(network: Network, form: str) -> None:

@@ -111,7 +111,8 @@ def excel(
     with show.progress("writing cells") as bar:
         report = to_excel(
             model, output, chosen, lang=lang, until=until, arrangement=arrangement,
-            class_names=class_names(classes, model) or names, progress=bar,
+            class_names=class_names(classes, model) or names or list(model.class_names) or None,
+            progress=bar,
         )  # fmt: skip
     show.note(f"wrote {output}: {report}")
 

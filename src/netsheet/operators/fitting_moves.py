@@ -106,6 +106,21 @@ def _last_axis(node: OnnxNode) -> None:
     within(node, 1, node.input(0).shape[-1])
 
 
+def _flattened(node: OnnxNode) -> None:
+    rank, axis = len(node.input(0).shape), int(node.attr("axis", 1))
+    if not -rank <= axis <= rank:
+        raise refused(node, f"there is no axis {axis} of {rank}")
+
+
+def _region(node: OnnxNode) -> None:
+    """Resize: the region of interest has a start and an end for each axis."""
+    count = len(node.attr("axes") or node.input(0).shape)
+    if node.attr("coordinate_transformation_mode") != "tf_crop_and_resize" or not node.has(1):
+        return
+    if node.input(1).size not in (0, 2 * count):
+        raise refused(node, f"a region of {node.input(1).size} numbers for {count} axes")
+
+
 def _blocks(node: OnnxNode) -> None:
     shape, block = node.input(0).shape, int(node.attr("blocksize"))
     if len(shape) != 4 or block < 1:
@@ -226,6 +241,8 @@ CONDITIONS: dict[str, Sequence[Condition]] = {
     "ReverseSequence": (_reversed,),
     "Pad": (_pads,),
     "TopK": (_top,),
+    "Flatten": (_flattened,),
+    "Resize": (_region,),
     "Range": (scalars(0, 1, 2),),
     "CumSum": (_accumulated,),
     "CumProd": (_accumulated,),

@@ -253,6 +253,7 @@ CONDITIONS: dict[str, Sequence[Condition]] = {
     "PRelu": (stretches_to(1),),
     "Clip": (scalars(1, 2),),
     "Conv": (convolved(1, 2),),
+    "FusedConv": (convolved(1, 2),),
     "ConvTranspose": (convolved(1, 2, transposed=True),),
     "ConvInteger": (convolved(1, 99), scalars(2), one_or_each(3, 1, 0)),
     "QLinearConv": (

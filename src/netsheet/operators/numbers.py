@@ -90,5 +90,7 @@ def converted(x: Expr, source: str, target: str, op: str = "Cast") -> Expr:
     if low <= source_low and source_high <= high:
         return x
     if bits(target) > WRAPPING:
+        if low < 0:
+            return x  # what would wrap around is beyond the integers that are exact here
         raise UnsupportedError(f"{op} from {source} to {target} may not fit")
     return wrapped(x, target)

@@ -140,6 +140,7 @@ def from_proto(
         stored=assembly.stored,
         reread=again,
         deciding=assembly.deciding,
+        class_names=assembly.class_names,
         original=OnnxOriginal(proto, assembly.tensors, constants),
     )
     return network

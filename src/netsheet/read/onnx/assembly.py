@@ -19,6 +19,7 @@ from netsheet.nodes import MAX_TABLES
 from netsheet.operators.base import NeedsConstantError, OnnxNode, Operator, axes_of, pointwise
 from netsheet.operators.batched import Batched
 from netsheet.operators.numbers import check
+from netsheet.read.onnx.class_names import CLASS_NAMES
 from netsheet.read.onnx.file import array_of
 from netsheet.read.onnx.layers import LAYERS, is_layer
 from netsheet.read.onnx.sequences import SEQUENCES
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # What an operator says of attributes and inputs that no check foresaw.
 _MALFORMED = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+# Nodes of which nothing is left to compute, whatever else their operators do.
+TAKEN_APART = {**SEQUENCES, **CLASS_NAMES}
 MAX_WORK = 1 << 25  # elements that are evaluated to work them out
 PRODUCT_SPEED = 64  # how much faster an element of a product of matrices is
 STEP_COST = 10_000  # elements that take as long as one step of a recurrence
@@ -51,6 +54,7 @@ class Assembly:
     stored: dict[str, str] = field(default_factory=dict)
     deciding: list[str] = field(default_factory=list)  # computed values that decide a shape
     tensors: dict[str, str] = field(default_factory=dict)  # tensor -> the value that it is
+    class_names: list[str] = field(default_factory=list)
     known_left: int = FREE_KNOWN
     work_left: int = MAX_WORK
     tables: int = 0
@@ -120,8 +124,8 @@ class Assembly:
     def _add(self, proto: NodeProto) -> None:
         inputs = [self._value(name, proto) if name else None for name in proto.input]
         attributes = {entry.name: _attribute(entry) for entry in proto.attribute}
-        if proto.op_type in SEQUENCES:
-            found = SEQUENCES[proto.op_type](self, proto, attributes, inputs)
+        if proto.op_type in TAKEN_APART:
+            found = TAKEN_APART[proto.op_type](self, proto, attributes, inputs)
             if found is not None:
                 self.values[proto.output[0]] = found
                 return
@@ -170,7 +174,8 @@ class Assembly:
 
     def version(self, proto: NodeProto) -> int:
         """The version of the operator set that a node is of."""
-        domain = "" if proto.domain == "ai.onnx" else proto.domain
+        # com.microsoft has but one version, and means the same by the names that both have
+        domain = "" if proto.domain in ("ai.onnx", "com.microsoft") else proto.domain
         return self.opsets.get(domain, 1)
 
     # ------------------------------------------------------------------ values known beforehand
@@ -356,6 +361,8 @@ class Assembly:
         formula = operator.rule(node)
         if any(0 in shape for shape in formula.shapes):
             raise UnsupportedError(f"{proto.op_type} gives no elements here")
+        if attributes.get("classlabels_strings"):
+            self.class_names = list(attributes["classlabels_strings"])
         operator.keep_weights(formula)
         return operator, list(formula.dtypes)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from netsheet.operators import (
     attention,
+    classic,
     convolution,
     elementwise,
     fitting_moves,
     fitting_sums,
+    fused,
     lookup,
     loss,
     movement,
@@ -40,6 +42,8 @@ _ROWS: dict[str, Rule] = {
     **recurrent.ROWS,
     **signal.ROWS,
     **sampling.ROWS,
+    **classic.ROWS,
+    **fused.ROWS,
 }
 
 # Each rule asks first whether the inputs' shapes go together.

@@ -84,7 +84,8 @@ class OriginalOnnx:
         if any(_is_half(entry.type) for entry in (*values, *session.get_inputs())):
             why = "the file computes in half precision, netsheet in float32"
             return Equations(why).recompute(artefact, samples)
-        tensors, there = network.tensors(), {entry.name for entry in values}
+        tensors = network.tensors()
+        there = {entry.name for entry in values if entry.type != "tensor(string)"}
         wanted = {
             key: name for key, name in original.names.items() if key in tensors and name in there
         }

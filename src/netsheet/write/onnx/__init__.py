@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netsheet.equations import Tensor
 from netsheet.errors import UnsupportedError, UsageError
 from netsheet.files import atomic
-from netsheet.selection import refused
+from netsheet.selection import refused, require_layers
 from netsheet.write.onnx import edges
 from netsheet.write.onnx.builder import Builder
 
@@ -33,6 +33,7 @@ def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProt
         UnsupportedError: a layer that is needed is not computed, a dimension is not known yet, or
             the weights are more than one ONNX file holds.
     """
+    require_layers(model)
     model = model.explicit  # states are inputs and outputs: who runs it hands them on
     wanted = _wanted(model, outputs)
     _check_bound([*model.inputs, *wanted])
