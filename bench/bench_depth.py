@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from netsheet.data.probe import probe
 from netsheet.equations import Weight
 from netsheet.layers.activation import ReLU, SiLU
 from netsheet.layers.base import Layer
@@ -142,7 +143,7 @@ def run_onnx(model: Model, folder: Path) -> None:
 
 
 def run_excel(model: Model, folder: Path) -> None:
-    model.to_excel(folder / "net.xlsx")
+    model.to_excel(folder / "net.xlsx", [probe(model)])
 
 
 def run_run(model: Model, folder: Path) -> None:

@@ -33,8 +33,8 @@ def by_rows(
     floor, ceiling, epilogue = clamps(p.epilogue)
     if len(rows) > 1:  # a value is not whole before the last call
         floor, ceiling, epilogue = -np.inf, np.inf, p.epilogue
-    step = SumOfProducts(p, along, outer, row, rows[:-1], floor, ceiling, epilogue, fixed=fixed)
-    if step.guard is not None and not _fits(step, step.guard):
+    total = SumOfProducts(p, along, outer, row, rows[:-1], floor, ceiling, epilogue, fixed=fixed)
+    if total.guard is not None and not _tested_by_rows(total, total.guard):
         return None
     around = {*outer, *fixed}
     for tap in rows:
@@ -50,18 +50,18 @@ def by_rows(
     known = {*around, *p.unit, *rows, *(i for i in (along, p.tap, p.channel) if i)}
     if any(a not in known for _, a in (*p.x_at.terms, *p.y_at.terms)):
         return None
-    return step
+    return total
 
 
-def _fits(step: SumOfProducts, guard: Guard) -> bool:
+def _tested_by_rows(total: SumOfProducts, guard: Guard) -> bool:
     """True if the guard is what a row function tests, and no pixel is without taps."""
-    along, tap = step.along, step.products.tap
+    along, tap = total.along, total.products.tap
     if along is None or tap is None or set(guard.value.indices()) != {along, tap}:
         return False
     stride, apart = guard.value.coefficient(along), guard.value.coefficient(tap)
-    if stride <= 0 or step.tap_step % apart:
+    if stride <= 0 or total.tap_step % apart:
         return False
-    if step.products.x_at.coefficient(along) != stride * (step.tap_step // apart):
+    if total.products.x_at.coefficient(along) != stride * (total.tap_step // apart):
         return False
     first = guard.value.const + np.arange(along.size)[:, None] * stride
     places = first + np.arange(tap.size) * apart
