@@ -245,11 +245,30 @@ def test_equations_whose_sizes_contradict_are_refused_by_name() -> None:
     x = Tensor("x", ("channel",), (4,))
     y = Tensor("pool", ("channel",), (1,))
     i, c = Index("i", 5), Index("c", 1)
-    with pytest.raises(NetsheetError, match=r"layer 'pool' cannot .* 0 to 4 in x of 4 values"):
+    with pytest.raises(NetsheetError, match=r"'pool' reads 'x' .* along channel from 0 to 4"):
         looped([x], [y], [equation(y[c], reduce("sum", [i], x[i]))])
     w = Weight("w", ("in",), (4,), label="w", values=np.ones(4, np.float32))
     with pytest.raises(NetsheetError, match="pool"):
         looped([x], [y], [equation(y[c], reduce("sum", [i], x[i] * w[i]))])
+
+
+def test_a_position_in_another_row_is_refused_though_it_is_in_memory() -> None:
+    """x[i, 7] of a (4, 6) lies inside x, as x[i + 1, 1]; so does every place of an axis of 1."""
+    x = Tensor("x", ("height", "width"), (4, 6))
+    flat = Tensor("flat", ("height", "width"), (4, 1))
+    y = Tensor("crop", ("height", "width"), (3, 8))
+    i, j = indices_of(y)
+    for tensor in (x, flat):
+        with pytest.raises(NetsheetError, match=r"'crop' reads .* along width from 0 to 7"):
+            looped([tensor], [y], [equation(y[i, j], tensor[i, j])])
+    inside = [Guard(affine(j), 0, 6)]
+    looped([x], [y], [equation(y[i, j], select(inside, x[i, j], 0.0))])
+    k = Index("k", 3)
+    at = affine(j) + k - 1
+    taps = reduce("sum", [k], x[i, at], [Guard(at, 0, 6)])
+    looped([x], [y], [equation(y[i, j], taps)])
+    with pytest.raises(NetsheetError, match=r"'crop' reads .* along width from -1 to 5"):
+        looped([x], [y], [equation(y[i, j], reduce("sum", [k], x[i, at], [Guard(at, -1, 6)]))])
 
 
 # --------------------------------------------------------------------------- depth

@@ -2,6 +2,7 @@
 
 Equations, one list for the whole network, are rewritten:
 
+0. ``check_reads`` proves that every position lies inside its axis.
 1. ``with_results`` gives every output a tensor of its own, with a copy where it is shown as well;
    ``bounded`` makes several equations of one with very many levels.
 2. ``fold_constants`` computes what depends on weights alone.
@@ -34,6 +35,7 @@ from dataclasses import dataclass
 from netsheet.equations import Equation, Tensor, Weight
 from netsheet.loops.builder import FunctionBuilder, ProgramNames
 from netsheet.loops.check import check
+from netsheet.loops.check_reads import check_reads
 from netsheet.loops.computations import Computation
 from netsheet.loops.ir import Buffer, Function, Program
 from netsheet.loops.names import Identifiers
@@ -90,6 +92,7 @@ def looped(
         NetsheetError: a read or a write would be outside its tensor; names it.
     """
     constants = constants or Constants()
+    check_reads(equations)
     everything, results = with_results(inputs, outputs, equations, kept)
     held = {*results, *kept}
     short = _rewritten(everything, held)
