@@ -191,3 +191,41 @@ def test_nodes_in_any_order(tmp_path: Path) -> None:
     loaded = netsheet.load(tmp_path / "net.onnx")
     assert [node.key for node in loaded.nodes] == ["first", "second", "third"]
     assert verify(loaded, "onnx", [probe(loaded)]).ok
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_with_channels_last(tmp_path: Path, channels: int) -> None:
+    from PIL import Image
+
+    from netsheet.data.inputs import read_input
+
+    pixels = np.random.default_rng(1).integers(0, 255, (16, 16, channels)).astype(np.uint8)
+    Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(tmp_path / "p.png")
+    nodes = [helper.make_node("Relu", ["x"], ["y"], name="relu")]
+    path = saved(tmp_path, nodes, {"x": ["N", 16, 16, channels]}, {"y": ["N", 16, 16, channels]})
+    model = netsheet.load(path)
+    sample = read_input(tmp_path / "p.png", model.inputs)
+    np.testing.assert_allclose(sample.arrays[0], pixels / 255, atol=1e-6)
+    assert verify(model, "onnx", [sample]).ok
+
+
+def test_an_input_of_the_batch_alone(tmp_path: Path) -> None:
+    """What reinforcement learning exports: a state that is one number for each sample."""
+    from netsheet.data.inputs import read_input
+
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["y"], name="dense"),
+        helper.make_node("Identity", ["state"], ["after"], name="keep"),
+    ]
+    path = saved(
+        tmp_path, nodes, {"x": ["N", 3], "state": ["N"]}, {"y": ["N", 2], "after": ["N"]},
+        {"w": normal(3, 2)},
+    )  # fmt: skip
+    model = netsheet.load(path)
+    for state in (np.float32(2), np.array([2], np.float32)):
+        np.savez(tmp_path / "x.npz", x=normal(1, 3), state=state)
+        sample = read_input(tmp_path / "x.npz", model.inputs)
+        assert [array.shape for array in sample.arrays] == [(3,), ()]
+        for target in ("onnx", "c", "excel"):
+            verdict = verify(model, target, [sample])
+            assert verdict.ok, (target, verdict.first_failure)

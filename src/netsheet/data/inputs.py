@@ -130,9 +130,9 @@ def input_value(array: Array, tensor: Tensor, scaling: Scaling | None) -> InputV
     """``array``, in the tensor's shape, scaled as :func:`read_input` says."""
     used = scaling_for(array, scaling)
     if used is None:
-        return InputValue(np.ascontiguousarray(array, np.float32))
-    raw = np.ascontiguousarray(array)
-    return InputValue(np.ascontiguousarray(scaled(raw, used, tensor)), raw, used)
+        return InputValue(np.asarray(array, np.float32, order="C"))
+    raw = np.asarray(array, order="C")
+    return InputValue(np.asarray(scaled(raw, used, tensor), order="C"), raw, used)
 
 
 def scaling_for(array: Array, scaling: Scaling | None) -> Scaling | None:

@@ -199,9 +199,19 @@ def _source(
         ):
             raise NetsheetError(f"input {entry.name!r} takes the shape {shape}, not {given}.")
         shape = given
-    axes = axes_of(tuple(size or 0 for size in shape))
+    axes = _axes(tuple(size or 0 for size in shape))
     kind = type_name(tensor.elem_type)
     return Source(entry.name, shape, axes, kind, not stripped), stripped
+
+
+COLOURS = (1, 3, 4)  # channels of pictures: grey, RGB, RGBA
+
+
+def _axes(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Names for an input's axes: channels last where only the last axis can be a picture's."""
+    if len(shape) == 3 and shape[-1] in COLOURS and shape[0] not in COLOURS:
+        return ("height", "width", "channel")
+    return axes_of(shape)
 
 
 def _explain(calls: Sequence[LayerCall], names: Sequence[str]) -> None:
