@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Made-up cases are the same at every run, so that a run says something about a change and nothing
+# else; `make fuzz` makes up others.
+hypothesis.settings.register_profile("suite", derandomize=True, database=None)
+hypothesis.settings.register_profile("fuzz", max_examples=2000)
+hypothesis.settings.load_profile(os.environ.get("NETSHEET_HYPOTHESIS", "suite"))
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("NETSHEET_SHARED", ROOT.parent / "shared"))
