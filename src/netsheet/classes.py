@@ -64,6 +64,13 @@ def _probabilities(output: Tensor, equations: Sequence[Equation]) -> bool:
     return False
 
 
+def is_softmax(tensor: Tensor, equations: Sequence[Equation]) -> bool:
+    """True if a softmax makes the tensor."""
+    made = {eq.target: eq for eq in equations}
+    value = made[tensor].value if tensor in made else None
+    return isinstance(value, Call) and _softmax(value, made)
+
+
 def _softmax(value: Call, made: Mapping[Tensor, Equation]) -> bool:
     """True for ``exp / sum of exp``."""
     if value.function != "div" or not all(isinstance(arg, Read) for arg in value.args):

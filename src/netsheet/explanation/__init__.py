@@ -11,6 +11,7 @@ from netsheet.explanation.composition import (
     Reduction,
     Stage,
     compositions,
+    taken_apart,
 )
 from netsheet.explanation.numbers import (
     CompositionNumbers,
@@ -24,5 +25,5 @@ from netsheet.explanation.numbers import (
 
 __all__ = [
     "Composition", "CompositionNumbers", "Compositions", "Explanation", "Operand", "Reduction",
-    "Stage", "Term", "compositions", "explain", "explain_value", "numbers",
+    "Stage", "Term", "compositions", "explain", "explain_value", "numbers", "taken_apart",
 ]  # fmt: skip

@@ -92,7 +92,7 @@ def compositions(tensor: Tensor, equations: Iterable[Equation]) -> Compositions 
         if found is None:
             return None
         mapping, where = found
-        reductions, stages = _taken_apart(substitute(eq.value, mapping))
+        reductions, stages = taken_apart(substitute(eq.value, mapping))
         indices = {index: affine(place) for index, place in mapping.items()}
         parts.append(Composition(where, eq, indices, reductions, stages))
     return Compositions(tensor, at, tuple(parts)) if parts else None
@@ -124,7 +124,7 @@ def _selected(
     return mapping, tuple(guard for guard in where if not guard.always())
 
 
-def _taken_apart(expr: Expr) -> tuple[tuple[Reduction, ...], tuple[Stage, ...]]:
+def taken_apart(expr: Expr) -> tuple[tuple[Reduction, ...], tuple[Stage, ...]]:
     """The outermost reductions of an expression, and the stages that lead on from them."""
     expr = transform(expr, _guarded)
     found: list[Reduction] = []

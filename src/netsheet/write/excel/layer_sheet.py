@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from netsheet.equations import FloatArray, Tensor, Weight
+from netsheet.equations import FloatArray, Tensor, Weight, reads
 from netsheet.write.excel import arrangements, looks
 from netsheet.write.excel.book_layout import (
     INPUT,
     MAX_STATED,
     RAW,
+    STEP,
     BookLayout,
     LayerSheet,
     TensorBlock,
 )
 from netsheet.write.excel.cell_block import computed, numbers
-from netsheet.write.excel.placement import Placement, cell_name
-from netsheet.write.excel.sentences import sentence
+from netsheet.write.excel.placement import AxisOffsets, Placement, cell_name
+from netsheet.write.excel.sentences import function_names, sentence
 from netsheet.write.excel.sheet_content import SheetContent, value_scale
 from netsheet.write.excel.weight_windows import KERNELS
 from netsheet.write.mathematics import text
@@ -46,7 +47,9 @@ def layer_sheet(
         shapes = " → ".join(
             ", ".join(map(_shape, tensors)) for tensors in (node.inputs, node.outputs)
         )
-        result.put(1, 0, f"{node.layer.type}   {shapes}", looks.PLAIN)
+        functions = function_names(sheet.stated, language)
+        kind = f"{node.layer.type} ({functions})" if functions else node.layer.type
+        result.put(1, 0, f"{kind}   {shapes}", looks.PLAIN)
     for number, eq in enumerate(sheet.stated[:MAX_STATED]):
         row = 3 + 2 * number
         result.put(row, 0, text(eq), looks.FORMULA)
@@ -104,10 +107,11 @@ def _add_blocks(
 ) -> None:
     """Headings, labels, cells and colours of all blocks of a sheet."""
     filled = {eq.target for eq in sheet.equations}
+    gates = gate_names(sheet)
     for block in sheet.blocks:
         place, tensor = block.place, block.tensor
         _heading(result, block, words)
-        _labels(result, block)
+        _labels(result, block, gates, words)
         if tensor in filled:
             grid = computed(tensor, sheet.equations, plan.places, values[tensor], plan.families)
         else:
@@ -140,9 +144,13 @@ def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str])
     role = words["scaled" if block.role == INPUT else block.role]
     tensor = block.tensor
     axes = " × ".join(
-        f"{name} {size}" for name, size in zip(tensor.axes, tensor.shape, strict=True)
+        f"{words.get(f'axis {name}', name)} {size}"
+        for name, size in zip(tensor.axes, tensor.shape, strict=True)
     )
     name = (tensor.label or tensor.name) if isinstance(tensor, Weight) else tensor.name
+    meaning = words.get(f"weight {name.rpartition('/')[2]}", "")
+    if isinstance(tensor, Weight) and meaning:
+        name += f" = {meaning}"
     shown = f"{name}   ({role}{': ' + axes if axes else ''})"
     if block.place.arrangement == arrangements.INTERLEAVED and arrangements.spatial(tensor):
         channel = arrangements.channel_axis(tensor)
@@ -154,22 +162,56 @@ def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str])
     result.heights[block.title] = 18
 
 
-def _labels(result: SheetContent, block: TensorBlock) -> None:
-    """Numbers along the block's sides, or above each plane."""
+def gate_names(sheet: LayerSheet) -> list[str]:
+    """The gates that lie one after another along the last axis, by the steps that read them.
+
+    Each step reads its part of a wider one: ``lstm/f[t, c] = sigmoid(lstm/pre[t, c + 5])``.
+    """
+    gates = 1 if sheet.node is None else sheet.node.layer.gates
+    found: dict[int, str] = {}
+    for eq in sheet.stated if gates > 1 else ():
+        for read in reads(eq.value):
+            width = read.tensor.shape[-1] if read.tensor.shape else 0
+            if isinstance(read.tensor, Weight) or width % gates or not width:
+                continue
+            if eq.target.shape and width == gates * eq.target.shape[-1]:
+                name = eq.target.name.rpartition("/")[2]
+                found.setdefault(read.at[-1].const // (width // gates), name)
+    return [found.get(number, str(number)) for number in range(gates)] if found else []
+
+
+def _labels(
+    result: SheetContent, block: TensorBlock, gates: Sequence[str], words: Mapping[str, str]
+) -> None:
+    """Numbers along the block's sides, or above each plane; the gate in front of each number."""
     place, tensor = block.place, block.tensor
     if place.arrangement in (arrangements.PLANES, KERNELS):
-        _plane_labels(result, place, tensor)
+        _plane_labels(result, place, tensor, words)
         return
+    gated = 0
+    if gates and tensor.shape and (isinstance(tensor, Weight) or _holds_gates(block, gates)):
+        gated = tensor.shape[-1] // len(gates) if tensor.shape[-1] % len(gates) == 0 else 0
+
+    def named(axis: AxisOffsets, position: int) -> str | int:
+        if gated and axis is place.axes[-1]:
+            return f"{gates[position // gated]} {position % gated}"
+        return position
+
     right = [axis for axis in place.axes if axis.cols.any()]
     down = [axis for axis in place.axes if axis.rows.any()]
     if len(right) == 1 and right[0].size <= MAX_INDEX:
         for position, step in enumerate(right[0].cols.tolist()):
-            result.put(place.row - 1, place.col + step, position, looks.INDEX)
+            result.put(place.row - 1, place.col + step, named(right[0], position), looks.INDEX)
     elif place.arrangement == arrangements.INTERLEAVED and arrangements.spatial(tensor):
         _column_labels(result, place, tensor)
     if len(down) == 1 and down[0].size <= MAX_INDEX:
         for position, step in enumerate(down[0].rows.tolist()):
-            result.put(place.row + step, place.col - 1, position, looks.INDEX)
+            result.put(place.row + step, place.col - 1, named(down[0], position), looks.INDEX)
+
+
+def _holds_gates(block: TensorBlock, gates: Sequence[str]) -> bool:
+    """True for a step that is not one of the gates itself, nor the layer's output."""
+    return block.role == STEP and block.tensor.name.rpartition("/")[2] not in gates
 
 
 def _column_labels(result: SheetContent, place: Placement, tensor: Tensor) -> None:
@@ -182,7 +224,9 @@ def _column_labels(result: SheetContent, place: Placement, tensor: Tensor) -> No
         result.put(place.row - 1, column, f"x {position}", looks.NAME)
 
 
-def _plane_labels(result: SheetContent, place: Placement, tensor: Tensor) -> None:
+def _plane_labels(
+    result: SheetContent, place: Placement, tensor: Tensor, words: Mapping[str, str]
+) -> None:
     """One label above each plane: ``channel 3``, or ``in 0 → out 2`` for kernels."""
     axes = sorted(place.planes)
     points: list[tuple[tuple[int, ...], int, int]] = [((), place.row, place.col)]
@@ -201,6 +245,8 @@ def _plane_labels(result: SheetContent, place: Placement, tensor: Tensor) -> Non
         if kernel:
             shown = "→".join(str(position) for position in at)
         else:
-            shown = ", ".join(f"{name} {n}" for name, n in zip(names, at, strict=True))
+            shown = ", ".join(
+                f"{words.get(f'axis {name}', name)} {n}" for name, n in zip(names, at, strict=True)
+            )
         if shown:
             result.put(row - 1, col, shown, looks.NAME)

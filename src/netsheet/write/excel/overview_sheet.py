@@ -17,6 +17,7 @@ from netsheet.write.excel.check_sheet import DEVIATION_COLUMN, VERDICT_COLUMN
 from netsheet.write.excel.check_sheet import FIRST as CHECK_FIRST
 from netsheet.write.excel.input_sheet import SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.placement import CellArea, Placement, along, cell_name
+from netsheet.write.excel.sentences import function_names
 from netsheet.write.excel.sheet_content import BarsOver, ColourScale, SheetContent
 from netsheet.write.excel.sheet_names import quoted
 
@@ -114,7 +115,7 @@ def overview_sheet(
 ) -> SheetContent:
     """The whole sheet."""
     result = SheetContent(overview.name, tab="1D4ED8", row_height=15.0)
-    result.widths.update({0: 19, 1: 20, 2: 1.5, CLASS_COL - 1: 1.5, CHART_COL - 1: 1.5})
+    result.widths.update({0: 18, 1: 22, 2: 1.5, CLASS_COL - 1: 1.5, CHART_COL - 1: 1.5})
     result.widths.update({PICTURE_COL + n: 2.0 for n in range(NARROW)})
     result.widths.update({CLASS_COL: 9, CLASS_COL + 1: 10, CLASS_COL + 2: 7, CLASS_COL + 3: 10})
     result.put(0, 0, model.name, looks.TITLE)
@@ -299,7 +300,9 @@ def _table(
         for _, column, wide in TABLE[2:]:
             _spread(result, row, column, wide, None)
         result.link(row, 0, node.key, sheet.name)
-        result.put(row, 1, node.layer.type, looks.PLAIN)
+        functions = function_names(sheet.stated, "en")
+        kind = f"{node.layer.type} ({functions})" if functions else node.layer.type
+        result.put(row, 1, kind, looks.PLAIN)
         shape = " × ".join(map(str, node.outputs[0].shape)) or "1"
         result.put(row, TABLE[2][1], shape, looks.PLAIN)
         new = node.layer not in counted

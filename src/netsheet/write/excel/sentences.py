@@ -2,70 +2,214 @@
 
 from __future__ import annotations
 
-from netsheet.equations import Call, Equation, Expr, Read, Reduce, Select, Weight, reads, walk
+import math
+from collections.abc import Mapping, Sequence
+
+from netsheet.classes import is_softmax
+from netsheet.equations import (
+    Affine,
+    Call,
+    Const,
+    Equation,
+    Expr,
+    Gather,
+    Index,
+    Read,
+    Select,
+    Weight,
+    reads,
+    walk,
+)
+from netsheet.explanation import Reduction, Stage, taken_apart
 
 _ENGLISH = {
-    "product": "Each value is the sum of {a} times {b}{over}{more}.",
-    "sum": "Each value is the sum of {a}{over}.",
-    "mean": "Each value is the average of {a}{over}.",
-    "max": "Each value is the largest of {a}{over}.",
-    "min": "Each value is the smallest of {a}{over}.",
-    "prod": "Each value is the product of {a}{over}.",
-    "copy": "Each value is taken over from {a}.",
-    "gather": "Each value is looked up in {a}.",
-    "function": "Each value is computed from the same place of {a}.",
-    "constant": "Each value is a constant.",
-    "window": " over a window of {n} cells",
-    "bias": ", plus {c}",
+    "value": "Each value is {what}.",
+    "product": "the sum of {n} products of {a}{window}",
+    "sum": "the sum of {n} values of {a}{window}",
+    "mean": "the average of {n} values of {a}{window}",
+    "max": "the largest of {n} values of {a}{window}",
+    "min": "the smallest of {n} values of {a}{window}",
+    "prod": "the product of {n} values of {a}{window}",
+    "window": " (window {k}, stride {s}{padding})",
+    "no padding": ", no padding",
+    "padding": ", nothing beyond the border",
+    "copy": "taken over from {a}",
+    "elsewhere": "taken over from {a}, from another place",
+    "gather": "looked up in {a}",
+    "function": "computed from {a}{place} by {f}",
+    "plain": "computed from {a}{place}",
+    "same place": " at the same place",
+    "quotient": "{a} divided by {b}",
+    "constant": "a constant",
+    "plus": ", plus {c}",
+    "then": ", then {f}",
+    "before": "{a} of the step before",
     "and": " and ",
+    "times": " and ",
+    "second": ", plus {what}",
+    "relu": "cutting off what is negative",
 }
 _JAPANESE = {
-    "product": "各値は、{over}{a} と {b} の積の総和{more}です。",
-    "sum": "各値は、{over}{a} の総和です。",
-    "mean": "各値は、{over}{a} の平均です。",
-    "max": "各値は、{over}{a} の最大値です。",
-    "min": "各値は、{over}{a} の最小値です。",
-    "prod": "各値は、{over}{a} の積です。",
-    "copy": "各値は {a} から写した値です。",
-    "gather": "各値は、表 {a} から引き当てた値です。",
-    "function": "各値は {a} の同じ位置の値から計算します。",
-    "constant": "各値は定数です。",
-    "window": "{n} セルの窓にわたる ",
-    "bias": "に {c} を加えた値",
+    "value": "各値は、{what}です。",
+    "product": "{a} の積 {n} 個の総和{window}",
+    "sum": "{a} の値 {n} 個の総和{window}",
+    "mean": "{a} の値 {n} 個の平均{window}",
+    "max": "{a} の値 {n} 個の最大値{window}",
+    "min": "{a} の値 {n} 個の最小値{window}",
+    "prod": "{a} の値 {n} 個の積{window}",
+    "window": "（カーネル {k}、ストライド {s}{padding}）",
+    "no padding": "、パディングなし",
+    "padding": "、端の外側は含めない",
+    "copy": "{a} から写した値",
+    "elsewhere": "{a} の別の位置から写した値",
+    "gather": "表 {a} から引き当てた値",
+    "function": "{a}{place} から {f} で計算した値",
+    "plain": "{a}{place} から計算した値",
+    "same place": " の同じ位置の値",
+    "quotient": "{a} を {b} で割った値",
+    "constant": "定数",
+    "plus": "に {c} を加えたもの",
+    "then": "に {f} を適用した値",
+    "before": "1 つ前の時刻の {a}",
     "and": " と ",
+    "times": " と ",
+    "second": "と、{what}の和",
+    "relu": "負の値を 0 にする処理",
 }
+_ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "if", "less", "equal", "less_equal"})
 
 
 def sentence(eq: Equation, language: str) -> str:
-    """``Each value is the sum of input times kernel over a window of 16 cells, plus bias.``"""
+    """``Each value is the sum of 16 products of input and kernel (window 4×4, stride 1), ...``."""
     words = _JAPANESE if language == "ja" else _ENGLISH
     value = _chosen(eq.value)
-    reduced = next((node for node in walk(value) if isinstance(node, Reduce)), None)
-    if reduced is not None:
-        return _reduction(value, reduced, words)
-    names = _names(value)
-    if not names:
+    reductions, stages = taken_apart(value)
+    if not reductions:
+        return words["value"].format(what=_elementwise(eq, value, words))
+    return words["value"].format(what=_reduced(eq, reductions, stages, words))
+
+
+def function_names(equations: Sequence[Equation], language: str) -> str:
+    """What a layer applies, by name: ``tanh``, ``softmax``; nothing for plain arithmetic."""
+    if any(is_softmax(eq.target, equations) for eq in equations):
+        return "softmax"
+    words = _JAPANESE if language == "ja" else _ENGLISH
+    names = {words["relu"]: "ReLU"}
+    found = _functions([eq.value for eq in equations], words)
+    return ", ".join(names.get(name, name) for name in found[:3])
+
+
+def _reduced(
+    eq: Equation,
+    reductions: Sequence[Reduction],
+    stages: Sequence[Stage],
+    words: Mapping[str, str],
+) -> str:
+    what = _reduction(eq, reductions[0], words)
+    for reduction in reductions[1:]:
+        what += words["second"].format(what=_reduction(eq, reduction, words))
+    standins = {r.result for r in reductions} | {s.result for s in stages}
+    inside = {read.tensor for r in reductions for f in r.factors for read in reads(f)}
+    outside = [
+        read for stage in stages for read in reads(stage.value) if read.tensor not in standins
+    ]
+    added = [read for read in outside if read.tensor not in inside]
+    if added and all(_plain_sum(stage.value) for stage in stages[:1]):
+        what += words["plus"].format(c=words["and"].join(_names(added, words)))
+        stages = stages[1:]
+        added = []
+    functions = _functions([stage.value for stage in stages], words)
+    if added:
+        functions += _names(added, words)
+    if functions:
+        what += words["then"].format(f=words["and"].join(functions))
+    return what
+
+
+def _plain_sum(expr: Expr) -> bool:
+    return all(node.function == "add" for node in walk(expr) if isinstance(node, Call)) and not any(
+        isinstance(node, Select) for node in walk(expr)
+    )
+
+
+def _reduction(eq: Equation, reduction: Reduction, words: Mapping[str, str]) -> str:
+    found = [read for factor in reduction.factors for read in reads(factor)]
+    kind = "product" if reduction.op == "sum" and len(reduction.factors) > 1 else reduction.op
+    names = words["times"].join(_names(found, words))
+    window = _window(eq, reduction, found, words)
+    return words[kind].format(n=reduction.size, a=names, window=window)
+
+
+def _window(
+    eq: Equation, reduction: Reduction, found: Sequence[Read], words: Mapping[str, str]
+) -> str:
+    """Kernel size, stride and padding, where the terms move along with the element."""
+    read = next((r for r in found if not isinstance(r.tensor, Weight)), None)
+    if read is None:
+        return ""
+    sizes, strides = [], []
+    padded = False
+    for at in read.at:
+        moving = [index for index in at.indices() if index in eq.indices]
+        inner = [index for index in at.indices() if index in reduction.over]
+        if not moving or not inner or len(at.indices()) != 2:
+            continue
+        sizes.append(inner[0].size)
+        strides.append(abs(at.coefficient(moving[0])))
+        padded = padded or any(guard.value == at for guard in reduction.where)
+    if not sizes:
+        return ""
+    padding = words["padding" if padded else "no padding"]
+    stride = str(strides[0]) if len(set(strides)) == 1 else "×".join(map(str, strides))
+    return words["window"].format(k="×".join(map(str, sizes)), s=stride, padding=padding)
+
+
+def _elementwise(eq: Equation, value: Expr, words: Mapping[str, str]) -> str:
+    found = list(reads(value))
+    if not found:
         return words["constant"]
-    shown = words["and"].join(_names(value, places=True)[:4] or names[:4])
     if isinstance(value, Read):
-        computed = any(True for node in walk(value) if node is not value)
-        return words["gather" if computed else "copy"].format(a=value.tensor.name)
-    return words["function"].format(a=shown)
+        if any(isinstance(atom, Gather) for at in value.at for _, atom in at.terms):
+            return words["gather"].format(a=value.tensor.name)
+        key = "copy" if _same_place(eq, [value]) or eq.target.shape != value.tensor.shape else (
+            "elsewhere"
+        )  # fmt: skip
+        return words[key].format(a=value.tensor.name)
+    if isinstance(value, Call) and value.function == "div":
+        parts = [_names([arg], words)[0] for arg in value.args if isinstance(arg, Read)]
+        if len(parts) == 2:
+            return words["quotient"].format(a=parts[0], b=parts[1])
+    shown = [r for r in found if r.tensor.shape and not isinstance(r.tensor, Weight)] or found
+    place = words["same place"] if _same_place(eq, shown) else ""
+    names = words["and"].join(_names(shown, words)[:4])
+    functions = words["and"].join(_functions([value], words))
+    if not functions:
+        return words["plain"].format(a=names, place=place)
+    return words["function"].format(a=names, place=place, f=functions)
 
 
-def _reduction(value: Expr, reduced: Reduce, words: dict[str, str]) -> str:
-    inside = _names(reduced.body)
-    points = 1
-    for index in reduced.over:
-        points *= index.size
-    over = words["window"].format(n=points) if points > 1 else ""
-    outside = [name for name in _names(value) if name not in inside]
-    more = words["bias"].format(c=words["and"].join(outside)) if outside else ""
-    if reduced.op == "sum" and len(inside) > 1:
-        rest = words["and"].join(inside[1:])
-        return words["product"].format(a=inside[0], b=rest, over=over, more=more)
-    shown = words["and"].join(inside)
-    return words[reduced.op].format(a=shown, over=over)
+def _same_place(eq: Equation, found: Sequence[Read]) -> bool:
+    """True if every read is at the element's own position, wherever both have that axis."""
+    own = [at for at in eq.at if at.terms]
+    return all(_fits(read, own) for read in found)
+
+
+def _fits(read: Read, own: Sequence[Affine]) -> bool:
+    return all(at in own for at in read.at if at.terms or math.prod(read.tensor.shape) > 1)
+
+
+def _functions(values: Sequence[Expr], words: Mapping[str, str]) -> list[str]:
+    """The functions in expressions by name, without plain arithmetic, innermost first."""
+    found: dict[str, None] = {}
+    for value in values:
+        for node in reversed(list(walk(value))):
+            if not isinstance(node, Call) or node.function in _ARITHMETIC:
+                continue
+            cut = node.function == "max" and any(
+                isinstance(arg, Const) and arg.value == 0 for arg in node.args
+            )
+            found[words["relu"] if cut else node.function] = None
+    return list(found)
 
 
 def _chosen(expr: Expr) -> Expr:
@@ -75,12 +219,20 @@ def _chosen(expr: Expr) -> Expr:
     return expr
 
 
-def _names(expr: Expr, places: bool = False) -> list[str]:
-    """What the expression reads; with ``places`` only tensors that have many."""
-    found: dict[str, None] = {}
-    for read in reads(expr):
+def _names(found: Sequence[Read], words: Mapping[str, str]) -> list[str]:
+    """What is read, each once; what belongs to the step before is called so."""
+    names: dict[str, None] = {}
+    for read in found:
         tensor = read.tensor
-        if places and (isinstance(tensor, Weight) or not tensor.shape):
-            continue
-        found[tensor.label or tensor.name if isinstance(tensor, Weight) else tensor.name] = None
-    return list(found)
+        name = (tensor.label or tensor.name) if isinstance(tensor, Weight) else tensor.name
+        names[words["before"].format(a=name) if _before(read) else name] = None
+    return list(names)
+
+
+def _before(read: Read) -> bool:
+    """True if a read is one step back along time."""
+    if "time" not in read.tensor.axes:
+        return False
+    at = read.at[read.tensor.axes.index("time")]
+    single = [atom for _, atom in at.terms if isinstance(atom, Index)]
+    return at.const == -1 and len(single) == 1 and len(at.terms) == 1

@@ -80,6 +80,18 @@ _WORDS: dict[str, tuple[str, str]] = {
     "axis multiplier": ("multiplier", "倍率"),
     "axis sample": ("sample", "サンプル"),
     "axis class": ("class", "クラス"),
+    # weights, explained where the reader's language has other words for them
+    "weight kernel": ("", "カーネル（重み）"),
+    "weight bias": ("", "バイアス"),
+    "weight recurrent_kernel": ("", "再帰カーネル（前の時刻の値への重み）"),
+    "weight gamma": ("", "スケール（γ）"),
+    "weight beta": ("", "シフト（β）"),
+    "weight moving_mean": ("", "移動平均"),
+    "weight moving_variance": ("", "移動分散"),
+    "weight embeddings": ("", "埋め込み表"),
+    "weight depthwise_kernel": ("", "チャンネルごとのカーネル"),
+    "weight pointwise_kernel": ("", "1×1 カーネル"),
+    "weight alpha": ("", "負側の傾き（α）"),
     # flow
     "flow": ("Flow", "全体の流れ"),
     "flow about": (
