@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 import netsheet
-from netsheet.data.inputs import InputValue, Sample, Scaling
+from netsheet.data.inputs import InputValue, Sample
+from netsheet.data.scaling import Scaling
 from netsheet.equations import Weight
 from netsheet.layers.base import Layer
 from netsheet.model import Model

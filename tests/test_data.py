@@ -24,10 +24,12 @@ from netsheet.data import arrays, download
 from netsheet.data.arrays import read_idx
 from netsheet.data.datasets import read_dataset
 from netsheet.data.download import KNOWN, cache_folder
-from netsheet.data.inputs import Scaling, read_input
+from netsheet.data.inputs import read_input
+from netsheet.data.scaling import Scaling
 from netsheet.equations import Tensor
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
 
+BY_255 = "scaled by 1/255 (pixels; --scale 1 if the network takes 0 .. 255)"
 LAST = Tensor("image", ("height", "width", "channel"), (28, 28, 1))
 FIRST = Tensor("image", ("channel", "height", "width"), (1, 28, 28))
 COLOUR = Tensor("image", ("height", "width", "channel"), (4, 6, 3))
@@ -77,7 +79,7 @@ def test_channels_and_size_of_the_network(tmp_path: Path) -> None:
     sample = read_input(tmp_path / "p.png", [LAST])
     grey = picture.convert("L").resize((28, 28), Image.Resampling.BILINEAR)
     assert np.array_equal(sample.inputs["image"].raw[..., 0], np.asarray(grey))
-    assert sample.note == "p.png: 6x4 RGB, made grey, resized to 28x28, scaled by 1/255"
+    assert sample.note == f"p.png: 6x4 RGB, made grey, resized to 28x28, {BY_255}"
     any_size = Tensor("image", ("height", "width", "channel"), (None, None, 3))
     assert np.array_equal(read_input(tmp_path / "p.png", [any_size]).inputs["image"].raw, raw)
 
@@ -178,7 +180,7 @@ def test_what_is_not_scaled(tmp_path: Path) -> None:
     sample = read_input(tmp_path / "f.npy", [LAST])
     assert np.array_equal(sample.arrays[0][..., 0], values)
     assert sample.inputs["image"].raw is None
-    assert sample.note.endswith("not scaled")
+    assert "not scaled (values from" in sample.note
     np.save(tmp_path / "i.npy", np.arange(784).reshape(28, 28))
     assert read_input(tmp_path / "i.npy", [LAST]).arrays[0].max() == 783
 
@@ -311,7 +313,7 @@ def test_mnist_folder(shared: Path) -> None:
     assert data.x.shape == (10_000, 1, 28, 28)
     assert np.array_equal(data.x.ravel(), raw[16:].astype(np.float32) / 255)
     assert bytes(data.y.astype("u1")) == labels
-    assert data.note == "mnist, the test set: 10,000 samples (1, 28, 28), scaled by 1/255"
+    assert data.note == f"mnist, the test set: 10,000 samples (1, 28, 28), {BY_255}"
     sample = data.sample(15, [FIRST])
     one = read_input(f"{folder / 't10k-images-idx3-ubyte.gz'}#15", [FIRST])
     assert sample.label == one.label == 5
@@ -369,7 +371,7 @@ def test_csv_data(tmp_path: Path) -> None:
     (tmp_path / "first.csv").write_text("7,0,128,255\n2,1,2,3\n")
     data = read_dataset(tmp_path / "first.csv", [tensor])
     assert data.y.tolist() == [7, 2]
-    assert data.raw.tolist() == [[0, 128, 255], [1, 2, 3]]
+    assert data.x.tolist() == [[0, 128, 255], [1, 2, 3]]  # three numbers are no picture
     (tmp_path / "named.csv").write_text("a,b,Label,c\n1,2,cat,3.5\n4,5,ant,6\n1,1,cat,1\n")
     data = read_dataset(tmp_path / "named.csv", [tensor])
     assert data.class_names == ["ant", "cat"]

@@ -9,10 +9,11 @@ from netsheet.errors import NetsheetError
 from netsheet.version import __version__
 
 if TYPE_CHECKING:
+    from netsheet.data.inputs import Sample
     from netsheet.model import Model
     from netsheet.read.keras.context import Row
 
-__all__ = ["NetsheetError", "__version__", "load", "register"]
+__all__ = ["NetsheetError", "__version__", "load", "read_input", "register"]
 
 
 def load(path: str | Path, batch_axis: str | int | None = "auto") -> Model:
@@ -28,6 +29,16 @@ def load(path: str | Path, batch_axis: str | int | None = "auto") -> Model:
     from netsheet.read import load as read
 
     return Model.over(read(path, batch_axis))
+
+
+def read_input(spec: str | Path, model: Model) -> Sample:
+    """One sample for a model from a picture or file, scaled as the command line does.
+
+    ``spec`` is what ``--input`` takes; the sample's ``note`` says what was done to it.
+    """
+    from netsheet.data.inputs import read_input as read
+
+    return read(spec, model)
 
 
 def register(class_name: str, row: Row) -> None:

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netsheet.errors import NetsheetError
 from netsheet.network import Network, shown
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 class Model(Network):
     """A network read from a file, ready to be computed, written and verified.
 
-    Arrays that go in or come out have the batch axis in front.
+    Arrays that go in or come out have the batch axis in front. In place of an array, the name of a
+    picture or file may be given (or a list of them): it is read and scaled as the command line
+    does. Arrays of uint8 are scaled by the same rule (:mod:`netsheet.data.scaling`), all other
+    arrays are taken as they are.
     """
 
     @classmethod
@@ -35,24 +39,38 @@ class Model(Network):
 
     def activations(self, x: object, keys: Sequence[str] | None = None) -> dict[str, FloatArray]:
         """Every layer's output (batch axis in front) for inputs with a batch axis, by key."""
+        from netsheet.data.given import given_arrays
         from netsheet.engine.run import engine
 
-        return engine(self).activations(x, keys)
+        return engine(self).activations(given_arrays(self, x), keys)
 
     def predict(self, x: object) -> FloatArray | list[FloatArray]:
         """The model's output, or a list of them."""
+        from netsheet.data.given import given_arrays
         from netsheet.engine.run import engine
 
-        return engine(self).predict(x)
+        return engine(self).predict(given_arrays(self, x))
 
-    def evaluate(self, x: object, y: object, **options: Any) -> Evaluation:
+    def evaluate(self, x: object, y: object = None, **options: Any) -> Evaluation:
         """Loss and metrics on labelled data, those that the model was compiled with.
 
-        Options as for :func:`netsheet.engine.evaluation.evaluate`.
+        ``x`` without ``y`` is the name of a data set, as ``--data`` takes it. Options as for
+        :func:`netsheet.engine.evaluation.evaluate`.
+
+        Raises:
+            NetsheetError: there are no labels, or they do not fit.
         """
+        from netsheet.data.given import given_arrays, is_named
         from netsheet.engine.evaluation import evaluate
 
-        return evaluate(self, x, y, **options)
+        if y is None and is_named(x):
+            from netsheet.data.datasets import read_dataset
+
+            dataset = read_dataset(str(x), self)
+            x, y = dataset.x, dataset.y
+        if y is None:
+            raise NetsheetError("there are no labels to compare with.")
+        return evaluate(self, given_arrays(self, x), y, **options)
 
     def gradients(self, x: object, y: FloatArray, loss: str) -> dict[str, FloatArray]:
         """Gradients of a loss: of the mean for weights, of each sample for inputs; by name."""
@@ -77,17 +95,20 @@ class Model(Network):
 
         return write_csv(self, target, **options)
 
-    def to_excel(self, target: str | Path, samples: Sequence[Any], **options: Any) -> Any:
+    def to_excel(self, target: str | Path, samples: Any, **options: Any) -> Any:
         """Write the live workbook; options as for :func:`netsheet.write.excel.to_excel`."""
+        from netsheet.data.given import given_samples
         from netsheet.write.excel import to_excel
 
-        return to_excel(self, target, samples, **options)
+        return to_excel(self, target, given_samples(self, samples), **options)
 
-    def to_c(self, folder: str | Path, **options: Any) -> Any:
+    def to_c(self, folder: str | Path, *, sample: Any = None, **options: Any) -> Any:
         """Write C sources; options as for :func:`netsheet.write.c.to_c`."""
+        from netsheet.data.given import given_samples
         from netsheet.write.c import to_c
 
-        return to_c(self, folder, **options)
+        one = None if sample is None else given_samples(self, sample)[0]
+        return to_c(self, folder, sample=one, **options)
 
     def to_page(self, target: str | Path, **options: Any) -> Any:
         """Write the interactive page; options as for :func:`netsheet.write.page.to_page`."""
@@ -110,11 +131,12 @@ class Model(Network):
 
         to_onnx(self, target)
 
-    def verify(self, target: str, samples: Sequence[Any], **options: Any) -> Any:
+    def verify(self, target: str, samples: Any, **options: Any) -> Any:
         """Prove a target (excel, c, page, onnx, keras) layer by layer; returns a Verdict."""
+        from netsheet.data.given import given_samples
         from netsheet.verify import verify
 
-        return verify(self, target, samples, **options)
+        return verify(self, target, given_samples(self, samples), **options)
 
     def _repr_html_(self) -> str:
         rows = "".join(

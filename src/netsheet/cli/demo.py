@@ -39,13 +39,13 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
     picture = sample / "digit5.png"
     (folder / picture.name).write_bytes(picture.read_bytes())
     shutil.copytree(sample / "digits", folder / "digits", dirs_exist_ok=True)
-    digit = read_input(picture, model.inputs)
+    digit = read_input(picture, model)
 
     yield (
         f"summary {file.name}",
         (f"{len(model.summary())} layers, {model.params:,} parameters, {model.format}"),
     )
-    dataset = read_dataset(str(sample / "digits"), model.inputs)
+    dataset = read_dataset(str(sample / "digits"), model)
     assert dataset.y is not None
     result = model.evaluate(dataset.x, dataset.y)
     yield (

@@ -47,13 +47,12 @@ def evaluate(
 ) -> None:
     """Print accuracy and loss on a labelled data set."""
     from netsheet.data.datasets import read_dataset
-    from netsheet.data.natural import natural_scaling
     from netsheet.engine.evaluation import evaluate as run
 
     model = netsheet.load(model_file, batch_axis)
-    wanted = options.scaling(scale, mean, std, invert) or natural_scaling(model)
+    wanted = options.scaling(scale, mean, std, invert)
     with show.progress("reading") as bar:
-        dataset = read_dataset(data, model.inputs, wanted, limit, bar)
+        dataset = read_dataset(data, model, wanted, limit, bar)
     show.note(dataset.note)
     if dataset.y is None:
         raise NetsheetError(f"{data} has no labels to compare with.")

@@ -12,7 +12,8 @@ import typer
 from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
-    from netsheet.data.inputs import Sample, Scaling
+    from netsheet.data.inputs import Sample
+    from netsheet.data.scaling import Scaling
     from netsheet.model import Model
 
 ModelFile = Annotated[
@@ -71,7 +72,7 @@ def scaling(scale: str | None, mean: str | None, std: str | None, invert: bool) 
     """The scaling that the options ask for; None if they ask for nothing."""
     if scale is None and mean is None and std is None and not invert:
         return None
-    from netsheet.data.inputs import Scaling
+    from netsheet.data.scaling import Scaling
 
     factor = 1 / 255 if scale is None else _number("--scale", scale)
     return Scaling(
@@ -112,14 +113,12 @@ def samples_of(
     """
     from netsheet.data.datasets import read_dataset
     from netsheet.data.inputs import read_input
-    from netsheet.data.natural import natural_scaling
     from netsheet.data.probe import probe
 
-    wanted = wanted or natural_scaling(model)
-    samples = [read_input(spec, model.inputs, wanted) for spec in inputs or ()]
+    samples = [read_input(spec, model, wanted) for spec in inputs or ()]
     names: list[str] | None = None
     if data is not None:
-        dataset = read_dataset(data, model.inputs, wanted, count)
+        dataset = read_dataset(data, model, wanted, count)
         samples += [dataset.sample(n, model.inputs) for n in range(min(count, len(dataset)))]
         names = list(dataset.class_names) if dataset.class_names else None
     _check_sizes(samples)

@@ -142,7 +142,7 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path) -> _Start:
     if arch not in architecture_names() and path.exists():
         options.spare(output, path, data)
         network = netsheet.load(path)
-        samples = read_dataset(data, network.inputs)
+        samples = read_dataset(data, network)
         y = _targets(samples, network.outputs[0].shape)
         _say_data(samples, y)
         for node in network.nodes:

@@ -15,8 +15,10 @@ from netsheet.data.arrays import csv_numbers, is_idx, npz_names, read_csv, read_
 from netsheet.data.download import KNOWN, fetch
 from netsheet.data.fit import picture, scaled, shaped_batch, text
 from netsheet.data.images import SUFFIXES
-from netsheet.data.inputs import InputValue, Sample, Scaling, scaling_for
+from netsheet.data.inputs import InputValue, Sample
+from netsheet.data.scaling import Scaling, decided
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
+from netsheet.network import Network
 
 if TYPE_CHECKING:
     from netsheet.equations import Tensor
@@ -82,11 +84,12 @@ class _Found:
     note: str
     class_names: list[str] | None = None
     names: Sequence[str] = ()
+    pictures: bool = False  # pixels, whatever the network's input looks like
 
 
 def read_dataset(
     spec: str | Path,
-    inputs: Sequence[Tensor],
+    inputs: Network | Sequence[Tensor],
     scaling: Scaling | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
@@ -95,32 +98,49 @@ def read_dataset(
 
     ``spec`` is a folder of IDX files (the test set, where it has one), a folder with a folder of
     pictures for each class, an .npz with x and y, a CSV of one sample a row (its label in the
-    column ``label`` or the first), or ``mnist``, ``fashion_mnist`` or ``cifar10``. Whole numbers
-    of 0 .. 255 are scaled by 1/255, others not at all, unless ``scaling`` says otherwise.
+    column ``label`` or the first), or ``mnist``, ``fashion_mnist`` or ``cifar10``. How values are
+    scaled is decided from the network and from all samples, ``limit`` or not, unless ``scaling``
+    says (:mod:`netsheet.data.scaling`).
 
     Raises:
         NetsheetError: nothing of that, or samples of another shape than the input's.
     """
-    if len(inputs) != 1:
+    network = inputs if isinstance(inputs, Network) else None
+    tensors = inputs.inputs if isinstance(inputs, Network) else inputs
+    if len(tensors) != 1:
         raise UnsupportedError(
-            f"{spec}: the network has {len(inputs)} inputs; a data set gives one. "
+            f"{spec}: the network has {len(tensors)} inputs; a data set gives one. "
             "Call evaluate() of the Python API with an array for each."
         )
     if limit is not None and limit < 1:
         raise UsageError(f"the number of samples must be at least 1, not {limit}.")
-    found = _found(spec, inputs[0], limit, progress)
+    found = _found(spec, tensors[0], limit, progress)
     name = str(spec)
     if found.y is not None and len(found.y) != len(found.x):
         raise FormatError(f"{spec}: has {len(found.x)} samples, but {len(found.y)} labels.")
-    raw = shaped_batch(found.x[:limit], inputs[0], name)
-    y = None if found.y is None else _labels(found.y[:limit])
-    used = scaling_for(raw, scaling)
-    x = np.ascontiguousarray(raw, np.float32) if used is None else scaled(raw, used, inputs[0])
-    note = f"{found.note}: {len(x):,} samples {text(x.shape[1:])}, {used or Scaling()}"
+    used = scaling or decided(network, tensors[0], found.x, found.pictures)
+    raw = shaped_batch(found.x[:limit], tensors[0], name)
+    x = scaled(raw, used, tensors[0]) if used.changes else np.ascontiguousarray(raw, np.float32)
+    y, alike = _targets(found, limit, used)
+    note = f"{found.note}: {len(x):,} samples {text(x.shape[1:])}, {used}{alike}"
     return Dataset(
         Path(name).name, x, y, found.class_names, note, found.names[:limit],
-        None if used is None else raw, used,
+        raw if used.changes else None, used,
     )  # fmt: skip
+
+
+def _targets(found: _Found, limit: int | None, used: Scaling) -> tuple[Array | None, str]:
+    """Labels; pictures that are compared with pictures are scaled as those."""
+    if found.y is None:
+        return None, ""
+    y = found.y[:limit]
+    if used.changes and found.y.shape == found.x.shape and found.y.dtype == found.x.dtype:
+        values = y.astype(np.float64)
+        values = 255 - values if used.invert else values
+        if len(used.mean) == len(used.std) == 1:
+            y = ((values * used.scale - used.mean[0]) / used.std[0]).astype(np.float32)
+            return y, "; the targets, of the same shape, alike"
+    return _labels(y), ""
 
 
 def _found(
@@ -173,7 +193,9 @@ def _idx_pair(images: Path, note: str) -> _Found:
     stem = stem.replace("idx3", "idx1").replace("idx4", "idx1").replace("idx2", "idx1")
     beside = [images.with_name(stem), images.with_name(f"{stem}.gz")]
     labels = next((p for p in beside if p != images and p.is_file()), None)
-    return _Found(read_idx(images), None if labels is None else read_idx(labels), note)
+    return _Found(
+        read_idx(images), None if labels is None else read_idx(labels), note, pictures=True
+    )
 
 
 def _npz(path: Path) -> _Found:
@@ -242,14 +264,15 @@ def _class_folders(
             progress(done, len(files))
     y = np.array([number for _, number in files])
     names = [str(item.relative_to(folder)) for item, _ in files]
-    return _Found(np.stack(pixels), y, f"{folder.name}, {len(classes)} classes", classes, names)
+    note = f"{folder.name}, {len(classes)} classes"
+    return _Found(np.stack(pixels), y, note, classes, names, pictures=True)
 
 
 def _known(name: str, progress: Progress | None) -> _Found:
     folder = fetch(name, progress)
     found = _cifar10(folder / KNOWN[name].files[0].name) if name == "cifar10" else None
     found = found or _idx_folder(folder)
-    return _Found(found.x, found.y, found.note, list(KNOWN[name].classes))
+    return _Found(found.x, found.y, found.note, list(KNOWN[name].classes), pictures=True)
 
 
 def _cifar10(archive: Path) -> _Found:

@@ -14,7 +14,7 @@ from netsheet.data.images import image_array
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
-    from netsheet.data.inputs import Scaling
+    from netsheet.data.scaling import Scaling
     from netsheet.equations import Tensor
 
 Array = npt.NDArray[Any]

@@ -21,7 +21,9 @@ from netsheet.data.arrays import (
 )
 from netsheet.data.fit import picture, scaled, shaped, text
 from netsheet.data.images import SUFFIXES
+from netsheet.data.scaling import Scaling, decided, whole_inputs
 from netsheet.errors import NetsheetError, UsageError
+from netsheet.network import Network
 
 if TYPE_CHECKING:
     from netsheet.equations import Tensor
@@ -29,42 +31,11 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """``value = ((255 - raw if invert else raw) * scale - mean) / std``, per channel.
-
-    ``mean`` and ``std`` hold one number, or one for each channel.
-    """
-
-    scale: float = 1.0
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    invert: bool = False
-
-    def __str__(self) -> str:
-        """What it does, in a few words: ``inverted, scaled by 1/255, minus 0.5``."""
-        parts = ["inverted"] if self.invert else []
-        if self.scale != 1:
-            by = "1/255" if self.scale == BYTE.scale else f"{self.scale:g}"
-            parts.append(f"scaled by {by}")
-        parts += [f"minus {_listed(self.mean)}"] if any(self.mean) else []
-        parts += [f"divided by {_listed(self.std)}"] if set(self.std) != {1.0} else []
-        return ", ".join(parts) or "not scaled"
-
-
-# What integers get where nothing else is asked for.
-BYTE = Scaling(scale=1 / 255)
-
-
-def _listed(numbers: Sequence[float]) -> str:
-    return "/".join(f"{number:g}" for number in numbers)
-
-
 @dataclass(frozen=True, eq=False)
 class InputValue:
     """The values of one input tensor, float32, in the tensor's shape (no batch axis).
 
-    ``raw`` are the integers that they were made from by ``scaling``, where there were any.
+    ``raw`` are what they were made from, where ``scaling`` changed anything.
     """
 
     values: npt.NDArray[np.float32]
@@ -88,36 +59,43 @@ class Sample:
 
 
 def read_input(
-    spec: str | Path, inputs: Sequence[Tensor], scaling: Scaling | None = None
+    spec: str | Path, inputs: Network | Sequence[Tensor], scaling: Scaling | None = None
 ) -> Sample:
-    """One sample for the network's ``inputs`` from a file.
+    """One sample for a network (or for its ``inputs`` alone) from a file.
 
-    ``spec`` is a picture (png, jpg, bmp, gif), a .npy, .npz or .csv file or an IDX file, gzip or
-    not. ``#3`` behind the name takes the fourth sample of an array that has a batch axis; an .npz
-    may have one array for each input, by name or in order. Whole numbers are scaled by 1/255 and
-    others not at all, unless ``scaling`` says otherwise.
+    ``spec`` is a picture, a .npy, .npz or .csv file or an IDX file, gzip or not. ``#3`` behind the
+    name takes the fourth sample of an array that has a batch axis; an .npz may have one array for
+    each input, by name or in order. How values are scaled is decided from the network and from all
+    values of the file (:mod:`netsheet.data.scaling`), unless ``scaling`` says; the note says it.
 
     Raises:
         NetsheetError: no such file, or values of another shape than the input's.
         FormatError: the file is damaged, or refused.
         UsageError: the index is not in the file, or the scaling does not fit the channels.
     """
+    network = inputs if isinstance(inputs, Network) else None
+    tensors = inputs.inputs if isinstance(inputs, Network) else inputs
     path, index = split_spec(spec)
     suffix = path.suffix.lower()
-    done = ""
+    done, is_picture = "", suffix in SUFFIXES
     arrays: list[Array]
-    if suffix in SUFFIXES:
-        tensor = _single(inputs, path)
+    whole: list[Array]  # all samples of the file, which decide the scaling
+    if is_picture:
+        tensor = _single(tensors, path)
         pixels, done = picture(_existing(path), tensor)
-        arrays = [pixels]
+        arrays = whole = [pixels]
     elif suffix == ".npz":
-        arrays = _npz(path, inputs, index)
+        arrays, whole = _npz(path, tensors, index)
     else:
-        array = _picked(_array(_existing(path)), _single(inputs, path), index, path)
-        arrays = [shaped(array, inputs[0], str(path))]
+        everything = _array(_existing(path))
+        array = _picked(everything, _single(tensors, path), index, path)
+        arrays, whole = [shaped(array, tensors[0], str(path))], [everything]
+        is_picture = is_idx(path)
     values = {
-        tensor.name: input_value(array, tensor, scaling)
-        for tensor, array in zip(inputs, arrays, strict=True)
+        tensor.name: input_value(
+            array, tensor, scaling or decided(network, tensor, all_of_it, is_picture), network
+        )
+        for tensor, array, all_of_it in zip(tensors, arrays, whole, strict=True)
     }
     parts = [done] if done else [text(array.shape) for array in arrays]
     how = dict.fromkeys(str(value.scaling or Scaling()) for value in values.values())
@@ -126,20 +104,16 @@ def read_input(
     return Sample(name, values, _label(path, index), note)
 
 
-def input_value(array: Array, tensor: Tensor, scaling: Scaling | None) -> InputValue:
-    """``array``, in the tensor's shape, scaled as :func:`read_input` says."""
-    used = scaling_for(array, scaling)
-    if used is None:
-        return InputValue(np.asarray(array, np.float32, order="C"))
+def input_value(
+    array: Array, tensor: Tensor, scaling: Scaling, network: Network | None = None
+) -> InputValue:
+    """``array``, in the tensor's shape, scaled; raw values are kept where that changes them."""
+    if network is not None and tensor.name in whole_inputs(network):
+        array = np.trunc(array)  # an input of an integer type, as Keras casts to it
     raw = np.asarray(array, order="C")
-    return InputValue(np.asarray(scaled(raw, used, tensor), order="C"), raw, used)
-
-
-def scaling_for(array: Array, scaling: Scaling | None) -> Scaling | None:
-    """The scaling asked for; else 1/255 for whole numbers of 0 .. 255; else none."""
-    if scaling is not None or array.dtype.kind not in "iu" or not array.size:
-        return scaling
-    return BYTE if array.min() >= 0 and array.max() <= 255 else None
+    if not scaling.changes:
+        return InputValue(np.asarray(array, np.float32, order="C"), None, scaling)
+    return InputValue(np.asarray(scaled(raw, scaling, tensor), order="C"), raw, scaling)
 
 
 def split_spec(spec: str | Path) -> tuple[Path, int | None]:
@@ -182,8 +156,10 @@ def _picked(array: Array, tensor: Tensor, index: int | None, path: Path) -> Arra
     return picked
 
 
-def _npz(path: Path, inputs: Sequence[Tensor], index: int | None) -> list[Array]:
-    """The arrays for the inputs, by their names, else in order."""
+def _npz(
+    path: Path, inputs: Sequence[Tensor], index: int | None
+) -> tuple[list[Array], list[Array]]:
+    """The arrays for the inputs, by their names, else in order: one sample, and all of them."""
     names = npz_names(path)
     wanted = [tensor.name for tensor in inputs]
     if not set(wanted) <= set(names):
@@ -194,10 +170,11 @@ def _npz(path: Path, inputs: Sequence[Tensor], index: int | None) -> list[Array]
             )
         wanted = names if len(names) == len(inputs) else ["x"]
     arrays = read_npz(path, wanted)
-    return [
+    picked = [
         shaped(_picked(arrays[name], tensor, index, path), tensor, f"{path}, array {name!r}")
         for name, tensor in zip(wanted, inputs, strict=True)
     ]
+    return picked, [arrays[name] for name in wanted]
 
 
 def _single(inputs: Sequence[Tensor], path: Path) -> Tensor:

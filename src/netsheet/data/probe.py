@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netsheet.data.inputs import InputValue, Sample
-from netsheet.data.natural import token_inputs
+from netsheet.data.scaling import token_inputs, whole_inputs
 from netsheet.network import Network
 
 OPEN_SIZE = 8  # stands for a size that the model leaves open
@@ -14,12 +14,14 @@ OPEN_SIZE = 8  # stands for a size that the model leaves open
 def probe(model: Network, seed: int = 0) -> Sample:
     """Numbers of a normal distribution for every input; tokens where an Embedding reads them."""
     random = np.random.default_rng(seed)
-    tokens = token_inputs(model)
+    tokens, whole = token_inputs(model), whole_inputs(model)
     inputs = {}
     for tensor in model.inputs:
         shape = tuple(OPEN_SIZE if size is None else size for size in tensor.shape)
         values = random.standard_normal(shape)
         if tensor.name in tokens:
             values = random.integers(0, tokens[tensor.name], shape).astype(float)
+        elif tensor.name in whole:
+            values = np.round(values * 3)
         inputs[tensor.name] = InputValue(values.astype(np.float32))
     return Sample("random input", inputs, note="no input was given: random numbers stand in")

@@ -81,6 +81,11 @@ class Layer:
     squashes: ClassVar[str] = ""  # "softmax" or "sigmoid", where it is this function
     same_since: ClassVar[int] = 99  # Keras's version from which its output is its very input
 
+    @property
+    def tokens(self) -> int | None:
+        """How many tokens it tells apart; None for a layer that reads numbers as such."""
+        return None
+
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         """The weights that this layer has, trainable ones first, each with its axis names."""
         return {}

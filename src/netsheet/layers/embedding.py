@@ -42,6 +42,10 @@ class Embedding(Layer):
 
     passes_mask: ClassVar[bool] = False
 
+    @property
+    def tokens(self) -> int | None:
+        return self.input_dim
+
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         return {"embeddings": ("token", "channel")}
 

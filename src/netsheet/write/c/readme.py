@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netsheet.data.inputs import Sample, Scaling
+from netsheet.data.inputs import Sample
+from netsheet.data.scaling import Scaling
 from netsheet.equations import Tensor, gathers, positions, reads, walk
 from netsheet.network import Network
 from netsheet.write.c.library import Library, signature, size_macro

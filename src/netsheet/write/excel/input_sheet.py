@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.data.inputs import Sample, Scaling
+from netsheet.data.inputs import Sample
+from netsheet.data.scaling import Scaling
 from netsheet.equations import (
     Expr,
     FloatArray,

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.data.inputs import BYTE, Sample, Scaling
-from netsheet.data.natural import natural_scaling, token_inputs
+from netsheet.data.inputs import Sample
+from netsheet.data.scaling import BYTE, Scaling, expectations, token_inputs
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray, Tensor, Weight, multiply_accumulates, reads
 from netsheet.network import Network, Node
@@ -120,9 +120,11 @@ def _node(node: Node, equations: Sequence[Any], numbers: Mapping[Tensor, int]) -
 
 
 def _scaling(network: Network, samples: Sequence[Sample]) -> dict[str, Any]:
-    """How pixels become the network's numbers: as the samples' were, else as by nature."""
-    used = [v.scaling for sample in samples for v in sample.inputs.values() if v.scaling]
-    chosen: Scaling = used[0] if used else natural_scaling(network) or BYTE
+    """How pixels become the network's numbers: as the samples' were, else as it expects them."""
+    used = [v.scaling for sample in samples for v in sample.inputs.values()
+            if v.scaling is not None and v.scaling.changes]  # fmt: skip
+    by_nature = Scaling() if expectations(network) else BYTE
+    chosen = used[0] if used else by_nature
     return {"scale": chosen.scale, "mean": chosen.mean, "std": chosen.std,
             "invert": chosen.invert}  # fmt: skip
 
