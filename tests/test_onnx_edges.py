@@ -229,3 +229,37 @@ def test_an_input_of_the_batch_alone(tmp_path: Path) -> None:
         for target in ("onnx", "c", "excel"):
             verdict = verify(model, target, [sample])
             assert verdict.ok, (target, verdict.first_failure)
+
+
+def test_an_edited_csv_becomes_an_onnx_file(tmp_path: Path) -> None:
+    from netsheet.errors import UnsupportedError
+    from netsheet.write.csv.copy_model import by_dataset, write_copy
+    from netsheet.write.csv.read_back import import_csv
+
+    nodes = [
+        helper.make_node("Constant", [], ["c"], name="c", value=numpy_helper.from_array(normal(2))),
+        helper.make_node("Gemm", ["x", "w", "c"], ["h"], name="dense"),
+        helper.make_node("Transpose", ["w"], ["t"], name="turn"),
+        helper.make_node("MatMul", ["h", "t"], ["y"], name="back"),
+    ]
+    path = saved(tmp_path, nodes, {"x": ["N", 3]}, {"y": ["N", 3]}, {"w": normal(3, 2)})
+    model = netsheet.load(path)
+    model.to_csv(tmp_path / "w.csv", layout="tidy")
+    text = (tmp_path / "w.csv").read_text()
+    lines = text.splitlines(keepends=True)
+    for name, value in (("dense/B", 7.5), ("dense/C", -3.25)):
+        at = next(n for n, line in enumerate(lines) if line.startswith(name) or
+                  name.split("/")[1] in line.split(",")[:2])  # fmt: skip
+        lines[at] = f"{lines[at].rpartition(',')[0]},{value}\r\n"
+    (tmp_path / "w.csv").write_text("".join(lines), newline="")
+    changed = by_dataset(model, import_csv(model, tmp_path / "w.csv", layout="tidy"))
+    assert set(changed) == {"w", "c"}
+    write_copy(path, changed, tmp_path / "new.onnx")
+    again = netsheet.load(tmp_path / "new.onnx")
+    weights = {w.label: w.values for w in again.layers["dense"].weights.values()}
+    assert weights["B"].reshape(-1)[0] == 7.5 and weights["C"].reshape(-1)[0] == -3.25
+    x = normal(2, 3)
+    (y,) = onnxruntime.InferenceSession(tmp_path / "new.onnx").run(None, {"x": x})
+    np.testing.assert_allclose(again.predict(x), y, rtol=1e-5)
+    with pytest.raises(UnsupportedError, match="worked out from other values"):
+        write_copy(path, {"t": normal(2, 3)}, tmp_path / "other.onnx")

@@ -1,4 +1,4 @@
-"""A copy of a Keras file with other values in its weights."""
+"""A copy of a model's file with other values in its weights."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.files import atomic
 from netsheet.read.hdf5.file import attribute, child
+from netsheet.read.sniff import sniff
 
 if TYPE_CHECKING:
     import h5py
@@ -31,7 +32,8 @@ def by_dataset(model: Network, values: Mapping[str, Array]) -> dict[str, Array]:
     """The arrays that differ from the model's own weights, by their dataset in its file.
 
     Raises:
-        UnsupportedError: a changed weight does not lie in a dataset of its own (ONNX files).
+        UnsupportedError: a changed weight does not lie in a dataset of its own, or two layers that
+            share one are given different values.
     """
     weights = {w.name: w for layer in model.layers.values() for w in layer.weights.values()}
     changed: dict[str, Array] = {}
@@ -40,18 +42,24 @@ def by_dataset(model: Network, values: Mapping[str, Array]) -> dict[str, Array]:
             continue
         if name not in model.stored:
             raise UnsupportedError(
-                f"{model.path}: {name} cannot be changed in a copy; only Keras files (.h5, .keras) "
-                "can be written back."
+                f"{model.path}: {name} cannot be changed in a copy: it is not stored by itself."
             )
-        changed[model.stored[name]] = array
+        place = model.stored[name]
+        if place in changed and not np.array_equal(changed[place], array):
+            raise UnsupportedError(
+                f"{model.path}: {name} shares its values with another layer, but the two are given "
+                "different ones."
+            )
+        changed[place] = array
     return changed
 
 
 def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | Path) -> None:
-    """A copy of a Keras file (.h5, .weights.h5 or .keras) with other values in some datasets.
+    """A copy of a Keras file (.h5, .weights.h5, .keras) or an ONNX file with other values in it.
 
     ``changed`` has arrays by the path of their dataset inside the file (of model.weights.h5 in a
-    .keras file), of as many elements as there; shape and dtype stay those of the file.
+    .keras file; in an ONNX file by the name of the stored value), of as many elements as there;
+    shape and dtype stay those of the file.
 
     Raises:
         NetsheetError: ``target`` is ``source``, or cannot be written.
@@ -61,7 +69,11 @@ def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | P
     if target.exists() and source.exists() and target.samefile(source):
         raise NetsheetError(f"{target}: is the model itself, which is never changed; name another.")
     with atomic(target) as temporary:
-        if zipfile.is_zipfile(source):
+        if sniff(source) == "onnx":
+            from netsheet.write.csv.copy_onnx import write_onnx_copy
+
+            write_onnx_copy(source, changed, temporary)
+        elif zipfile.is_zipfile(source):
             _copy_archive(source, changed, temporary)
         else:
             shutil.copyfile(source, temporary)
