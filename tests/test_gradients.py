@@ -61,7 +61,7 @@ def slopes(
     return result
 
 
-@settings(deadline=None, suppress_health_check=CHECKS, phases=PHASES, max_examples=100)
+@settings(deadline=None, suppress_health_check=CHECKS, phases=PHASES, max_examples=60)
 @given(shapes, chains, st.integers(0, 1 << 20))
 def test_central_differences(
     shape: tuple[int, ...], chain: list[tuple[str, int]], seed: int
