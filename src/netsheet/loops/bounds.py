@@ -66,6 +66,7 @@ class Bounds:
     """The variables in scope at one point, with what is known of them."""
 
     def __init__(self) -> None:
+        self.unreachable = False  # a test around it never holds
         self._ranges: list[_Range] = []
         self._named: dict[str, LinearSum] = {}
         self._seen: dict[Integer, LinearSum] = {}
@@ -73,6 +74,7 @@ class Bounds:
     def copy(self) -> Bounds:
         """The same knowledge, to which something is added in a block."""
         other = Bounds()
+        other.unreachable = self.unreachable
         other._ranges = [_Range(list(r.low), list(r.high)) for r in self._ranges]
         other._named, other._seen = dict(self._named), dict(self._seen)
         return other
@@ -111,6 +113,7 @@ class Bounds:
     def _at_most(self, total: LinearSum) -> None:
         """``total <= 0``, as a bound of its innermost variable."""
         if not total.factors:
+            self.unreachable |= total.const > 0
             return
         variable, factor = total.factors[-1]
         rest = LinearSum(total.factors[:-1], total.const)

@@ -121,6 +121,8 @@ class _Checker:
         return source
 
     def _between(self, total: LinearSum, size: int, what: str, bounds: Bounds) -> None:
+        if bounds.unreachable:
+            return
         low, high = (bounds.extreme(total, low) for low in (True, False))
         if math.ceil(low) < 0 or math.floor(high) >= size:
             raise _fault(
