@@ -289,7 +289,7 @@ def test_japanese_labels(model: Model, digit: FloatArray, tmp_path: Path) -> Non
     assert names[:4] == ["概要", "しくみ", "全体の流れ", "入力"] and names[-3:] == [
         "検証",
         "基準値",
-        "地図",
+        "セル対応表",
     ]
     assert verify(model, "excel", [sample], xlsx=book).ok
     assert not [formula for formula in formulas(book) if "数字" in formula]

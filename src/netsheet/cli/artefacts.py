@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,6 +97,9 @@ def excel(
     mean: Mean = None,
     std: Std = None,
     invert: Invert = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite a workbook that was edited since.")
+    ] = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
     """Write the workbook that is the network: live formulas from the input to the output."""
@@ -103,6 +107,8 @@ def excel(
 
     if output.suffix.lower() != ".xlsx":
         raise UsageError(f"{output}: Excel opens workbooks named .xlsx; name it so.")
+    if not force:
+        _spare_edited(output)
     model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
@@ -115,6 +121,19 @@ def excel(
             progress=bar,
         )  # fmt: skip
     show.note(f"wrote {output}: {report}")
+
+
+def _spare_edited(output: Path) -> None:
+    """Asks before a workbook is overwritten that somebody saved, or that is not netsheet's."""
+    from netsheet.write.xlsx import unchanged
+
+    if not output.is_file() or unchanged(output):
+        return
+    said = f"{output}: was edited since netsheet wrote it, or is somebody else's workbook"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{said}; name another file, or overwrite it with --force.")
+    if not typer.confirm(f"{said}. Overwrite it?", err=True):
+        raise typer.Exit(1)
 
 
 def class_names(text: str | None, model: Model) -> list[str] | None:

@@ -4,7 +4,7 @@ Sheets are written one after the other and rows from top to bottom, as strings; 
 :class:`~netsheet.write.xlsx.book.Book` keeps only what comes at the end (styles, names, charts).
 """
 
-from netsheet.write.xlsx.book import Book
+from netsheet.write.xlsx.book import Book, unchanged
 from netsheet.write.xlsx.cells import (
     MAX_COLUMNS,
     MAX_FORMULA,
@@ -35,4 +35,5 @@ __all__ = [
     "number_cells",
     "shared_cells",
     "text_cell",
+    "unchanged",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,27 @@ _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _TYPE = "application/vnd.openxmlformats-officedocument"
 _SHEET_TYPE = f"{_TYPE}.spreadsheetml.worksheet+xml"
 _HIDDEN = ' state="hidden"'
+_CORE = "docProps/core.xml"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal books are equal files
+
+
+def fingerprint(package: zipfile.ZipFile) -> str:
+    """A digest of all parts but the one that it stands in: another one after any change."""
+    digest = hashlib.sha256()
+    for info in sorted(package.infolist(), key=lambda info: info.filename):
+        if info.filename != _CORE:
+            digest.update(f"{info.filename} {info.CRC:08x} {info.file_size}\n".encode())
+    return f"netsheet {digest.hexdigest()}"
+
+
+def unchanged(workbook: Path) -> bool:
+    """True if a file is a workbook that :class:`Book` wrote and that nobody has saved since."""
+    try:
+        with zipfile.ZipFile(workbook) as package:
+            core = package.read(_CORE) if _CORE in package.namelist() else b""
+            return fingerprint(package).encode() in core
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 class Book:
@@ -83,10 +104,10 @@ class Book:
         self._part("xl/workbook.xml", self._workbook())
         self._part("xl/_rels/workbook.xml.rels", self._workbook_relations())
         self._part("xl/theme/theme1.xml", _theme())
-        self._part("docProps/core.xml", self._core())
         self._part("docProps/app.xml", self._app())
         self._part("_rels/.rels", _root_relations())
         self._part("[Content_Types].xml", self._types())
+        self._part(_CORE, self._core(fingerprint(self._zip)))
         self._zip.close()
 
     def abandon(self) -> None:
@@ -167,7 +188,7 @@ class Book:
             f'<Default Extension="xml" ContentType="application/xml"/>{overrides}</Types>'
         )
 
-    def _core(self) -> str:
+    def _core(self, identifier: str) -> str:
         now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         return (
             f'{_HEAD}<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties" '
@@ -175,6 +196,7 @@ class Book:
             'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
             f"<dc:title>{escaped(self.title)}</dc:title>"
             f"<dc:creator>{escaped(self.creator)}</dc:creator>"
+            f"<dc:identifier>{identifier}</dc:identifier>"
             f'<dcterms:created xsi:type="dcterms:W3CDTF">{now}</dcterms:created>'
             "</cp:coreProperties>"
         )
