@@ -19,6 +19,7 @@ from netsheet.equations import (
     Equation,
     Guard,
     Index,
+    Lookup,
     Tensor,
     Weight,
     affine,
@@ -269,6 +270,31 @@ def test_a_position_in_another_row_is_refused_though_it_is_in_memory() -> None:
     looped([x], [y], [equation(y[i, j], taps)])
     with pytest.raises(NetsheetError, match=r"'crop' reads .* along width from -1 to 5"):
         looped([x], [y], [equation(y[i, j], reduce("sum", [k], x[i, at], [Guard(at, -1, 6)]))])
+
+
+@pytest.mark.parametrize("length", [7, 9, 23])
+def test_tables_that_go_together_are_proved_entry_by_entry(length: int) -> None:
+    """Windows of several lengths, each begun where a table says (adaptive pooling)."""
+    count = 5
+    starts = tuple(n * length // count for n in range(count))
+    sizes = tuple(-(-(n + 1) * length // count) - starts[n] for n in range(count))
+    x = Tensor("x", ("time", "channel"), (length, 3))
+    y = Tensor("y", ("time", "channel"), (count, 3))
+    t, c = indices_of(y)
+    tap = Index("u", max(sizes))
+    window = tap - affine(Lookup(sizes, affine(t)))
+
+    def means(longer: int) -> list[Equation]:
+        inside = [Guard(window - longer, -max(sizes) - longer, 0)]
+        value = x[tap + affine(Lookup(starts, affine(t))), c]
+        return [equation(y[t, c], reduce("mean", [tap], value, inside))]
+
+    given = np.random.default_rng(0).normal(size=x.shape)
+    (found,) = interpret(looped([x], [y], means(0)).program, [given])
+    right = [given[s : s + n].mean(axis=0) for s, n in zip(starts, sizes, strict=True)]
+    assert np.allclose(found.reshape(count, 3), right)
+    with pytest.raises(NetsheetError, match="'y' reads 'x'"):
+        looped([x], [y], means(1))
 
 
 # --------------------------------------------------------------------------- depth

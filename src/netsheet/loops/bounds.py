@@ -136,6 +136,10 @@ class Bounds:
             return total
         if isinstance(node, Variable):
             return self._named[node.name]
+        if isinstance(node, TableEntry):
+            at = self.sum(node.position)
+            if not at.factors and 0 <= at.const < len(node.table.values):
+                return constant(node.table.values[int(at.const)])
         if node not in self._seen:
             self._seen[node] = self._variable(
                 _Range(list(self._below(node)), list(self._above(node)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import fields, is_dataclass
 from typing import TypeAlias
 
 from netsheet.equations import FUNCTIONS
@@ -15,6 +16,7 @@ from netsheet.loops import ir
 from netsheet.loops.bounds import Bounds, LinearSum
 from netsheet.loops.products.plain import plain
 
+MOST_ENTRIES = 1 << 10  # of a table that are gone through one by one
 ANY = "any"  # of a value that is an error
 
 Types: TypeAlias = "dict[str, str]"  # the dtypes of names
@@ -72,9 +74,7 @@ class _Checker:
         elif isinstance(node, ir.For):
             self._position(node.low, bounds, types)
             self._position(node.high, bounds, types)
-            inside = bounds.copy()
-            inside.loop(node.index, node.low, node.high)
-            self.body(node.body, inside, {**types, node.index: ir.INT})
+            self._loop(node, bounds, {**types, node.index: ir.INT})
         elif isinstance(node, ir.If):
             self._test(node.test, bounds, types)
             for branch, holds in ((node.then, True), (node.otherwise, False)):
@@ -84,6 +84,22 @@ class _Checker:
         else:
             assert isinstance(node, ir.Kernel)
             self.body(plain(node), bounds.copy(), dict(types))
+
+    def _loop(self, node: ir.For, bounds: Bounds, types: Types) -> None:
+        """The body for all values at once; where tables go together, for one after the other."""
+        inside = bounds.copy()
+        inside.loop(node.index, node.low, node.high)
+        try:
+            self.body(node.body, inside, dict(types))
+        except NetsheetError:
+            if not isinstance(node.low, int) or not isinstance(node.high, int):
+                raise
+            if node.high - node.low > MOST_ENTRIES or not _looks_up(node.body, node.index):
+                raise
+            for value in range(node.low, node.high):
+                inside = bounds.copy()
+                inside.let(node.index, value)
+                self.body(node.body, inside, dict(types))
 
     def _let(self, node: ir.Let, bounds: Bounds, types: Types) -> None:
         types[node.name] = node.dtype
@@ -221,3 +237,14 @@ class _Checker:
         if isinstance(node, ir.Variable):
             return types.get(node.name, ANY)
         return ir.FLOAT if isinstance(node, (ir.Literal, ir.Convert, ir.Load, ir.Apply)) else ir.INT
+
+
+def _looks_up(node: object, index: str) -> bool:
+    """True if a table is read at a loop's variable in some part of a node."""
+    if isinstance(node, ir.TableEntry) and node.position == ir.Variable(index):
+        return True
+    if isinstance(node, tuple):
+        return any(_looks_up(part, index) for part in node)
+    if not is_dataclass(node) or isinstance(node, (ir.Buffer, ir.PositionTable)):
+        return False
+    return any(_looks_up(getattr(node, field.name), index) for field in fields(node))

@@ -6,6 +6,7 @@ another row, not an error. That is refused here, on the equations as layers say 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -24,6 +25,8 @@ from netsheet.equations import (
     Select,
     Tensor,
     children,
+    positions,
+    walk,
 )
 from netsheet.errors import NetsheetError
 from netsheet.loops.bounds import Bounds
@@ -39,6 +42,8 @@ from netsheet.loops.ir import (
     Variable,
     combination,
 )
+
+MOST_ENTRIES = 1 << 14  # of tables that are gone through one by one
 
 
 def check_reads(equations: Sequence[Equation]) -> None:
@@ -57,9 +62,32 @@ class _Reads:
     def __init__(self, eq: Equation) -> None:
         self.eq = eq
         self._names: dict[Index, Variable] = {}
+        self._fixed: dict[Index, int] = {}
+        self._numbers = itertools.count()
 
     def check(self) -> None:
-        """Check the target and the value."""
+        """Check the target and the value; where tables go together, entry by entry."""
+        try:
+            self._check()
+        except NetsheetError:
+            indices = self._looked_up()
+            if not indices or math.prod(index.size for index in indices) > MOST_ENTRIES:
+                raise
+            for values in itertools.product(*(range(index.size) for index in indices)):
+                self._fixed = dict(zip(indices, values, strict=True))
+                self._check()
+
+    def _looked_up(self) -> list[Index]:
+        """The indices that tables are read at."""
+        found: dict[Index, None] = {}
+        for node in walk(self.eq.value):
+            for at in positions(node):
+                for _, atom in at.terms:
+                    if isinstance(atom, Lookup):
+                        found.update(dict.fromkeys(atom.value.indices()))
+        return list(found)
+
+    def _check(self) -> None:
         bounds = Bounds()
         for index in self.eq.indices:
             self._loop(index, bounds)
@@ -67,8 +95,11 @@ class _Reads:
         self._walk(self.eq.value, bounds)
 
     def _loop(self, index: Index, bounds: Bounds) -> None:
-        self._names[index] = Variable(f"i{len(self._names)}")
-        bounds.loop(self._names[index].name, 0, index.size)
+        self._names[index] = Variable(f"i{next(self._numbers)}")
+        if index in self._fixed:
+            bounds.let(self._names[index].name, self._fixed[index])
+        else:
+            bounds.loop(self._names[index].name, 0, index.size)
 
     def _walk(self, root: Expr, bounds: Bounds) -> None:
         """Everything under the same guards, each node once."""
