@@ -33,7 +33,29 @@ that the graph works out itself (Shape, Gather, Concat, Reshape, ...) and consta
 reading; sequences (SplitToSequence, SequenceAt, ConcatFromSequence, ...) are taken apart. Nodes
 that are not computed are shown with the reason, and everything before them is computed.
 
-`netsheet onnx` writes operator set 17, checked by ONNX's own checker, layers' names kept.
+Every operator asks first whether its inputs' shapes go together; a contradiction is refused by name,
+with the sizes, and never cut off or filled in. `com.microsoft` operators of ONNX Runtime's optimiser
+and quantiser (QGemm, QLinearAdd, FusedConv, DynamicQuantizeMatMul, ...) and `ai.onnx.ml` scalers,
+normalisers and linear models are computed; for classes that are texts their numbers stand.
+
+## The batch axis
+
+The first axis of the inputs counts samples if it is symbolic or 1, the outputs keep it, and nothing
+adds up or steps along it; so PyTorch's (time, batch, unit) and clouds of points are no batches, and
+`netsheet summary` says so. `--batch-axis none`, an axis's number or its name overrides it
+(`netsheet.load(path, batch_axis=...)`).
+
+## Writing
+
+`netsheet onnx` writes operator set 17, checked by ONNX's own checker. Layers' names are kept; of an
+ONNX file the names and the rank of inputs and outputs, too. `netsheet csv --import` puts edited
+weights into a copy of the file.
+
+## Verifying
+
+For every target the reference is the original file in ONNX Runtime, its intermediate values marked
+as outputs; where ONNX Runtime does not take the file, or computes in half precision, it is the
+equations in doubles, and the verdict says so.
 
 ## Tried
 
@@ -43,6 +65,8 @@ that are not computed are shown with the reason, and everything before them is c
   `tests/test_onnx_pytorch.py`.
 - Every way in which an operator was written from version 7 to 23, against ONNX Runtime:
   `tests/test_onnx_opsets.py`.
+- Sizes that contradict, in every operator, against ONNX Runtime and under the sanitizers:
+  `tests/test_shapes.py`; an hour of it by `make fuzz`.
 
 ## Node tests of onnx {version}
 
