@@ -33,10 +33,10 @@ that the graph works out itself (Shape, Gather, Concat, Reshape, ...) and consta
 reading; sequences (SplitToSequence, SequenceAt, ConcatFromSequence, ...) are taken apart. Nodes
 that are not computed are shown with the reason, and everything before them is computed.
 
-Every operator asks first whether its inputs' shapes go together; a contradiction is refused by name,
-with the sizes, and never cut off or filled in. `com.microsoft` operators of ONNX Runtime's optimiser
-and quantiser (QGemm, QLinearAdd, FusedConv, DynamicQuantizeMatMul, ...) and `ai.onnx.ml` scalers,
-normalisers and linear models are computed; for classes that are texts their numbers stand.
+Every operator asks first whether its inputs' shapes go together; a contradiction is refused by
+name, with the sizes, and never cut off or filled in. `com.microsoft` operators of ONNX Runtime's
+optimiser and quantiser (QGemm, QLinearAdd, FusedConv, DynamicQuantizeMatMul, ...) and `ai.onnx.ml`
+scalers, normalisers and linear models are computed; for classes that are texts their numbers stand.
 
 ## The batch axis
 
