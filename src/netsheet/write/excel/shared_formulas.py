@@ -18,7 +18,7 @@ from netsheet.write.excel.placement import CellArea, IntArray, column_name, colu
 from netsheet.write.excel.sheet_names import quoted
 
 # a reference inside the sheet; a name before a bracket is a function (LOG10)
-_REFERENCE = re.compile(r"(?<![A-Za-z0-9_.$!'])(\$?)([A-Z]{1,3})(\$?)(\d+)(?![A-Za-z0-9_(.!])")
+REFERENCE = re.compile(r"(?<![A-Za-z0-9_.$!'])(\$?)([A-Z]{1,3})(\$?)(\d+)(?![A-Za-z0-9_(.!])")
 LENGTHS = 2  # cells that make sharing worth it
 
 
@@ -39,7 +39,7 @@ class SharedFormula:
                 letters = column_name(column_number(letters) + right)
             return f"{fixed_col}{letters}{fixed_row}{int(number) + (0 if fixed_row else down)}"
 
-        return _REFERENCE.sub(moved, self.formula)
+        return REFERENCE.sub(moved, self.formula)
 
 
 @dataclass(frozen=True, eq=False)

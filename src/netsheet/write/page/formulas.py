@@ -2,7 +2,7 @@
 
 A template is a list of text and references; the row and the column of a reference are sums of one
 number for each axis of the tensor: ``[first, axis 0, axis 1, ...]``, where an axis is a step or a
-list of offsets.
+list of offsets. Marks: 1 for a fixed row, 2 for a fixed column, 3 for both.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from netsheet.network import Network
 from netsheet.write.excel.formula_text import CellReference, VaryingNumber
 from netsheet.write.excel.formula_writer import FormulaFamily, formula_families
 from netsheet.write.excel.placement import Placement
+from netsheet.write.excel.shared_formulas import REFERENCE, written
 from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.excel.workbook import workbook_layout
 
@@ -56,9 +57,9 @@ def workbook_formulas(
                 if eq.target is tensor
                 for family in formula_families(eq, places)
             ]
-            written = _tensor(tensor, places[tensor], families, sheets)
-            if written is not None:
-                found[number] = written
+            made = _tensor(tensor, places[tensor], families, sheets)
+            if made is not None:
+                found[number] = made
     return {"sheets": list(sheets), "tensors": found}
 
 
@@ -76,17 +77,50 @@ def _tensor(
         }
     except _NotRegular:
         return None
-    result["families"] = [_template(tensor, family, sheets) for family in families]
-    if len(families) != 1:
-        result["which"] = _membership(tensor, families)
+    templates: list[Any] = []
+    which = np.full(tensor.size, -1, np.int64)
+    for family in families:
+        marks, variant = _marked(family)
+        places = np.ravel_multi_index(family.positions, tensor.shape) if tensor.shape else [0]
+        which[places] = len(templates) + variant
+        templates += [_template(tensor, family, one, sheets) for one in marks]
+    result["families"] = templates
+    if len(templates) != 1:
+        result["which"] = _runs(which)
     return result
 
 
-def _template(tensor: Tensor, family: FormulaFamily, sheets: dict[str, int]) -> list[Any] | None:
+def _marked(family: FormulaFamily) -> tuple[list[list[bool]], Any]:
+    """Where references carry ``$`` (row and column of each in turn), and which cells have it so.
+
+    The workbook shares a formula between cells: a reference that stays carries the mark there.
+    """
+    references = [piece for piece in family.pieces if isinstance(piece, CellReference)]
+    marks = [[piece.weight for piece in references for _ in range(2)]]
+    none = np.zeros(len(family.rows), np.int64)
+    if any(piece.sheet for piece in references):
+        return marks, none
+    shared, _ = written(family)
+    top, left = family.rows.min(), family.cols.min()
+    grid = np.zeros((family.rows.max() - top + 1, family.cols.max() - left + 1), np.int64)
+    for one in shared:
+        own = [bool(m) for found in REFERENCE.finditer(one.formula) for m in (found[3], found[1])]
+        if own not in marks:
+            marks.append(own)
+        area = one.area
+        down = slice(area.top - top, area.bottom - top + 1)
+        grid[down, area.left - left : area.right - left + 1] = marks.index(own)
+    return marks, grid[family.rows - top, family.cols - left]
+
+
+def _template(
+    tensor: Tensor, family: FormulaFamily, marks: Sequence[bool], sheets: dict[str, int]
+) -> list[Any] | None:
     if len(family.pieces) > MAX_PIECES:
         return None
     at = tuple(np.asarray(position) for position in family.positions)
     pieces: list[Any] = []
+    left = iter(marks)
     try:
         for piece in family.pieces:
             if isinstance(piece, str):
@@ -97,18 +131,23 @@ def _template(tensor: Tensor, family: FormulaFamily, sheets: dict[str, int]) -> 
             elif isinstance(piece, VaryingNumber):
                 pieces.append(["v", _steps(piece.values, at, tensor.shape)])
             else:
-                pieces.append(_reference(piece, at, tensor.shape, sheets))
+                marked = int(next(left)) + 2 * int(next(left))
+                pieces.append(_reference(piece, marked, at, tensor.shape, sheets))
     except _NotRegular:
         return None
     return pieces
 
 
 def _reference(
-    piece: CellReference, at: tuple[Any, ...], shape: Sequence[int], sheets: dict[str, int]
+    piece: CellReference,
+    marked: int,
+    at: tuple[Any, ...],
+    shape: Sequence[int],
+    sheets: dict[str, int],
 ) -> list[Any]:
     sheet = -1 if piece.sheet is None else _sheet(sheets, piece.sheet)
     rows, cols = (_steps(values, at, shape) for values in (piece.rows, piece.cols))
-    return ["r", sheet, int(piece.weight), rows, cols]
+    return ["r", sheet, marked, rows, cols]
 
 
 def _sheet(sheets: dict[str, int], name: str) -> int:
@@ -154,12 +193,8 @@ def _step(places: Any, moved: Any) -> int | None:
     return step if np.array_equal(moved - moved[0], step * (places - places[0])) else None
 
 
-def _membership(tensor: Tensor, families: Sequence[FormulaFamily]) -> list[int]:
-    """The family of each element, as runs: length, number; -1 where there is none."""
-    which = np.full(tensor.shape, -1, np.int64)
-    for number, family in enumerate(families):
-        which[tuple(family.positions)] = number
-    flat = which.reshape(-1)
-    starts = np.flatnonzero(np.r_[True, np.diff(flat) != 0])
-    lengths = np.diff(np.r_[starts, len(flat)])
-    return [int(n) for pair in zip(lengths, flat[starts], strict=True) for n in pair]
+def _runs(numbers: Any) -> list[int]:
+    """Numbers as runs: length, number, length, number, ..."""
+    starts = np.flatnonzero(np.r_[True, np.diff(numbers) != 0])
+    lengths = np.diff(np.r_[starts, len(numbers)])
+    return [int(n) for pair in zip(lengths, numbers[starts], strict=True) for n in pair]

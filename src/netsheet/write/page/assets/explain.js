@@ -291,9 +291,8 @@ function excelCell(data, id, at) {
   const formula = pieces.map((piece) => {
     if (typeof piece === "string") return piece;
     if (piece[0] === "v") return String(along(piece[1], at));
-    const [, sheet, fixed, rows, cols] = piece, mark = fixed ? "$" : "";
-    const head = sheet < 0 ? "" : `${sheets[sheet]}!`;
-    return `${head}${mark}${columnName(along(cols, at))}${mark}${along(rows, at) + 1}`;
+    const [, sheet, marked, rows, cols] = piece, head = sheet < 0 ? "" : `${sheets[sheet]}!`;
+    return `${head}${marked & 2 ? "$" : ""}${columnName(along(cols, at))}${marked & 1 ? "$" : ""}${along(rows, at) + 1}`;
   });
   return { address, formula: `=${formula.join("")}` };
 }
