@@ -1,5 +1,5 @@
 #!/bin/sh
-# Programs that the tests use and pip does not install: LibreOffice, compilers, an emulator.
+# Programs that the tests use and pip does not install: LibreOffice, compilers, an emulator, a browser.
 set -eu
 
 missing=""
@@ -8,12 +8,19 @@ for pair in \
     gcc:gcc \
     g++:g++ \
     arm-none-eabi-gcc:gcc-arm-none-eabi \
-    qemu-system-arm:qemu-system-arm
+    qemu-system-arm:qemu-system-arm \
+    node:nodejs \
+    chromium:chromium
 do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 [ -f /usr/lib/arm-none-eabi/include/math.h ] || [ -f /usr/include/newlib/math.h ] ||
     missing="$missing libnewlib-arm-none-eabi"
+if command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list :lang=ja family | head -n 1)" ]; then
+    :  # Japanese can be drawn
+else
+    missing="$missing fonts-noto-cjk fontconfig"
+fi
 [ -z "$missing" ] && exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

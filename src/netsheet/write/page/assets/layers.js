@@ -110,7 +110,8 @@ class Layers {
       const view = this.views.get(number);
       if (number === found.id) continue;
       const boxes = view.mark(elements, false);
-      if (!target || !view.canvas.offsetParent || !own.canvas.offsetParent) continue;
+      const folded = (one) => one.canvas.closest("details:not([open])") !== null;
+      if (!target || folded(view) || folded(own)) continue;
       const [from, to] = [view.canvas.getBoundingClientRect(), own.canvas.getBoundingClientRect()];
       const [x1, y1, h1] = [to.left - box.left + target[0], to.top - box.top + target[1], target[3] - target[1]];
       for (const [left, top, right, bottom] of boxes.slice(0, 12)) {

@@ -56,7 +56,12 @@ class Page {
 
   /* An output of the input's size shows the input again (an autoencoder): no classes. */
   isAgain(id) {
-    return this.data.inputs.some((input) => this.data.tensors[input].size === this.data.tensors[id].size);
+    return this.data.inputs.some((input) => this.isSame(input, id));
+  }
+
+  isSame(input, output) {
+    const [a, b] = [this.data.tensors[input], this.data.tensors[output]];
+    return a.size > 1 && a.shape.join() === b.shape.join();
   }
 
   // ---------------------------------------------------------------- computing
@@ -202,6 +207,13 @@ onmessage = ({ data: [what, ...rest] }) => {
           h("span", { class: "number" }, shares ? `${(values[n] * 100).toFixed(1)} %` : shown(values[n], 4))));
       }
       if (label !== null && label !== undefined) parts.push(h("p", { class: "hint" }, say("label", { l: this.data.classes[label] || label })));
+    }
+    for (const id of this.data.outputs) {
+      const input = this.data.inputs.findIndex((one) => this.isSame(one, id));
+      if (input < 0) continue;
+      const [given, made] = [this.values[input], this.engine.tensors[id]];
+      const square = given.reduce((sum, v, n) => sum + (v - made[n]) ** 2, 0) / made.length;
+      parts.push(h("p", {}, say("again", { v: shown(square, 5) })));
     }
     this.bars.replaceChildren(...parts);
   }

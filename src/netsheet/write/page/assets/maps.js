@@ -9,7 +9,12 @@ function planeOf(tensor) {
   const named = (name) => axes.indexOf(name);
   if (rank === 0) return { down: -1, across: -1 };
   if (rank === 1) return { down: 0, across: -1 };
-  if (named("height") >= 0 && named("width") >= 0) return { down: named("height"), across: named("width") };
+  const [high, wide, deep] = [named("height"), named("width"), named("channel")];
+  if (high >= 0 && wide >= 0) {
+    const line = Math.min(shape[high], shape[wide]) === 1 && Math.max(shape[high], shape[wide]) > 1;
+    if (line && deep >= 0 && shape[deep] > 1) return { down: deep, across: shape[high] > 1 ? high : wide };
+    return { down: high, across: wide };
+  }
   if (named("query") >= 0 && named("key") >= 0) return { down: named("query"), across: named("key") };
   const time = named("time");
   if (time >= 0) return { down: time === rank - 1 ? rank - 2 : rank - 1, across: time };

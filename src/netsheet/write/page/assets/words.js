@@ -36,6 +36,7 @@ const WORDS = {
     minus: "minus {n}", divided: "divided by {n}", link: "Copy a link to this moment",
     cell: "{k}, {p}: {v}", outOf: "of {n}", weightOf: "Weights of {k}", pasteBad: "That is no picture that can be read.",
     keys: "Arrow keys move, Page Up and Page Down change the map, Enter keeps the cell.",
+    again: "Mean squared difference from the input: {v}",
     wrong: "{n} numbers are needed, {m} were given.", noise1: "noise",
   },
   ja: {
@@ -73,6 +74,7 @@ const WORDS = {
     scaled: "画素の扱い：{s}", plain: "そのまま", inverted: "反転", factor: "{n} 倍", minus: "{n} を引く", divided: "{n} で割る", link: "この場面へのリンクをコピー",
     cell: "{k} の {p}：{v}", outOf: "／ {n}", weightOf: "{k} の重み", pasteBad: "画像として読めませんでした。",
     keys: "矢印キーで移動、Page Up と Page Down でマップを切り替え、Enter で固定します。",
+    again: "入力との差の 2 乗の平均：{v}",
     wrong: "必要な数は {n} 個ですが、{m} 個でした。", noise1: "雑音",
   },
 };
