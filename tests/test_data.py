@@ -26,8 +26,11 @@ from netsheet.data.datasets import read_dataset
 from netsheet.data.download import KNOWN, cache_folder
 from netsheet.data.inputs import read_input
 from netsheet.data.scaling import Scaling
+from netsheet.data.tables import numbers_at_once
 from netsheet.equations import Tensor
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
+from netsheet.layers.shape import Identity
+from netsheet.network import LayerCall, Network, Source, ValueRef
 
 BY_255 = "scaled by 1/255 (pixels; --scale 1 if the network takes 0 .. 255)"
 LAST = Tensor("image", ("height", "width", "channel"), (28, 28, 1))
@@ -369,7 +372,7 @@ def test_folders_of_classes(tmp_path: Path) -> None:
 def test_csv_data(tmp_path: Path) -> None:
     tensor = Tensor("x", ("channel",), (3,))
     (tmp_path / "first.csv").write_text("7,0,128,255\n2,1,2,3\n")
-    data = read_dataset(tmp_path / "first.csv", [tensor])
+    data = read_dataset(tmp_path / "first.csv", [tensor], label="first")
     assert data.y.tolist() == [7, 2]
     assert data.x.tolist() == [[0, 128, 255], [1, 2, 3]]  # three numbers are no picture
     (tmp_path / "named.csv").write_text("a,b,Label,c\n1,2,cat,3.5\n4,5,ant,6\n1,1,cat,1\n")
@@ -379,6 +382,86 @@ def test_csv_data(tmp_path: Path) -> None:
     assert data.x[0].tolist() == [1, 2, 3.5]
     (tmp_path / "none.csv").write_text("1.5,2,3\n4,5,6\n")
     assert read_dataset(tmp_path / "none.csv", [tensor]).y is None
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "why"),
+    [
+        ("0.5;1,5;2\n1,5;2;0\n0;1;1\n", [2, 0, 1], "the last column"),
+        ("2\t0.5\t1.5\n0\t1.5\t2\n1\t0\t1.5\n", [2, 0, 1], "the first column"),
+        ("a,b,Species\n1,2,cat\n4,5,ant\n", [1, 0], "'Species', the only one of words"),
+        (",a,b,target\n0,1.5,2,1\n1,4,5.5,0\n2,1,1,1\n", [1, 0, 1], "'target'"),
+        ("0,1,2\n0.5,1.5,1\n2,2.5,0\n", [1, 0], "the last column"),
+        ("1.5,2,0,1,0\n2.5,1,1,0,0\n", [[0, 1, 0], [1, 0, 0]], "one-hot"),
+    ],
+)
+def test_columns_of_labels(tmp_path: Path, text: str, labels: list[object], why: str) -> None:
+    network = Network(
+        name="n", calls=[LayerCall("d", Identity(name="d"), (ValueRef("x"),))],
+        sources=[Source("x", (2,))], results=[ValueRef("d")],
+    )  # fmt: skip
+    network.outputs = [Tensor("y", ("channel",), (3,))]
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "t.csv").write_text(text, encoding)
+        data = read_dataset(tmp_path / "t.csv", network)
+        assert data.y.tolist() == labels
+        assert data.x.shape == (len(labels), 2)
+        assert why in data.note
+
+
+def test_a_column_of_labels_that_is_named_or_asked_for(tmp_path: Path) -> None:
+    two = Tensor("x", ("channel",), (2,))
+    (tmp_path / "t.csv").write_text("a,b,c\n1,2,3\n0,1,1\n")
+    assert read_dataset(tmp_path / "t.csv", [two], label="b").y.tolist() == [2, 1]
+    assert read_dataset(tmp_path / "t.csv", [two], label="last").y.tolist() == [3, 1]
+    with pytest.raises(NetsheetError, match="which column is the label"):
+        read_dataset(tmp_path / "t.csv", [two])
+    with pytest.raises(UsageError, match="has no column 'd'; it has a, b, c"):
+        read_dataset(tmp_path / "t.csv", [two], label="d")
+    (tmp_path / "j.csv").write_bytes("猫,値\n1.5,2\n".encode("cp932"))
+    one = read_input(tmp_path / "j.csv", [two]).arrays[0]
+    assert one.tolist() == [1.5, 2]
+
+
+def test_pixels_in_one_column(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("emotion,pixels,Usage\n3,0 1 2 255,Test\n1,9 8 7 6,Test\n")
+    data = read_dataset(
+        tmp_path / "f.csv", [Tensor("x", ("height", "width", "channel"), (2, 2, 1))]
+    )
+    assert data.y.tolist() == [3, 1]
+    assert data.raw.reshape(2, 4).tolist() == [[0, 1, 2, 255], [9, 8, 7, 6]]
+
+
+def test_numbers_of_a_table_are_parsed_at_once(tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    for table in (random.normal(size=(50, 7)), random.integers(-9, 300, (4, 3))):
+        np.savetxt(tmp_path / "t.csv", table, delimiter=",", fmt="%s")
+        found = numbers_at_once(tmp_path / "t.csv")
+        assert np.array_equal(found, table)
+        assert found.dtype == table.dtype
+    for text in ("a,b\n1,2\n", "1,,2\n", "1,2\n3\n", "1 2,3\n", "1,nan\n", ""):
+        (tmp_path / "t.csv").write_text(text)
+        assert numbers_at_once(tmp_path / "t.csv") is None, text
+
+
+def test_folders_that_are_no_classes(tmp_path: Path) -> None:
+    network = Network("n", [], [Source("image", (4, 6, 3))], [])
+    network.outputs = [Tensor("y", ("channel",), (2,))]
+    for name in ("cat/deep/1.png", "dog/2.png", ".ipynb_checkpoints/3.png", "__MACOSX/cat/4.png",
+                 "cat/.ipynb_checkpoints/5.png"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(4, 6, 3)).save(tmp_path / name)
+    data = read_dataset(tmp_path, network)
+    assert (data.class_names, data.y.tolist()) == (["cat", "dog"], [0, 1])
+    network.outputs = [Tensor("y", ("channel",), (5,))]
+    with pytest.raises(NetsheetError, match=r"2 folders of classes \(cat, dog\), but the network"):
+        read_dataset(tmp_path, network)
+    (tmp_path / "labels.txt").write_text("0 ant\n1 dog\n2 cat\n3 cow\n4 elk\n")
+    assert sorted(read_dataset(tmp_path, network).y.tolist()) == [1, 2]
+    (tmp_path / "labels.txt").unlink()
+    (tmp_path / "cat").rename(tmp_path / "4")
+    (tmp_path / "dog").rename(tmp_path / "1")
+    assert sorted(read_dataset(tmp_path, network).y.tolist()) == [1, 4]
 
 
 def test_which_idx_file(tmp_path: Path) -> None:

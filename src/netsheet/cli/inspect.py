@@ -38,6 +38,10 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Take only the first N samples.")
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", help="Of a CSV, the column of labels: its heading, first, last."),
+    ] = None,
     scale: Scale = None,
     mean: Mean = None,
     std: Std = None,
@@ -52,7 +56,7 @@ def evaluate(
     model = netsheet.load(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     with show.progress("reading") as bar:
-        dataset = read_dataset(data, model, wanted, limit, bar)
+        dataset = read_dataset(data, model, wanted, limit, bar, label)
     show.note(dataset.note)
     if dataset.y is None:
         raise NetsheetError(f"{data} has no labels to compare with.")

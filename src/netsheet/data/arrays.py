@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import math
 import zipfile
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
+from netsheet.data.tables import all_numbers
 from netsheet.errors import FormatError, NetsheetError
 
 Array = npt.NDArray[Any]
@@ -123,45 +123,19 @@ def npz_names(path: Path) -> list[str]:
         raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
 
 
-def read_csv(path: Path) -> tuple[list[str] | None, list[list[str]]]:
-    """The heading, where the first row is not all numbers, and the other rows, as text.
-
-    Raises:
-        FormatError: the rows do not have one length, or there is none.
-    """
-    try:
-        with readable(path).open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{path}: cannot be read as CSV: {error}.") from error
-    heading = rows.pop(0) if rows and len(rows) > 1 and not _all_numbers(rows[0]) else None
-    if not rows:
-        raise FormatError(f"{path}: has no rows.")
-    return heading, rows
-
-
 def csv_numbers(path: Path, rows: Sequence[Sequence[str]], heading: bool) -> Array:
     """Rows of text as a table of numbers: int64 where all are whole, else float64."""
     width = len(rows[0])
     for number, row in enumerate(rows, 2 if heading else 1):
         if len(row) != width:
             raise FormatError(f"{path}: row {number} has {len(row)} cells, the first has {width}.")
-        if not _all_numbers(row):
-            bad = next(cell for cell in row if not _all_numbers([cell]))
+        if not all_numbers(row):
+            bad = next(cell for cell in row if not all_numbers([cell]))
             raise FormatError(f"{path}: row {number}: {bad!r} is not a number.")
     table = np.array(rows, dtype=object).astype(np.float64)
     marks = set("".join(cell for row in rows for cell in row).lower())
     whole = not marks & set(".einf") and bool((np.abs(table) < 2**53).all())
     return table.astype(np.int64) if whole else table
-
-
-def _all_numbers(row: Sequence[str]) -> bool:
-    try:
-        for cell in row:
-            float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.data.arrays import csv_numbers, is_idx, npz_names, read_csv, read_idx, read_npz
+from netsheet.data.arrays import csv_numbers, is_idx, npz_names, read_idx, read_npz, readable
 from netsheet.data.download import KNOWN, fetch
 from netsheet.data.fit import picture, scaled, shaped_batch, text
 from netsheet.data.images import SUFFIXES
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.data.scaling import Scaling, decided
+from netsheet.data.tables import columns_of, read_table, text_of
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
 from netsheet.network import Network
 
@@ -93,14 +95,15 @@ def read_dataset(
     scaling: Scaling | None = None,
     limit: int | None = None,
     progress: Progress | None = None,
+    label: str | None = None,
 ) -> Dataset:
     """The samples that ``spec`` names, in the shape of the network's input.
 
     ``spec`` is a folder of IDX files (the test set, where it has one), a folder with a folder of
     pictures for each class, an .npz with x and y, a CSV of one sample a row (its label in the
-    column ``label`` or the first), or ``mnist``, ``fashion_mnist`` or ``cifar10``. How values are
-    scaled is decided from the network and from all samples, ``limit`` or not, unless ``scaling``
-    says (:mod:`netsheet.data.scaling`).
+    column that ``label`` names, or that is found out), or ``mnist``, ``fashion_mnist`` or
+    ``cifar10``. How values are scaled is decided from the network and from all samples, whatever
+    ``limit`` is, unless ``scaling`` says (:mod:`netsheet.data.scaling`).
 
     Raises:
         NetsheetError: nothing of that, or samples of another shape than the input's.
@@ -114,7 +117,7 @@ def read_dataset(
         )
     if limit is not None and limit < 1:
         raise UsageError(f"the number of samples must be at least 1, not {limit}.")
-    found = _found(spec, tensors[0], limit, progress)
+    found = _found(spec, tensors[0], _classes(network), label, limit, progress)
     name = str(spec)
     if found.y is not None and len(found.y) != len(found.x):
         raise FormatError(f"{spec}: has {len(found.x)} samples, but {len(found.y)} labels.")
@@ -127,6 +130,14 @@ def read_dataset(
         Path(name).name, x, y, found.class_names, note, found.names[:limit],
         raw if used.changes else None, used,
     )  # fmt: skip
+
+
+def _classes(network: Network | None) -> int | None:
+    """How many classes the network tells apart, 2 for one output; None where that is unknown."""
+    if network is None or len(network.outputs) != 1 or not network.outputs[0].shape:
+        return None
+    size: int | None = network.outputs[0].shape[-1]
+    return 2 if size == 1 else size
 
 
 def _targets(found: _Found, limit: int | None, used: Scaling) -> tuple[Array | None, str]:
@@ -144,13 +155,18 @@ def _targets(found: _Found, limit: int | None, used: Scaling) -> tuple[Array | N
 
 
 def _found(
-    spec: str | Path, tensor: Tensor, limit: int | None, progress: Progress | None
+    spec: str | Path,
+    tensor: Tensor,
+    classes: int | None,
+    label: str | None,
+    limit: int | None,
+    progress: Progress | None,
 ) -> _Found:
     path = Path(spec)
     if path.is_dir():
         if any(is_idx(item) for item in sorted(path.iterdir()) if item.is_file()):
             return _idx_folder(path)
-        return _class_folders(path, tensor, limit, progress)
+        return _class_folders(path, tensor, classes, limit, progress)
     name = str(spec).lower().replace("-", "_")
     if not path.exists() and name in KNOWN:
         return _known(name, progress)
@@ -160,8 +176,8 @@ def _found(
         )
     if path.suffix.lower() == ".npz":
         return _npz(path)
-    if path.suffix.lower() == ".csv":
-        return _csv(path, tensor)
+    if path.suffix.lower() in (".csv", ".tsv", ".data", ".txt"):
+        return _csv(path, tensor, classes, label)
     if is_idx(path):
         return _idx_pair(path, path.name)
     raise UsageError(
@@ -214,36 +230,53 @@ def _npz(path: Path) -> _Found:
     )
 
 
-def _csv(path: Path, tensor: Tensor) -> _Found:
-    heading, rows = read_csv(path)
-    names = [name.strip().lower() for name in heading or []]
-    width, size = len(rows[0]), tensor.size if None not in tensor.shape else None
-    column = names.index("label") if "label" in names else 0
-    if "label" not in names and size == width:
-        return _Found(csv_numbers(path, rows, bool(heading)), None, f"{path.name}, no labels")
-    if width < 2:
+def _csv(path: Path, tensor: Tensor, classes: int | None, label: str | None) -> _Found:
+    """A sample a row; which column is its label is found out (:mod:`netsheet.data.tables`)."""
+    table = read_table(readable(path))
+    width, size = len(table.rows[0]), tensor.size if None not in tensor.shape else None
+    for number, row in enumerate(table.rows, 2 if table.heading else 1):
+        if len(row) != width:
+            raise FormatError(f"{path}: row {number} has {len(row)} cells, the first has {width}.")
+    columns = columns_of(table, size, classes, label)
+    values = [[row[n] for n in columns.values] for row in table.rows]
+    if columns.pixels:
+        values = [row[0].split() for row in values]
+    if not values[0]:
         raise NetsheetError(f"{path}: its rows have a label, but no values.")
-    labels = [row[column].strip() for row in rows if len(row) > column]
-    values = [row[:column] + row[column + 1 :] for row in rows]
-    x = csv_numbers(path, values, bool(heading))
+    x = csv_numbers(path, values, bool(table.heading))
+    note = f"{path.name}, {columns.why}"
+    if not columns.labels:
+        return _Found(x, None, note, pictures=columns.pixels)
+    if len(columns.labels) > 1:
+        y = csv_numbers(path, [[row[n] for n in columns.labels] for row in table.rows], True)
+        return _Found(x, y.astype(np.float64), note)
+    labels = [row[columns.labels[0]].strip() for row in table.rows]
     try:
-        return _Found(x, np.array(labels, np.float64), path.name)
+        return _Found(x, np.array(labels, np.float64), note, pictures=columns.pixels)
     except ValueError:  # names of classes
-        classes = sorted(set(labels))
-        y = np.array([classes.index(label) for label in labels])
-        return _Found(x, y, path.name, classes)
+        names = sorted(set(labels))
+        y = np.array([names.index(one) for one in labels])
+        return _Found(x, y, f"{note}: {', '.join(names[:10])}", names, pictures=columns.pixels)
 
 
 def _class_folders(
-    folder: Path, tensor: Tensor, limit: int | None, progress: Progress | None
+    folder: Path,
+    tensor: Tensor,
+    outputs: int | None,
+    limit: int | None,
+    progress: Progress | None,
 ) -> _Found:
-    """Pictures in one folder for each class, the classes in the order of their names."""
-    classes = sorted(item.name for item in folder.iterdir() if item.is_dir())
+    """Pictures in one folder for each class, at any depth, the classes in the order of their names.
+
+    As Keras's ``image_dataset_from_directory``, names that begin with a dot are passed by.
+    """
+    numbers = _folder_numbers(folder, outputs)
+    classes = list(numbers)
     files = [
-        (item, number)
-        for number, name in enumerate(classes)
-        for item in sorted((folder / name).iterdir())
-        if item.suffix.lower() in SUFFIXES
+        (item, numbers[name])
+        for name in classes
+        for item in sorted((folder / name).rglob("*"))
+        if item.suffix.lower() in SUFFIXES and not _hidden(item.relative_to(folder))
     ]
     if not files:
         raise NetsheetError(
@@ -266,6 +299,34 @@ def _class_folders(
     names = [str(item.relative_to(folder)) for item, _ in files]
     note = f"{folder.name}, {len(classes)} classes"
     return _Found(np.stack(pixels), y, note, classes, names, pictures=True)
+
+
+def _hidden(path: Path) -> bool:
+    """True for what programs leave behind: ``.ipynb_checkpoints``, ``__MACOSX``, ``._a.png``."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _folder_numbers(folder: Path, outputs: int | None) -> dict[str, int]:
+    """The folders' names with their classes: in the order of labels.txt, of numbers or of names."""
+    names = sorted(
+        item.name for item in folder.iterdir() if item.is_dir() and not _hidden(Path(item.name))
+    )
+    listed = folder / "labels.txt"
+    if listed.is_file():
+        order = [re.sub(r"^\d+[ :,]\s*", "", line.strip()) for line in text_of(listed).splitlines()]
+        order = [name for name in order if name]
+        missing = [name for name in names if name not in order]
+        if missing:
+            raise NetsheetError(f"{listed}: does not list the folder {missing[0]!r}.")
+        return {name: order.index(name) for name in order if name in names}
+    if outputs is None or len(names) in (outputs, 0):
+        return {name: number for number, name in enumerate(names)}
+    if all(name.isdecimal() and int(name) < outputs for name in names):
+        return {name: int(name) for name in names}
+    raise NetsheetError(
+        f"{folder}: has {len(names)} folders of classes ({', '.join(names[:8])}), but the network "
+        f"tells {outputs} apart: which are they? List all classes in their order in {listed}."
+    )
 
 
 def _known(name: str, progress: Progress | None) -> _Found:

@@ -14,14 +14,15 @@ from netsheet.data.arrays import (
     csv_numbers,
     is_idx,
     npz_names,
-    read_csv,
     read_idx,
     read_npy,
     read_npz,
+    readable,
 )
 from netsheet.data.fit import picture, scaled, shaped, text
 from netsheet.data.images import SUFFIXES
 from netsheet.data.scaling import Scaling, decided, whole_inputs
+from netsheet.data.tables import numbers_at_once, read_table
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network
 
@@ -135,8 +136,11 @@ def _array(path: Path) -> Array:
     if suffix == ".npy":
         return read_npy(path)
     if suffix == ".csv":
-        heading, rows = read_csv(path)
-        return csv_numbers(path, rows, heading is not None)
+        table = numbers_at_once(readable(path))
+        if table is None:
+            cells = read_table(path)
+            table = csv_numbers(path, cells.rows, cells.heading is not None)
+        return table
     if is_idx(path):
         return read_idx(path)
     raise UsageError(
