@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ FEW_CHANNELS = 8  # the same where the workbook would become too large
 LARGE = 1_100_000  # formula cells of planes, about 20 MB of a file
 LONG_VECTOR = 16  # a longer flattened map runs down, as the rows of a Dense kernel do
 MAX_STATED = 12  # equations shown above the blocks
-HEADING, SHELF = 10, 66  # columns that a heading takes, and that blocks side by side may
+SHELF = 66  # columns that blocks side by side may take
 MARGIN = 1  # columns left of the blocks, for labels
 HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
@@ -188,14 +189,25 @@ class BookLayout:
         place, column = self.places[tensor], MARGIN
         if sheet.blocks:
             last = sheet.blocks[-1]
-            beside = last.place.col + max(last.place.width, HEADING) + 2
+            beside = last.place.col + max(last.place.width, heading_columns(last.tensor)) + 2
             alike = last.place.height == place.height > 1
-            if alike and beside + max(place.width, HEADING) <= SHELF:
+            if alike and beside + max(place.width, heading_columns(tensor)) <= SHELF:
                 row, column = last.title, beside
         place = place.moved(sheet.name, row + 2, column)
         self.places[tensor] = place
         sheet.blocks.append(TensorBlock(tensor, place, role, row))
         return place.area.bottom + 2
+
+
+def heading_columns(tensor: Tensor) -> int:
+    """Columns of four characters that the heading of a block takes."""
+    name = (tensor.label or tensor.name) if isinstance(tensor, Weight) else tensor.name
+    axes = sum(len(axis) + len(str(size)) + 4 for axis, size in _axes(tensor))
+    return math.ceil((len(name) + axes + 14) / 4)
+
+
+def _axes(tensor: Tensor) -> list[tuple[str, int]]:
+    return list(zip(tensor.axes, tensor.shape, strict=True))
 
 
 def layer_head(equations: Sequence[Equation]) -> int:

@@ -23,6 +23,8 @@ def cell_map_sheet(
     result.put(1, 0, words["map about"], looks.NOTE)
     for column, name in enumerate(COLUMNS):
         result.put(FIRST - 1, column, name, looks.HEAD)
+        if meaning := words.get(f"map {name}", ""):
+            result.put(FIRST - 2, column, meaning, looks.HEADING)
     blocks = [
         (sheet.node.key if sheet.node else "", block) for sheet in sheets for block in sheet.blocks
     ]

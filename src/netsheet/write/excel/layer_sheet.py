@@ -26,6 +26,7 @@ from netsheet.write.excel.weight_windows import KERNELS
 from netsheet.write.mathematics import text
 
 WIDE_CELLS = 12  # columns from which on cells are square, as in a picture
+MAX_LINK = 16  # characters of a link
 MAX_INDEX = 2048  # labels along one side of a block
 SQUARE_WIDTH, SQUARE_HEIGHT = 4.0, 24.0  # characters and points: 33 and 32 pixels
 
@@ -58,7 +59,7 @@ def layer_sheet(
     more = len(sheet.stated) - MAX_STATED
     if more > 0:
         result.put(3 + 2 * MAX_STATED, 0, words["more"].format(more), looks.NOTE)
-    _navigation(result, sheet, words)
+    _navigation(result, sheet, plan.sheets, words)
     _add_blocks(result, sheet, plan, values, words)
     result.frozen = (3, 0)
     return result
@@ -82,14 +83,25 @@ def _shaped(result: SheetContent, sheet: LayerSheet) -> None:
     result.zoom = 100 if sheet.columns < 36 else 70 if sheet.columns < 90 else 55
 
 
-def _navigation(result: SheetContent, sheet: LayerSheet, words: Mapping[str, str]) -> None:
-    """Links to the overview and to every block."""
+def _navigation(
+    result: SheetContent, sheet: LayerSheet, sheets: Sequence[LayerSheet], words: Mapping[str, str]
+) -> None:
+    """Links to the overview, to the layers before and after, and to every block."""
     step = 5 if result.row_height else 2
     result.link(2, 0, words["back"], words["overview"])
     result.heights[1] = result.heights[2] = 16.5
-    for number, block in enumerate(sheet.blocks[:12]):
+    number = sheets.index(sheet)
+    for place, mark, other in ((1, "◀ ", number - 1), (2, "▶ ", number + 1)):
+        if 0 <= other < len(sheets):
+            result.link(2, place * step, mark + _cut(sheets[other].name), sheets[other].name)
+    for number, block in enumerate(sheet.blocks[:12], 3):
         cell = cell_name(block.title, block.place.col - 1)
-        result.link(2, 3 + number * step, _short(block.tensor), sheet.name, cell)
+        result.link(2, number * step, _cut(_short(block.tensor)), sheet.name, cell)
+
+
+def _cut(name: str) -> str:
+    """A name that fits beside its neighbours."""
+    return name if len(name) <= MAX_LINK else name[: MAX_LINK - 1] + "…"
 
 
 def _short(tensor: Tensor) -> str:

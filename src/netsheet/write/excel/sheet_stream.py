@@ -42,11 +42,15 @@ Progress = Callable[[int, int], None]
 
 
 def write(
-    target: str | Path, sheets: Iterable[SheetContent], total: int, progress: Progress | None
+    target: str | Path,
+    sheets: Iterable[SheetContent],
+    total: int,
+    progress: Progress | None,
+    font: str = "Calibri",
 ) -> int:
     """Write the sheets in order; ``total`` is what progress counts up to. Returns the bytes."""
     with atomic(target) as temporary:
-        book = Book(temporary)
+        book = Book(temporary, font=font)
         try:
             counter = _Counter(total, progress)
             for content in sheets:
@@ -160,13 +164,13 @@ def _chart(content: SheetContent, bars: BarsOver) -> BarChart:
     )
 
 
-def style_of(look: CellLook) -> Style:
+def style_of(look: CellLook, font: str = "Calibri") -> Style:
     """The package's style for a look."""
     return Style(
         bold=look.bold,
         underline=look.underline,
         size=look.size,
-        font="Consolas" if look.mono else "Calibri",
+        font="Consolas" if look.mono else font,
         colour=look.colour,
         fill=look.fill,
         border=look.border,
@@ -215,7 +219,7 @@ class _Rows:
             yield row, "".join([text for _, text, _ in parts]), sum(cells for _, _, cells in parts)
 
     def _cell(self, cell: CellContent) -> str:
-        style = self.book.style(style_of(cell.look))
+        style = self.book.style(style_of(cell.look, self.book.font))
         row, col, content = cell.row, cell.col, cell.content
         if cell.formula is None:
             if isinstance(content, str):
@@ -233,7 +237,7 @@ class _Rows:
         if not used.any():
             return
         row = grid.top + line
-        style = self.book.style(style_of(look))
+        style = self.book.style(style_of(look, self.book.font))
         numbers = grid.number[line].tolist()
         values = grid.values[line].tolist()
         start = self.first_group[id(grid)]

@@ -7,6 +7,7 @@ from netsheet.errors import UsageError
 LANGUAGES = ("en", "ja")
 
 _WORDS: dict[str, tuple[str, str]] = {
+    "font": ("Calibri", "Yu Gothic"),  # where it is missing, programs take what they have
     # sheets
     "overview": ("Overview", "概要"),
     "input": ("Input", "入力"),
@@ -138,7 +139,16 @@ _WORDS: dict[str, tuple[str, str]] = {
     "differs": ("DIFFERS", "不一致"),
     "no reference": ("no reference", "基準値なし"),
     "all layers": ("All layers", "全層"),
-    # map
+    # map: the names of columns stay as they are for programs; these stand above them
+    "map tensor": ("", "テンソル"),
+    "map layer": ("", "層"),
+    "map kind": ("", "種類"),
+    "map sheet": ("", "シート"),
+    "map cells": ("", "セル範囲"),
+    "map arrangement": ("", "並べ方"),
+    "map axes": ("", "軸"),
+    "map shape": ("", "形"),
+    "map steps": ("", "行と列の増え方"),
     "map about": (
         "Where every value lies. Along each axis the row and the column grow as 'steps' says: "
         "+3: three cells for each position; //4*30: thirty for each whole band of four; "

@@ -104,7 +104,7 @@ def to_excel(
     book = _Book(model, samples, words, lang, arrangement, class_names)
     book.refuse_oversized()
     count = book.formulas + book.numbers
-    size = sheet_stream.write(target, book.sheets_in_order(), count, progress)
+    size = sheet_stream.write(target, book.sheets_in_order(), count, progress, words["font"])
     return ExcelReport(Path(target), len(book.plan.sheets) + 4, book.formulas, book.numbers, size)
 
 

@@ -53,12 +53,18 @@ class Book:
     """
 
     def __init__(
-        self, target: Path, *, title: str = "", creator: str = "netsheet", level: int = 6
+        self,
+        target: Path,
+        *,
+        title: str = "",
+        creator: str = "netsheet",
+        level: int = 6,
+        font: str = "Calibri",
     ) -> None:
         self._zip = zipfile.ZipFile(
             target, "w", zipfile.ZIP_DEFLATED, allowZip64=False, compresslevel=level
         )
-        self.title, self.creator = title, creator
+        self.title, self.creator, self.font = title, creator, font
         self.styles = Styles()
         self.sheets: list[SheetWriter] = []
         self._numbered: dict[int, SheetWriter] = {}  # by the number of the part, which is the tab's
@@ -103,7 +109,7 @@ class Book:
         self._part("xl/styles.xml", self.styles.xml())
         self._part("xl/workbook.xml", self._workbook())
         self._part("xl/_rels/workbook.xml.rels", self._workbook_relations())
-        self._part("xl/theme/theme1.xml", _theme())
+        self._part("xl/theme/theme1.xml", _theme(self.font))
         self._part("docProps/app.xml", self._app())
         self._part("_rels/.rels", _root_relations())
         self._part("[Content_Types].xml", self._types())
@@ -148,13 +154,25 @@ class Book:
             f' r:id="rId{n}"/>'
             for n, sheet in sorted(self._numbered.items())
         )
-        names = f"<definedNames>{''.join(self._names)}</definedNames>" if self._names else ""
+        defined = [*self._names, *self._repeated()]
+        names = f"<definedNames>{''.join(defined)}</definedNames>" if defined else ""
         return (
             f'{_HEAD}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><workbookPr/>'
             f'<bookViews><workbookView xWindow="0" yWindow="0" windowWidth="28800" '
             f'windowHeight="15600" tabRatio="850"/></bookViews><sheets>{sheets}</sheets>{names}'
             '<calcPr calcId="191029" fullCalcOnLoad="1"/></workbook>'
         )
+
+    def _repeated(self) -> Iterator[str]:
+        """The rows that stand still on the screen are printed on top of every page."""
+        for tab, (_, sheet) in enumerate(sorted(self._numbered.items())):
+            rows = sheet.view.freeze[0] if sheet.view.freeze else 0
+            if rows:
+                name = sheet.name.replace("'", "''")
+                yield (
+                    f'<definedName name="_xlnm.Print_Titles" localSheetId="{tab}">'
+                    f"'{escaped(name)}'!$1:${rows}</definedName>"
+                )
 
     def _workbook_relations(self) -> str:
         targets = {n: ("worksheet", f"worksheets/sheet{n}.xml") for n in self._numbered}
@@ -232,12 +250,15 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def _theme() -> str:
+def _theme(font_name: str) -> str:
     """The smallest theme that Excel accepts."""
     colours = "".join(
         f'<a:{name}><a:srgbClr val="{colour}"/></a:{name}>' for name, colour in _COLOURS.items()
     )
-    font = '<a:latin typeface="Calibri"/><a:ea typeface=""/><a:cs typeface=""/>'
+    font = (
+        f'<a:latin typeface="{font_name}"/><a:ea typeface=""/><a:cs typeface=""/>'
+        '<a:font script="Jpan" typeface="Yu Gothic"/>'
+    )
     fill = '<a:solidFill><a:schemeClr val="phClr"/></a:solidFill>'
     line = f'<a:ln w="6350">{fill}<a:prstDash val="solid"/></a:ln>'
     effect = "<a:effectStyle><a:effectLst/></a:effectStyle>"
