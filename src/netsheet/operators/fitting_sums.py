@@ -94,10 +94,15 @@ def one_or_each(index: int, axis_of: int, axis: int) -> Condition:
     return condition
 
 
+def _alike(first: Shape, second: Shape) -> bool:
+    """The same shape, or one number in either of its two forms."""
+    return first == second or {first, second} <= {(), (1,)}
+
+
 def _scales(node: OnnxNode) -> None:
     """QuantizeLinear, DequantizeLinear: one scale, one for each position of an axis, or blocks."""
     x, scale = node.input(0).shape, node.input(1).shape
-    if node.has(2) and node.input(2).shape != scale:
+    if node.has(2) and not _alike(node.input(2).shape, scale):
         raise refused(node, "scale and zero point have the same shape")
     if scale in ((), (1,)):
         return
@@ -121,7 +126,7 @@ def _matrix_quantised(node: OnnxNode) -> None:
         if node.input(index).size not in (1, size):
             raise refused(node, f"input {index}, {node.input(index).shape}: one number, or {size}")
     for scale, zero in ((1, 2), (4, 5), (6, 7)):
-        if node.input(scale).shape != node.input(zero).shape:
+        if not _alike(node.input(scale).shape, node.input(zero).shape):
             raise refused(node, f"inputs {scale} and {zero} have the same shape")
 
 

@@ -34,7 +34,7 @@ from netsheet.read.onnx.batch import (
 )
 from netsheet.read.onnx.file import in_order, opsets, read_proto
 from netsheet.read.onnx.original import OnnxOriginal
-from netsheet.read.onnx.values import Computed, Known, Uncomputed
+from netsheet.read.onnx.values import Computed, KnownValue, Uncomputed
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, ValueInfoProto
@@ -107,7 +107,7 @@ def from_proto(
     graph, constants, shapes = proto.graph, constants or {}, shapes or {}
     assembly = Assembly(opsets(proto), batch)
     assembly.known_left = max(FREE_KNOWN, KNOWN_PER_BYTE * proto.ByteSize())
-    assembly.values.update({name: Known(array, name) for name, array in constants.items()})
+    assembly.values.update({name: KnownValue(array, name) for name, array in constants.items()})
     if graph.sparse_initializer:
         raise FormatError(f"{path}: sparse tensors are not read.")
     sources = _sources(_given(graph, constants), batch, shapes, assembly)
@@ -165,7 +165,7 @@ def _sources(
         if 0 in source.shape:
             # there is only one array without elements
             array = np.zeros([1, *sizes] if stripped else sizes, source.dtype)
-            assembly.values[entry.name] = Known(array, entry.name)
+            assembly.values[entry.name] = KnownValue(array, entry.name)
             continue
         sources.append(source)
         if None in source.shape:

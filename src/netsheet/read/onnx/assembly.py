@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsheet.equations import Equation, FloatArray, Reduce, Tensor, Weight, factors, walk
+from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layers.base import Layer
@@ -21,10 +21,19 @@ from netsheet.operators.batched import Batched
 from netsheet.operators.numbers import check
 from netsheet.read.onnx.class_names import CLASS_NAMES
 from netsheet.read.onnx.file import array_of
+from netsheet.read.onnx.folding import (
+    as_dtype,
+    constant_value,
+    filled,
+    is_tabled,
+    moved,
+    work_of,
+)
 from netsheet.read.onnx.layers import LAYERS, is_layer
+from netsheet.read.onnx.message import attribute_value, input_names, names_read
 from netsheet.read.onnx.sequences import SEQUENCES
 from netsheet.read.onnx.table import RULES
-from netsheet.read.onnx.values import Computed, Known, Several, Uncomputed, Value
+from netsheet.read.onnx.values import Computed, KnownValue, Several, Uncomputed, Value
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto
@@ -34,8 +43,6 @@ _MALFORMED = (TypeError, ValueError, LookupError, ArithmeticError, AttributeErro
 # Nodes of which nothing is left to compute, whatever else their operators do.
 TAKEN_APART = {**SEQUENCES, **CLASS_NAMES}
 MAX_WORK = 1 << 25  # elements that are evaluated to work them out
-PRODUCT_SPEED = 64  # how much faster an element of a product of matrices is
-STEP_COST = 10_000  # elements that take as long as one step of a recurrence
 FREE_KNOWN = 1 << 24  # elements of the values worked out while reading, in any file
 KNOWN_PER_BYTE = 8  # and for each byte of the file
 
@@ -64,8 +71,8 @@ class Assembly:
     def add_graph(self, graph: GraphProto) -> None:
         """All nodes of a graph whose inputs are in ``values``."""
         for tensor in graph.initializer:
-            self.values.setdefault(tensor.name, Known(array_of(tensor), tensor.name))
-        self._used |= _names_read(graph)
+            self.values.setdefault(tensor.name, KnownValue(array_of(tensor), tensor.name))
+        self._used |= names_read(graph)
         if not self.calls:
             computed = (value for value in self.values.values() if isinstance(value, Computed))
             self._keys.update(value.ref.key for value in computed)
@@ -81,7 +88,7 @@ class Assembly:
     def result(self, name: str) -> ValueRef | None:
         """Where an output of the graph comes from; a stored one gets a layer that says it."""
         value = self.values.get(name)
-        if isinstance(value, Known):
+        if isinstance(value, KnownValue):
             self._constant(name, value)
             value = self.values[name]
         if isinstance(value, Several):
@@ -91,7 +98,7 @@ class Assembly:
                 LayerCall(key, Opaque(name=key, type_name="Sequence", reason=reason), ())
             )
             return ValueRef(key)
-        return None if value is None or isinstance(value, Known) else value.ref
+        return None if value is None or isinstance(value, KnownValue) else value.ref
 
     # ------------------------------------------------------------------ nodes
 
@@ -118,25 +125,25 @@ class Assembly:
         if self.opsets.get("", 1) < 13:
             return self.add_node(op, [source], outputs, **{name: list(numbers)}, **attributes)
         place = f"{outputs[0]}/{name}"
-        self.values[place] = Known(np.array(numbers, np.int64), place)
+        self.values[place] = KnownValue(np.array(numbers, np.int64), place)
         return self.add_node(op, [source, place], outputs, **attributes)
 
     def _add(self, proto: NodeProto) -> None:
         inputs = [self._value(name, proto) if name else None for name in proto.input]
-        attributes = {entry.name: _attribute(entry) for entry in proto.attribute}
+        attributes = {entry.name: attribute_value(entry) for entry in proto.attribute}
         if proto.op_type in TAKEN_APART:
             found = TAKEN_APART[proto.op_type](self, proto, attributes, inputs)
             if found is not None:
                 self.values[proto.output[0]] = found
                 return
-        if proto.op_type == "If" and isinstance(inputs[0], Known):
+        if proto.op_type == "If" and isinstance(inputs[0], KnownValue):
             chosen = "then_branch" if inputs[0].array.any() else "else_branch"
             self._inline(proto, attributes[chosen])
             return
         known = self._known(proto, attributes, inputs)
         if known is not None:
             for name, array in zip(proto.output, known, strict=False):
-                self.values[name] = Known(array, name)
+                self.values[name] = KnownValue(array, name)
             return
         key = self._key(proto)
         try:
@@ -184,25 +191,25 @@ class Assembly:
         self, proto: NodeProto, attributes: Mapping[str, Any], inputs: Sequence[Value | None]
     ) -> list[FloatArray] | None:
         """The outputs, if they follow from stored values and shapes."""
-        if proto.op_type in ("Shape", "Size") and isinstance(inputs[0], (Known, Computed)):
+        if proto.op_type in ("Shape", "Size") and isinstance(inputs[0], (KnownValue, Computed)):
             first = inputs[0]
-            shape = first.array.shape if isinstance(first, Known) else first.shape
+            shape = first.array.shape if isinstance(first, KnownValue) else first.shape
             if proto.op_type == "Size":
                 return [np.array(math.prod(shape), np.int64)]
             start, end = attributes.get("start", 0), attributes.get("end")
             return [np.array(shape[start:end], np.int64)]
         if proto.op_type == "CastLike" and isinstance(inputs[1], Computed):
             # of the second input only the type matters
-            inputs = [inputs[0], Known(np.zeros((), inputs[1].dtype), proto.input[1])]
+            inputs = [inputs[0], KnownValue(np.zeros((), inputs[1].dtype), proto.input[1])]
         given = [value for value in inputs if value is not None]
-        if not all(isinstance(value, Known) for value in given):
+        if not all(isinstance(value, KnownValue) for value in given):
             return None
         if proto.op_type == "Constant":
-            return [_constant(attributes)]
-        arrays = [value.array if isinstance(value, Known) else None for value in inputs]
+            return [constant_value(attributes)]
+        arrays = [value.array if isinstance(value, KnownValue) else None for value in inputs]
         if proto.op_type == "ConstantOfShape" and arrays[0] is not None:
             self._take(proto, tuple(int(size) for size in arrays[0]))
-            return [_constant_of_shape(attributes, arrays[0])]
+            return [filled(attributes, arrays[0])]
         if proto.op_type == "NonZero" and arrays[0] is not None:
             return [np.array(np.nonzero(arrays[0]), np.int64)]
         if proto.op_type not in RULES:
@@ -231,19 +238,19 @@ class Assembly:
         formula = RULES[proto.op_type](node)
         for shape in formula.shapes:
             self._take(proto, shape)
-        moved = _moved(proto.op_type, attributes, arrays[0], formula.shapes[0])
-        if moved is not None:
-            return [moved]
+        same = moved(proto.op_type, attributes, arrays[0], formula.shapes[0])
+        if same is not None:
+            return [same]
         tensors = [Tensor(str(n), axes_of(shape), shape) for n, shape in enumerate(formula.shapes)]
         empty = {tensor: np.zeros(tensor.shape) for tensor in tensors if not tensor.size}
         # what has no elements has nothing to evaluate
         equations = formula.write(tensors) if len(empty) < len(tensors) else []
-        self.work_left -= _work(equations)
+        self.work_left -= work_of(equations)
         if self.work_left < 0:
             raise UnsupportedError("working it out beforehand takes too long")
         values = evaluate([eq for eq in equations if eq.target not in empty], empty) | empty
         return [
-            _as_dtype(values[tensor], dtype)
+            as_dtype(values[tensor], dtype)
             for tensor, dtype in zip(tensors, formula.dtypes, strict=True)
         ]
 
@@ -274,7 +281,7 @@ class Assembly:
             signatures = layer.infer(tensors)
         except (ValueError, IndexError, KeyError, TypeError) as error:
             raise FormatError(f"node {key!r} ({proto.op_type}) is malformed: {error}") from error
-        if _tabled(proto.op_type, attributes):
+        if is_tabled(proto.op_type, attributes):
             self.tables += max((size or 0 for _, shape in signatures for size in shape), default=0)
             if self.tables > MAX_TABLES:
                 raise FormatError(f"its nodes need tables of more than {MAX_TABLES:,} positions")
@@ -311,15 +318,15 @@ class Assembly:
     ) -> tuple[Layer, list[str]]:
         """The layer, and the element types of its outputs."""
         dtypes = tuple(
-            value.dtype if isinstance(value, (Known, Computed)) else None for value in inputs
+            value.dtype if isinstance(value, (KnownValue, Computed)) else None for value in inputs
         )
-        names = _input_names(proto, self.version(proto))
+        names = input_names(proto, self.version(proto))
         operands: list[int | str | None] = []
         weights: dict[str, Weight] = {}
         seen: list[Tensor | None] = []
         count = 0
         for n, value in enumerate(inputs):
-            if isinstance(value, Known):
+            if isinstance(value, KnownValue):
                 label = names[n] if names[n] not in weights else f"{names[n]}{n}"
                 weights[label] = _weight(f"{key}/{label}", label, value.array)
                 self.stored[f"{key}/{label}"] = value.name
@@ -339,7 +346,7 @@ class Assembly:
             layer = LAYERS[proto.op_type](node, key)
             layer.name, layer.type_name = key, proto.op_type
             for label, n in (("kernel", 1), ("bias", 2)):
-                if label in layer.weights and isinstance(known := inputs[n], Known):
+                if label in layer.weights and isinstance(known := inputs[n], KnownValue):
                     self.stored[f"{key}/{label}"] = known.name
             whole = not inputs[0].stripped
             chosen = Batched(inner=layer, weights=layer.weights) if whole else layer
@@ -366,7 +373,7 @@ class Assembly:
         operator.keep_weights(formula)
         return operator, list(formula.dtypes)
 
-    def _constant(self, name: str, value: Known) -> None:
+    def _constant(self, name: str, value: KnownValue) -> None:
         """A layer without inputs for an output that is stored."""
         weight = _weight(f"{name}/value", "value", value.array)
         operator = Operator(
@@ -394,10 +401,10 @@ class Assembly:
         inputs: Sequence[Value | None],
         error: NetsheetError,
     ) -> None:
-        names = _input_names(proto, self.version(proto))
+        names = input_names(proto, self.version(proto))
         layer = Opaque(name=key, type_name=proto.op_type, reason=str(error))
         for n, value in enumerate(inputs):
-            if isinstance(value, Known) and value.array.dtype.kind not in "OSU":
+            if isinstance(value, KnownValue) and value.array.dtype.kind not in "OSU":
                 layer.weights[names[n]] = _weight(f"{key}/{names[n]}", names[n], value.array)
         refs = tuple(value.ref for value in inputs if isinstance(value, (Computed, Uncomputed)))
         self.calls.append(LayerCall(key, layer, refs))
@@ -405,104 +412,5 @@ class Assembly:
             self.values[name] = Uncomputed(ValueRef(key, n))
 
 
-def _tabled(op: str, attributes: Mapping[str, Any]) -> bool:
-    """True for operators whose equations have a table with every position of an axis."""
-    if op == "Pad":
-        return bool(attributes.get("mode", "constant") != "constant")
-    if op == "AveragePool":
-        return bool(attributes.get("count_include_pad", 0))
-    return op in ("DFT", "Resize", "ReverseSequence", "Upsample")
-
-
-def _work(equations: Sequence[Equation]) -> int:
-    """How long it takes to evaluate them, in elements; a product of matrices is quick."""
-    total = 0
-    for eq in equations:
-        points = math.prod(index.size for index in eq.indices)
-        steps = STEP_COST * eq.time.size if eq.time is not None else 0
-        total += max(points, steps)
-        for node in walk(eq.value):
-            if isinstance(node, Reduce):
-                product = node.op == "sum" and len(factors(node.body)) > 1 and not node.where
-                cost = points * math.prod(index.size for index in node.over)
-                total += cost // PRODUCT_SPEED if product else cost
-    return total
-
-
-def _moved(
-    op: str, attributes: Mapping[str, Any], array: FloatArray | None, shape: Sequence[int]
-) -> FloatArray | None:
-    """A stored value in another shape or order of axes: nothing of it has to be evaluated."""
-    if array is not None and op in ("Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"):
-        return array.reshape(tuple(shape))
-    if array is not None and op == "Transpose":
-        return np.transpose(array, attributes.get("perm"))
-    return None
-
-
 def _weight(name: str, label: str, array: FloatArray) -> Weight:
     return Weight(name, axes_of(array.shape), array.shape, label=label, values=array)
-
-
-def _names_read(graph: GraphProto) -> set[str]:
-    """Every value that a node or the outside reads; those of inner graphs included."""
-    names = {entry.name for entry in graph.output}
-    for node in graph.node:
-        names.update(node.input)
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                names |= _names_read(attribute.g)
-    return names
-
-
-def _as_dtype(array: FloatArray, dtype: str) -> FloatArray:
-    """Doubles as the element type; 2^63, which no int64 is, becomes the largest one."""
-    if dtype == "int64":
-        info = np.iinfo(np.int64)
-        inside = np.clip(array, -(2.0**62), 2.0**62).astype(np.int64)
-        return np.where(array > 2.0**62, info.max, np.where(array < -(2.0**62), info.min, inside))
-    return array.astype(np.dtype(dtype)) if dtype != "bfloat16" else array.astype(np.float32)
-
-
-def _attribute(entry: Any) -> Any:
-    from onnx import helper
-
-    value = helper.get_attribute_value(entry)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, list) and value and isinstance(value[0], bytes):
-        return [item.decode("utf-8", "replace") for item in value]
-    return value
-
-
-def _constant(attributes: Mapping[str, Any]) -> FloatArray:
-    for name, value in attributes.items():
-        if name == "value":
-            return array_of(value)
-        if name in ("value_float", "value_floats"):
-            return np.array(value, np.float32)
-        if name in ("value_int", "value_ints"):
-            return np.array(value, np.int64)
-        if name in ("value_string", "value_strings"):
-            return np.array(value, object)
-    raise UnsupportedError("a Constant without a dense value is not computed")
-
-
-def _constant_of_shape(attributes: Mapping[str, Any], shape: FloatArray) -> FloatArray:
-    value = attributes.get("value")
-    filling = np.zeros(1, np.float32) if value is None else array_of(value)
-    sizes = tuple(int(size) for size in shape)
-    return np.full(sizes, filling.reshape(-1)[0], filling.dtype)
-
-
-def _input_names(proto: NodeProto, version: int) -> list[str]:
-    """The inputs' names in ONNX's own description of the operator."""
-    from onnx import defs
-
-    domain = "" if proto.domain == "ai.onnx" else proto.domain
-    try:
-        formal = [entry.name for entry in defs.get_schema(proto.op_type, version, domain).inputs]
-    except defs.SchemaError:
-        formal = []
-    names = [formal[n] if n < len(formal) else f"input{n}" for n in range(len(proto.input))]
-    return [name if names.count(name) == 1 else f"{name}{n}" for n, name in enumerate(names)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netsheet.read.onnx.values import Computed, Known, Value
+from netsheet.read.onnx.values import Computed, KnownValue, Value
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -36,7 +36,11 @@ def looked_up(
 ) -> Value | None:
     """ArrayFeatureExtractor in stored texts: the place where it looks."""
     table, place = given[0], given[1]
-    if isinstance(table, Known) and table.array.dtype.kind in "OSU" and isinstance(place, Computed):
+    if (
+        isinstance(table, KnownValue)
+        and table.array.dtype.kind in "OSU"
+        and isinstance(place, Computed)
+    ):
         assembly.class_names = [_text(entry) for entry in table.array.reshape(-1)]
         return place
     return None

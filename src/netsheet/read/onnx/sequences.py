@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsheet.read.onnx.values import Computed, Known, Several, Uncomputed, Value
+from netsheet.read.onnx.values import Computed, KnownValue, Several, Uncomputed, Value
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -21,16 +21,18 @@ Given = Sequence[Value | None]
 Rule = Callable[["Assembly", "NodeProto", Mapping[str, Any], Given], Value | None]
 
 
-def _items(value: Value | None) -> list[Known | Computed | Uncomputed] | None:
+def _items(value: Value | None) -> list[KnownValue | Computed | Uncomputed] | None:
     return list(value.items) if isinstance(value, Several) else None
 
 
 def _number(value: Value | None) -> int | None:
-    return int(value.array.reshape(-1)[0]) if isinstance(value, Known) else None
+    return int(value.array.reshape(-1)[0]) if isinstance(value, KnownValue) else None
 
 
-def _single(values: Sequence[Value | None]) -> tuple[Known | Computed | Uncomputed, ...] | None:
-    kept = tuple(v for v in values if isinstance(v, (Known, Computed, Uncomputed)))
+def _single(
+    values: Sequence[Value | None],
+) -> tuple[KnownValue | Computed | Uncomputed, ...] | None:
+    kept = tuple(v for v in values if isinstance(v, (KnownValue, Computed, Uncomputed)))
     return kept if len(kept) == len(values) else None
 
 
@@ -57,7 +59,7 @@ def length(
 ) -> Value | None:
     """SequenceLength."""
     items = _items(given[0])
-    return None if items is None else Known(np.array(len(items), np.int64), node.output[0])
+    return None if items is None else KnownValue(np.array(len(items), np.int64), node.output[0])
 
 
 def insert(
@@ -89,7 +91,9 @@ def split(
     """SplitToSequence as a Split, and a Squeeze of each piece where the axis goes."""
     x = given[0]
     wanted = given[1] if len(given) > 1 else None
-    if not isinstance(x, (Known, Computed)) or not (wanted is None or isinstance(wanted, Known)):
+    if not isinstance(x, (KnownValue, Computed)) or not (
+        wanted is None or isinstance(wanted, KnownValue)
+    ):
         return None
     axis = int(attributes.get("axis", 0)) % max(len(x.shape), 1)
     size = x.shape[axis]

@@ -9,7 +9,7 @@ from netsheet.network import ValueRef
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class KnownValue:
     """A value that is stored, or follows from stored values and shapes alone."""
 
     array: FloatArray
@@ -52,7 +52,7 @@ class Uncomputed:
 class Several:
     """A sequence of values, their number known."""
 
-    items: tuple[Known | Computed | Uncomputed, ...]
+    items: tuple[KnownValue | Computed | Uncomputed, ...]
 
 
-Value = Known | Computed | Uncomputed | Several
+Value = KnownValue | Computed | Uncomputed | Several
