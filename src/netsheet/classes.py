@@ -26,7 +26,7 @@ def class_count(
         return None
     if any(tensor.size == output.size for tensor in inputs):
         return None
-    if _class_loss(training) or _probabilities(output, equations):
+    if _class_loss(training) or probabilities(output, equations):
         return output.size
     return None
 
@@ -51,7 +51,7 @@ def _texts(stored: Any) -> Iterable[str]:
             yield from _texts(inner)
 
 
-def _probabilities(output: Tensor, equations: Sequence[Equation]) -> bool:
+def probabilities(output: Tensor, equations: Sequence[Equation]) -> bool:
     """True if a softmax or a sigmoid made the values, whatever only moves them afterwards."""
     made: dict[Tensor, Equation] = {eq.target: eq for eq in equations}
     tensor = output

@@ -324,12 +324,25 @@ class Network:
 
         if len(self.outputs) != 1 or not self.bound:
             return None
-        output = self.outputs[0]
+        return class_count(
+            self.inputs, self.outputs[0], self._last_equations(), self.training_config
+        )
+
+    @cached_property
+    def gives_probabilities(self) -> bool:
+        """True if a softmax or a sigmoid makes the values of the only output."""
+        from netsheet.classes import probabilities
+
+        if len(self.outputs) != 1 or not self.bound:
+            return False
+        return probabilities(self.outputs[0], self._last_equations())
+
+    def _last_equations(self) -> list[Equation]:
         equations: list[Equation] = []
         for node in reversed(self.nodes):  # only the last layers can say: usually the last one
             if node.refusal is None and len(equations) < 64:
                 equations += self.node_equations(node)
-        return class_count(self.inputs, output, equations, self.training_config)
+        return equations
 
     def __repr__(self) -> str:
         kind = type(self).__name__

@@ -10,6 +10,7 @@ import typer
 
 import netsheet
 from netsheet.cli import options, show
+from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.options import (
     BatchAxis,
     Data,
@@ -28,7 +29,6 @@ from netsheet.verify.targets import TARGETS, target_of
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
     from netsheet.fidelity import Verdict
-    from netsheet.model import Model
 
 
 def _engines_help() -> str:
@@ -42,10 +42,6 @@ Until = Annotated[
 ]
 Arrangement = Annotated[
     str, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
-]
-Classes = Annotated[
-    str | None,
-    typer.Option("--classes", help="The classes' names: cat,dog,... or a text file, one a line."),
 ]
 
 
@@ -134,23 +130,6 @@ def _spare_edited(output: Path) -> None:
         raise UsageError(f"{said}; name another file, or overwrite it with --force.")
     if not typer.confirm(f"{said}. Overwrite it?", err=True):
         raise typer.Exit(1)
-
-
-def class_names(text: str | None, model: Model) -> list[str] | None:
-    """The names of the classes, as many as the network has outputs."""
-    if text is None:
-        return None
-    path = Path(text)
-    parts = text.split(",")
-    if "," not in text and (path.is_file() or path.suffix):
-        try:
-            parts = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--classes {text}: cannot be read as UTF-8 text: {error}.") from None
-    count = model.outputs[0].shape[-1] if model.outputs and model.outputs[0].shape else None
-    if count is not None and len(parts) != count:
-        raise UsageError(f"--classes {text}: {len(parts)} names for {count} outputs.")
-    return [part.strip() for part in parts]
 
 
 def c(

@@ -1,4 +1,7 @@
-"""The demonstration: every capability once, on the package's own sample."""
+"""The demonstration: every capability once, on the package's own sample.
+
+What needs a program or package that is not here is left out, with a line that says so.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import shutil
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from textwrap import shorten
+from typing import Any
 
 import netsheet
 from netsheet.cli import show
+from netsheet.cli.predict import verdict_line
 from netsheet.data.datasets import read_dataset
 from netsheet.data.inputs import Sample, read_input
-from netsheet.errors import NetsheetError
+from netsheet.errors import NetsheetError, one_line
 
 
 def run(folder: Path) -> None:
@@ -28,7 +34,7 @@ def run(folder: Path) -> None:
 
 
 def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
-    from netsheet.verify import verify
+    from netsheet.engine.prediction import predictions
     from netsheet.write.pictures.activations import write_activations
     from netsheet.write.pictures.draw import write_weight
 
@@ -52,6 +58,8 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
         f"evaluate {file.name} --data digits",
         (f"{result.samples} samples, accuracy {result.accuracy:.4f}, loss {result.loss:.6f}"),
     )
+    (found,) = predictions(model, [digit])
+    yield f"predict {file.name} --input {picture.name}", verdict_line(found)
     first = next(layer for layer in model.layers.values() if layer.weights)
     write_weight(folder / "kernels.png", list(first.weights.values()))
     yield f"weights {file.name} {first.name} --plot kernels.png", "the kernels as heat maps"
@@ -68,36 +76,48 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
 
     report = model.to_excel(folder / "digits.xlsx", [digit])
     yield f"excel {file.name} --input {picture.name} -o digits.xlsx", str(report)
-    verdict = verify(model, "excel", [digit], xlsx=folder / "digits.xlsx")
-    good = sum(layer.ok for layer in verdict.layers)
-    yield (
-        f"verify {file.name} --target excel --xlsx digits.xlsx",
-        (f"{good} of {len(verdict.layers)} layers agree after recalculation by {verdict.engine}"),
-    )
-    if not verdict.ok:
-        raise NetsheetError("the demonstration's workbook does not agree with its network")
+    command = f"verify {file.name} --target excel --xlsx digits.xlsx"
+    yield _proof(model, command, digit, xlsx=folder / "digits.xlsx")
+    page = model.to_page(folder / "digits.html", samples=[digit])
+    yield f"page {file.name} --input {picture.name} -o digits.html", str(page)
+    yield _proof(model, f"verify {file.name} --target page --input {picture.name}", digit)
     figures = model.to_c(folder / "c", sample=digit)
     yield (
         f"c {file.name} --input {picture.name} -o c",
         f"C99 and a test program: {figures.flash:,} bytes of flash, {figures.arena:,} of RAM",
     )
-    yield f"verify {file.name} --target c --input {picture.name}", _verified(model, digit)
+    yield _proof(model, f"verify {file.name} --target c --input {picture.name}", digit)
     model.to_onnx(folder / "digits.onnx")
     yield f"onnx {file.name} -o digits.onnx", "for any ONNX runtime"
+    yield _proof(model, f"verify {file.name} --target onnx --input {picture.name}", digit)
 
 
-def _verified(model: netsheet.model.Model, digit: Sample) -> str:
+def _proof(
+    model: netsheet.model.Model, command: str, digit: Sample, **options: Any
+) -> tuple[str, str]:
+    """A verification by the first engine of the target that is here, and its command."""
     from netsheet.verify import verify
-    from netsheet.verify.engines.c_host import compiler
+    from netsheet.verify.targets import target_of
 
-    try:
-        compiler()
-    except NetsheetError as error:
-        return f"left out: {error}"
-    verdict = verify(model, "c", [digit])
-    if not verdict.ok:
-        raise NetsheetError("the demonstration's C does not agree with its network")
-    return f"{len(verdict.layers)} of {len(verdict.layers)} layers agree, as compiled here"
+    target = target_of(command.split()[3])
+    absent = ""
+    for number, name in enumerate(target.engines if target.chooses == "engine" else [""]):
+        chosen: dict[str, Any] = {target.chooses: name} if target.chooses and name else {}
+        said = target.engine(chosen).absent()
+        if said is not None:
+            absent = absent or said
+            continue
+        try:
+            verdict = verify(model, target.name, [digit], **chosen, **options)
+        except NetsheetError as error:  # it is here, but does not work
+            absent = absent or one_line(str(error))
+            continue
+        if not verdict.ok:
+            raise NetsheetError(f"the demonstration's {target.title} differs from its network")
+        good = sum(layer.ok for layer in verdict.layers)
+        agree = f"{good} of {len(verdict.layers)} layers agree, recomputed by {verdict.engine}"
+        return command + (f" --engine {name}" if number else ""), shorten(agree, 78)
+    return command, f"left out: {absent}"
 
 
 def _equations(model: netsheet.model.Model) -> str:

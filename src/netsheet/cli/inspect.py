@@ -9,6 +9,7 @@ import typer
 
 import netsheet
 from netsheet.cli import options, show
+from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
 
@@ -143,7 +144,7 @@ def _weights_json(layer: Layer, axes: str) -> dict[str, Any]:
         label: {
             "axes": _order(weight, axes),
             "shape": weight.to(_order(weight, axes)).shape,
-            "values": weight.to(_order(weight, axes)).tolist(),
+            "values": weight.to(_order(weight, axes)),
         }
         for label, weight in layer.weights.items()
     }
@@ -170,11 +171,15 @@ def activations(
     mean: Mean = None,
     std: Std = None,
     invert: Invert = False,
+    classes: Classes = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
     """Compute every layer's output for an input: as arrays, CSV, JSON or pictures."""
     import numpy as np
+
+    from netsheet.cli.predict import verdict_line
+    from netsheet.engine.prediction import batch_of, predictions_from
 
     if output is not None:
         options.spare(output, model_file, data, *(inputs or ()))
@@ -182,13 +187,10 @@ def activations(
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
     wanted = options.scaling(scale, mean, std, invert)
-    samples, _ = options.samples_of(model, inputs, data, count, wanted)
+    samples, names = options.samples_of(model, inputs, data, count, wanted)
     for text in dict.fromkeys(sample.note for sample in samples):
         show.note(text)
-    given = {
-        name: np.stack([sample.inputs[name].values for sample in samples])
-        for name in samples[0].inputs
-    }
+    given = batch_of(samples)
     if not model.bound:
         model = model.bind({name: array.shape[1:] for name, array in given.items()})
     values = model.activations(given, layer or None)
@@ -198,11 +200,18 @@ def activations(
         write_activations(output, values, model.tensors() | model.alias_tensors())
         show.note(f"wrote {output}: {len(values)} layer{'s' if len(values) != 1 else ''}")
     if as_json:
-        show.as_json({key: array.tolist() for key, array in values.items()})
+        show.as_json(dict(values))
     elif output is None:
         for key, array in values.items():
             show.say(f"{key}  {array.shape}")
             show.say(np.array2string(array, threshold=200, edgeitems=3, max_line_width=80))
+    results = [values[tensor.name] for tensor in model.outputs if tensor.name in values]
+    if not layer and results and len(results) == len(model.outputs):
+        called = class_names(classes, model) or names
+        say = show.note if as_json or output is not None else show.say
+        for found in predictions_from(model, samples, results, called):
+            text = verdict_line(found)
+            say(f"{found.sample}: {text}" if text and len(samples) > 1 else text)
 
 
 def equations(

@@ -9,7 +9,8 @@ import typer
 
 import netsheet
 from netsheet.cli import options, show
-from netsheet.cli.artefacts import Classes, Samples, Until, class_names
+from netsheet.cli.artefacts import Samples, Until
+from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Mean, ModelFile, Scale, Std
 from netsheet.errors import UsageError
 

@@ -12,7 +12,8 @@ from netsheet.errors import UsageError, choices
 
 # In the order of the help; each a function of that name in that module.
 COMMANDS = {
-    "summary": "inspect", "evaluate": "inspect", "train": "train", "weights": "inspect",
+    "summary": "inspect", "predict": "predict", "evaluate": "inspect", "train": "train",
+    "weights": "inspect",
     "activations": "inspect", "equations": "inspect", "explain": "explain",
     "csv": "artefacts", "excel": "artefacts", "page": "page", "c": "artefacts",
     "onnx": "artefacts", "verify": "artefacts", "demo": "artefacts",

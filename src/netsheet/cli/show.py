@@ -79,7 +79,20 @@ def _plain(data: Any) -> Any:
         return [_plain(value) for value in data]
     if isinstance(data, float) and not math.isfinite(data):
         return None
-    return data
+    return data if data is None or isinstance(data, (bool, int, float, str)) else _numbers(data)
+
+
+def _numbers(array: Any) -> Any:
+    """A NumPy array or scalar as lists of numbers, float32 as the shortest text that is it."""
+    import numpy as np
+    import orjson
+
+    values = np.asarray(array)
+    if values.dtype.kind not in "biu" and values.dtype != np.float64:
+        values = values.astype(np.float32)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    numbers = np.array(orjson.loads(orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)), object)
+    return numbers.reshape(values.shape).tolist()
 
 
 @contextmanager
