@@ -79,9 +79,8 @@ def shown_first(explained: Sequence[Explained]) -> int:
     return chosen
 
 
-def first_element(explained: Sequence[Explained], shape: Sequence[int]) -> list[int]:
+def first_element(wanted: Sequence[int], shape: Sequence[int]) -> list[int]:
     """The element of a tensor that is shown at first: the one picked, within these sizes."""
-    wanted = explained[shown_first(explained)].at
     return [
         max(0, min(size - 1, wanted[axis] if axis < len(wanted) else 0))
         for axis, size in enumerate(shape)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from netsheet.equations import FloatArray, Tensor
 from netsheet.write.excel.book_layout import BookLayout, LayerSheet
 from netsheet.write.excel.explain_sheet import explain_sheet, layer_cell, pick_cells
-from netsheet.write.excel.explained_tensors import explained_tensors, first_element
+from netsheet.write.excel.explained_tensors import explained_tensors, first_element, shown_first
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.terms_sheet import TermsWriter
 
@@ -25,6 +25,8 @@ class Explaining:
         self.explained, self.side, self.left_out = explained_tensors(layers, plan.places)
         self.tensors = {entry.tensor for entry in self.explained}
         self.formulas: dict[Tensor, str] = {}
+        shown = self.explained[shown_first(self.explained)].at if self.explained else ()
+        self.wanted: Sequence[int] = shown
 
     @property
     def tabs(self) -> int:
@@ -35,7 +37,7 @@ class Explaining:
         """Remember the formulas of a layer's cells at the position shown at first."""
         for block, (grid, _) in zip(sheet.blocks, content.grids, strict=True):
             if block.tensor in self.tensors:
-                at = first_element(self.explained, block.tensor.shape)
+                at = first_element(self.wanted, block.tensor.shape)
                 row, col = block.place.at(at)
                 self.formulas[block.tensor] = grid.formula(int(row), int(col))
 

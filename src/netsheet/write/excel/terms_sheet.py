@@ -99,7 +99,7 @@ class TermsWriter:
         """
         result, content, entries = self.result, self.result.content, self.result.explained
         first = entries[result.first]
-        self.picks, self.started, result.axes = picks, entries, len(picks)
+        self.picks, self.started, result.axes = picks, first.at, len(picks)
         content.put(0, 0, self.words["terms about"], looks.NOTE)
         listed = max([1, *(min(s, MAX_LISTED) for e in entries for s in e.tensor.shape)])
         most = max([1, *(sum(map(len, p)) for e in entries for p in e.pages)])
