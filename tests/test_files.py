@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -56,3 +59,52 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         pass
     with pytest.raises(NetsheetError, match="make it first"), atomic(tmp_path / "no" / "out"):
         pass
+
+
+WRITER = """
+import signal, sys
+from netsheet.cli import app
+from netsheet.files import atomic
+app._run = lambda arguments: write()
+def write():
+    with atomic("out.csv") as temporary:
+        temporary.write_text("half")
+        print("ready", flush=True)
+        while True:
+            signal.pause()
+app.main()
+"""
+
+
+def _ended(folder: Path, number: int) -> int:
+    """Ends a program that is writing, from outside; returns its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    assert len(list(folder.iterdir())) == 1
+    process.send_signal(number)
+    return process.wait()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_ended_from_outside_nothing_is_left(tmp_path: Path) -> None:
+    assert _ended(tmp_path, signal.SIGTERM) == 143
+    assert _ended(tmp_path, signal.SIGHUP) == 129
+    assert _ended(tmp_path, signal.SIGINT) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_what_was_left_by_force_is_removed_by_the_next(tmp_path: Path) -> None:
+    assert _ended(tmp_path, signal.SIGKILL) == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    foreign = tmp_path / ".out.csv.abc-1-x.tmp"
+    foreign.write_text("somebody else's")
+    with atomic(tmp_path / "other.csv") as temporary:
+        temporary.write_text("new")
+    assert len(list(tmp_path.iterdir())) == 3
+    with atomic(tmp_path / "out.csv") as temporary:
+        temporary.write_text("new")
+    assert {item.name for item in tmp_path.iterdir()} == {foreign.name, "other.csv", "out.csv"}

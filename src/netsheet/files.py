@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +19,9 @@ def atomic(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it onto ``target`` when the block succeeds.
 
     An exception, or an interruption, leaves the old file (or none) and removes the temporary one.
-    A link stays: what it points to is written. So do a pipe and a device (``/dev/stdout``): they
-    get the finished file's bytes.
+    What a process that was ended by force had left is removed by the next one. A link stays: what
+    it points to is written. So do a pipe and a device (``/dev/stdout``): they get the finished
+    file's bytes.
 
     Raises:
         NetsheetError: the folder is missing or not writable, the disk is full, or another
@@ -35,8 +38,9 @@ def atomic(target: str | Path) -> Iterator[Path]:
         raise NetsheetError(f"{target}: is a folder; name a file inside it.")
     if not target.parent.is_dir():
         raise NetsheetError(f"{target}: there is no folder {target.parent}; make it first.")
+    _remove_leftovers(target)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=_prefix(target), suffix=".tmp", dir=target.parent)
         os.close(handle)
     except OSError as error:
         raise _explained(target, error) from error
@@ -51,6 +55,40 @@ def atomic(target: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _prefix(target: Path, process: int | None = None) -> str:
+    """How the temporary file of a process of this computer begins, its number at the end."""
+    host = zlib.crc32(platform.node().encode("utf-8", "replace"))
+    return f".{target.name}.{host:08x}-{os.getpid() if process is None else process}-"
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Removes what processes of this computer that run no more have left beside ``target``.
+
+    Nobody can clean up behind a process that was ended by force.
+    """
+    if os.name != "posix":  # asking whether a process runs is another matter elsewhere
+        return
+    begin = _prefix(target).rsplit("-", 2)[0] + "-"
+    with contextlib.suppress(OSError):
+        for name in [item.name for item in target.parent.iterdir()]:
+            process, mark, _ = name.removeprefix(begin).partition("-")
+            if not (name.startswith(begin) and name.endswith(".tmp") and mark):
+                continue
+            if process.isdecimal() and not _runs(int(process)):
+                with contextlib.suppress(OSError):
+                    (target.parent / name).unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it runs, and belongs to somebody else
+        return True
+    return True
 
 
 @contextlib.contextmanager

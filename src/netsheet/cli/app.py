@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from netsheet.errors import NetsheetError, one_line
@@ -16,6 +18,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # Names are any UTF-8; a pipe or an old terminal may not have all their letters.
             stream.reconfigure(errors="backslashreplace")
+    _end_cleanly()
     try:
         try:
             _run(sys.argv[1:])
@@ -33,6 +36,21 @@ def main() -> None:
     except MemoryError:
         print("netsheet: there is not enough memory for this", file=sys.stderr)
         sys.exit(1)
+
+
+def _end_cleanly() -> None:
+    """Signals that end a process end it as an exception does: temporary files are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one
+            signal.signal(number, _ended)
+
+
+def _ended(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough
+    sys.exit(128 + number)
 
 
 def _run(arguments: list[str]) -> None:
