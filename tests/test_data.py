@@ -87,7 +87,7 @@ def test_channels_and_size_of_the_network(tmp_path: Path) -> None:
     assert np.array_equal(read_input(tmp_path / "p.png", [any_size]).inputs["image"].raw, raw)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "bmp", "gif", "png"])
+@pytest.mark.parametrize("suffix", ["jpg", "bmp", "gif", "png", "webp", "tiff"])
 def test_formats(tmp_path: Path, suffix: str) -> None:
     grey = np.full((4, 6, 3), 100, np.uint8)
     Image.fromarray(grey).save(tmp_path / f"p.{suffix}")
@@ -99,8 +99,10 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     wide = np.arange(24, dtype=np.uint16).reshape(4, 6) * 2849
     Image.fromarray(wide).save(tmp_path / "p.png")
     one = Tensor("image", ("height", "width", "channel"), (4, 6, 1))
-    raw = read_input(tmp_path / "p.png", [one]).inputs["image"].raw
+    sample = read_input(tmp_path / "p.png", [one])
+    raw = sample.inputs["image"].raw
     assert np.array_equal(raw[..., 0], np.round(wide / 65535 * 255))
+    assert "16 bits (0 .. 65527) made 8" in sample.note
 
 
 def test_transparency_lies_on_white(tmp_path: Path) -> None:
@@ -130,7 +132,9 @@ def test_a_photograph_stands_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn it clockwise
     lying.save(tmp_path / "p.png", exif=exif)
-    raw = read_input(tmp_path / "p.png", [COLOUR]).inputs["image"].raw
+    sample = read_input(tmp_path / "p.png", [COLOUR])
+    raw = sample.inputs["image"].raw
+    assert "turned upright (EXIF orientation 6; Keras does not turn)" in sample.note
     upright = np.rot90(np.asarray(lying), -1)
     assert np.array_equal(raw, upright)
 

@@ -14,8 +14,9 @@ from netsheet.errors import FormatError, UnsupportedError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+UPRIGHT = 1  # the EXIF orientation of a picture that lies in its file as it is seen
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 
@@ -34,13 +35,28 @@ def open_image(path: Path) -> Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 image.load()
-                return _eight_bits(ImageOps.exif_transpose(image))
+                turned = int(image.getexif().get(0x0112, UPRIGHT))
+                upright = ImageOps.exif_transpose(image)
+                made = _eight_bits(upright)
+                made.info["changes"] = _changes(upright, turned)
+                return made
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FormatError(f"{path}: so many pixels that it is refused: {error}.") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise FormatError(
-            f"{path}: not a picture that can be read (png, jpg, bmp, gif): {error}."
+            f"{path}: not a picture that can be read (png, jpg, bmp, gif, webp, tiff): {error}."
         ) from error
+
+
+def _changes(image: Image, orientation: int) -> list[str]:
+    """What was changed that Keras's ``load_img`` leaves, for a user to know."""
+    changes = []
+    if orientation != UPRIGHT:
+        changes.append(f"turned upright (EXIF orientation {orientation}; Keras does not turn)")
+    if image.mode.startswith("I"):
+        low, high = int(np.asarray(image).min()), int(np.asarray(image).max())
+        changes.append(f"16 bits ({low} .. {high}) made 8, 65535 as 255 (Keras keeps them)")
+    return changes
 
 
 def _eight_bits(image: Image) -> Image:
@@ -85,6 +101,7 @@ def image_array(
             "4 (RGBA). Give the values as .npy or .npz."
         )
     done = [f"{image.width}x{image.height} {COLOURS[len(image.getbands())]}"]
+    done += image.info.get("changes", [])
     if image.mode == "RGBA" and channels != 4:
         if np.asarray(image.getchannel("A")).min() < 255:
             done.append("transparency laid on white")
