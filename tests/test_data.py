@@ -427,6 +427,16 @@ def test_a_column_of_labels_that_is_named_or_asked_for(tmp_path: Path) -> None:
     assert one.tolist() == [1.5, 2]
 
 
+@pytest.mark.parametrize(
+    "names", [("X_test", "y_test"), ("images", "labels"), ("test_images", "test_labels"),
+              ("data", "target"), ("X", "y"), ("features", "labels")],
+)  # fmt: skip
+def test_usual_names_in_an_npz(tmp_path: Path, names: tuple[str, str]) -> None:
+    np.savez(tmp_path / "d.npz", **dict(zip(names, (np.ones((3, 2)), np.arange(3)), strict=True)))
+    data = read_dataset(tmp_path / "d.npz", [Tensor("x", ("channel",), (2,))])
+    assert data.y.tolist() == [0, 1, 2]
+
+
 def test_pixels_in_one_column(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("emotion,pixels,Usage\n3,0 1 2 255,Test\n1,9 8 7 6,Test\n")
     data = read_dataset(

@@ -214,16 +214,28 @@ def _idx_pair(images: Path, note: str) -> _Found:
     )
 
 
+# The names under which people keep samples, their labels and what they are called here.
+_SAMPLES = ("x_test", "X_test", "test_images", "test_x", "x", "X", "images", "data", "features",
+            "inputs", "x_train", "X_train", "train_images", "train_x")  # fmt: skip
+_TARGETS = {
+    "x": "y", "X": "y", "images": "labels", "data": "labels", "features": "labels",
+    "inputs": "targets", "test_images": "test_labels", "train_images": "train_labels",
+}  # fmt: skip
+
+
 def _npz(path: Path) -> _Found:
+    """Samples and labels under any of the usual names, those of a test set first."""
     names = npz_names(path)
-    for x, y, what in (
-        ("x_test", "y_test", "the test set"),
-        ("x", "y", "x and y"),
-        ("x_train", "y_train", "the training set"),
-    ):
-        if x in names:
-            arrays = read_npz(path, [x, y])
-            return _Found(arrays[x], arrays.get(y), f"{path.name}, {what}")
+    for x in _SAMPLES:
+        if x not in names:
+            continue
+        usual = _TARGETS.get(x, x.replace("x", "y").replace("X", "y"))
+        y = next((n for n in (usual, "y", "Y", "labels", "label", "target", "targets")
+                  if n in names), None)  # fmt: skip
+        arrays = read_npz(path, [x] if y is None else [x, y])
+        kind = "the training set" if "train" in x else "the test set" if "test" in x else ""
+        what = kind or (x if y is None else f"{x} and {y}")
+        return _Found(arrays[x], None if y is None else arrays[y], f"{path.name}, {what}")
     raise NetsheetError(
         f"{path}: has the arrays {', '.join(names) or 'none'}; samples are expected as x and y, "
         "or x_test and y_test."
