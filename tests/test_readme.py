@@ -1,0 +1,96 @@
+"""Every command and every line of Python of both READMEs, typed as it stands after the demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from netsheet.data import __file__ as data_room
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = Path(data_room).parent / "sample"
+READMES = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
+# What a command needs beside the package, by a word of it: a program on the path.
+PROGRAMS = {"qemu-cortex-m4": "qemu-system-arm", "verify digits.h5 --target c": "cc"}
+
+
+def commands(readme: Path) -> list[tuple[str, list[str]]]:
+    """Each command without its comment, and the lines of output that are shown below it."""
+    found: list[tuple[str, list[str]]] = []
+    for line in readme.read_text("utf-8").splitlines():
+        if line.startswith("    $ netsheet "):
+            found.append((re.sub(r"\s+#.*", "", line[len("    $ netsheet ") :]), []))
+        elif found and line.startswith("    ") and line.strip() not in ("", "..."):
+            found[-1][1].append(line.strip())
+        elif line.startswith(("#", "```")):
+            found.append(("", []))
+    return [(command, shown) for command, shown in found if command]
+
+
+def python_of(readme: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What netsheet demo leaves that the READMEs begin with (test_demo.py runs it)."""
+    folder = tmp_path_factory.mktemp("demo")
+    for name in ("digits.h5", "digit5.png"):
+        shutil.copy(SAMPLE / name, folder)
+    shutil.copytree(SAMPLE / "digits", folder / "digits")
+    return folder
+
+
+def test_both_readmes_have_the_same_commands() -> None:
+    english, japanese = (commands(readme) for readme in READMES.values())
+    assert len(english) > 15
+    assert [c for c, _ in english] == [c for c, _ in japanese]
+    assert [shown for _, shown in english] == [shown for _, shown in japanese]
+
+
+def test_every_command_can_be_typed_and_prints_what_is_shown(demo: Path) -> None:
+    for command, shown in commands(READMES["en"]):
+        absent = any(w in command and not shutil.which(p) for w, p in PROGRAMS.items())
+        if absent or ("--target excel" in command and not find_spec("ironcalc")):
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "netsheet", *command.split()],
+            cwd=demo, capture_output=True, text=True, encoding="utf-8", check=False,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )  # fmt: skip
+        assert done.returncode == 0, (command, done.stderr)
+        printed = [line.strip() for line in done.stdout.splitlines()]
+        for line in shown:
+            assert line in printed, (command, line)
+
+
+COLAB = """
+import json, sys, types
+colab = types.ModuleType("google.colab")
+colab.drive = types.SimpleNamespace(mount=lambda at: None)
+colab.files = types.SimpleNamespace(download=lambda name: open("downloaded", "w").write(name))
+sys.modules["google.colab"] = colab
+"""
+
+
+@pytest.mark.parametrize("language", READMES)
+def test_the_python_of_the_readmes_runs(demo: Path, language: str) -> None:
+    colab, plain = python_of(READMES[language])
+    assert "!pip install -q /content/drive/MyDrive/netsheet\n" in colab
+    colab = re.sub("^!.*$", "", colab, flags=re.MULTILINE)
+    colab = colab.replace("/content/drive/MyDrive/", f"{demo.as_posix()}/")
+    script = f"{COLAB}\n{colab}\n{plain}\nprint(json.dumps(len(m._repr_html_())))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=demo, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) > 100
+    assert (demo / (demo / "downloaded").read_text()).stat().st_size > 10_000
