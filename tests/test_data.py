@@ -8,6 +8,8 @@ import hashlib
 import http.server
 import io
 import struct
+import subprocess
+import sys
 import tarfile
 import threading
 import zipfile
@@ -609,3 +611,11 @@ def test_the_sample_network_is_what_its_readme_says() -> None:
         sample = read_input(path, model.inputs)
         assert np.argmax(model.predict(sample.arrays[0][None])) == int(path.stem[-1])
     assert sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) < 100_000
+
+
+def test_the_documented_decisions_are_those_taken() -> None:
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, root / "bench" / "data_forms.py"], capture_output=True, check=True
+    )
+    assert done.stdout.decode("utf-8") == (root / "docs" / "data.md").read_text("utf-8")
