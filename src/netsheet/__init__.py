@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["NetsheetError", "__version__", "load", "read_input", "register"]
 
 
-def load(path: str | Path, batch_axis: str | int | None = "auto") -> Model:
+def load(
+    path: str | Path,
+    batch_axis: str | int | None = "auto",
+    architecture: str | Path | None = None,
+) -> Model:
     """The model in a Keras file (.h5, .keras) or an ONNX file.
 
     ``batch_axis`` says which axis of an ONNX file's inputs counts the samples: ``auto`` decides
     from the graph, None (or ``none``) keeps every axis, 0, 1 or a name chooses one.
+
+    ``architecture`` is the file that says what network the weights in ``path`` (save_weights())
+    belong to: the JSON text of model.to_json(), or a .keras or .h5 file of the same network.
 
     Nothing in the file is executed. Raises :class:`NetsheetError` with a sentence
     that says what is wrong with the file.
@@ -28,7 +35,7 @@ def load(path: str | Path, batch_axis: str | int | None = "auto") -> Model:
     from netsheet.model import Model
     from netsheet.read import load as read
 
-    return Model.over(read(path, batch_axis))
+    return Model.over(read(path, batch_axis, architecture))
 
 
 def read_input(spec: str | Path, model: Model) -> Sample:

@@ -218,15 +218,22 @@ class Network:
 
     def node(self, key: str) -> Node:
         """The call of that key, or the only call of the layer of that name."""
-        found = [node for node in self.nodes if node.key == key]
-        found = found or [node for node in self.nodes if node.layer.name == key]
-        if not found and key in self.aliases:
+        found = self._by_key.get(key)
+        if found is None and key in self.aliases:
             return self.node(self.aliases[key].key)
-        if not found:
+        if found is None:
             raise UsageError(
                 f"there is no layer {key!r}{choices(key, (n.key for n in self.nodes))}"
             )
-        return found[0]
+        return found
+
+    @cached_property
+    def _by_key(self) -> dict[str, Node]:
+        """Calls by key, and by the name of a layer its first one."""
+        first: dict[str, Node] = {}
+        for node in self.nodes:
+            first.setdefault(node.layer.name, node)
+        return first | {node.key: node for node in self.nodes}
 
     def node_equations(self, node: Node) -> list[Equation]:
         """The equations of one call."""
@@ -253,8 +260,8 @@ class Network:
             if needed & set(node.outputs):
                 needed |= set(node.inputs)
                 needed |= {t.mask for t in node.inputs if t.mask is not None}
-                result.insert(0, node)
-        return result
+                result.append(node)
+        return result[::-1]
 
     def tensors(self) -> dict[str, Tensor]:
         """The output tensors of all computed calls by key, in order."""

@@ -55,7 +55,8 @@ def require_layers(network: Network) -> None:
     """UnsupportedError where there is no layer at all (a file of weights alone)."""
     if not network.nodes:
         raise UnsupportedError(
-            f"{network.path}: there is no layer that can be computed (weights without a network?)"
+            f"{network.path}: there is no network, only weights: give its architecture too "
+            "(--architecture model.json, or a .keras or .h5 file of the same network)."
         )
     if not network.inputs:
         raise UnsupportedError(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.opening import opened
 from netsheet.cli.options import (
     BatchAxis,
     Data,
@@ -24,6 +24,7 @@ from netsheet.cli.options import (
     Std,
 )
 from netsheet.errors import UsageError
+from netsheet.selection import require_layers
 from netsheet.verify.targets import TARGETS, target_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def csv(
 ) -> None:
     """Write all weights as CSV in a layout of your choice, or read an edited CSV back."""
     options.spare(output, model_file, edited)
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
     if edited is not None:
         from netsheet.write.csv.copy_model import by_dataset, write_copy
         from netsheet.write.csv.read_back import import_csv
@@ -105,7 +106,7 @@ def excel(
         raise UsageError(f"{output}: Excel opens workbooks named .xlsx; name it so.")
     if not force:
         _spare_edited(output)
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
@@ -151,7 +152,7 @@ def c(
     """Write plain C99 for a microcontroller, with a test program and the figures."""
     from netsheet.write.c import to_c
 
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
     if inputs and len(inputs) > 1:
         raise UsageError("c stores one --input; give one.")
     wanted = options.scaling(scale, mean, std, invert)
@@ -179,7 +180,9 @@ def onnx(
     from netsheet.write.onnx import to_onnx
 
     options.spare(output, model_file, *(inputs or ()))
-    to_onnx(options.bound(netsheet.load(model_file, batch_axis), inputs), output)
+    model = opened(model_file, batch_axis)
+    require_layers(model)
+    to_onnx(options.bound(model, inputs), output)
     show.note(f"wrote {output}")
 
 
@@ -231,7 +234,7 @@ def verify(
         if name not in target_of(target).options:
             owners = " or ".join(row.name for row in TARGETS.values() if name in row.options)
             raise UsageError(f"--{name} belongs to --target {owners}, not to {target}.")
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen: list[Sample] = []
     if xlsx is None or inputs or data:  # a workbook has an input of its own

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import netsheet
 from netsheet.cli import options, show
+from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
+from netsheet.selection import require_layers
 
 if TYPE_CHECKING:
     from netsheet.equations import Index, Tensor
@@ -41,7 +42,8 @@ def explain(
     """Take one value apart: what it reads, each product, the sum, and the cell in the workbook."""
     from netsheet.write.excel import cell_formula
 
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
+    require_layers(model)
     wanted = options.scaling(scale, mean, std, invert)
     (sample, *_), _ = options.samples_of(model, inputs, None, 1, wanted)
     show.note(sample.note)

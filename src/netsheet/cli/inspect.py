@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
+from netsheet.selection import require_layers
 
 if TYPE_CHECKING:
     from netsheet.equations import Weight
@@ -25,9 +27,9 @@ def summary(
     batch_axis: BatchAxis = "auto",
 ) -> None:
     """Print the table of layers: type, output shape, parameters, multiply-accumulates."""
-    from netsheet.cli.summary import print_summary
+    from netsheet.cli.summary import show_summary
 
-    print_summary(model_file, as_json, batch_axis)
+    show_summary(opened(model_file, batch_axis), as_json)
 
 
 def evaluate(
@@ -54,7 +56,8 @@ def evaluate(
     from netsheet.data.datasets import read_dataset
     from netsheet.engine.evaluation import evaluate as run
 
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
+    require_layers(model)
     wanted = options.scaling(scale, mean, std, invert)
     with show.progress("reading") as bar:
         dataset = read_dataset(data, model, wanted, limit, bar, label)
@@ -94,7 +97,7 @@ def weights(
     """Print weights and biases, with named axes, in any order of axes."""
     if plot is not None:
         options.spare(plot, model_file)
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
     layers = [_layer(model, layer)] if layer else [x for x in model.layers.values() if x.weights]
     if plot is not None:
         from netsheet.write.pictures.draw import write_weight
@@ -129,6 +132,12 @@ def _order(weight: Weight, axes: str) -> tuple[str, ...]:
     if axes == "original":
         return weight.axes
     if axes in ("channels-first", "channels_first"):
+        if any(re.fullmatch("axis[0-9]+", axis) for axis in weight.axes):
+            raise UsageError(
+                f"--axes {axes}: what the axes of {weight.name} are is not known, since the file "
+                "has no architecture: give it too (--architecture model.json), or take --axes "
+                "original."
+            )
         return weight.channels_first_axes
     order = tuple(part.strip() for part in axes.split(","))
     if sorted(order) != sorted(weight.axes):
@@ -183,7 +192,10 @@ def activations(
 
     if output is not None:
         options.spare(output, model_file, data, *(inputs or ()))
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
+    require_layers(model)
+    for text in model.notes:
+        show.note(f"Note: {text}")
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
     wanted = options.scaling(scale, mean, std, invert)
@@ -235,7 +247,9 @@ def equations(
     """Print each layer's equations as mathematics with its real sizes; an input fixes open ones."""
     from netsheet.write import mathematics as printer
 
-    model = options.bound(netsheet.load(model_file, batch_axis), inputs)
+    model = opened(model_file, batch_axis)
+    require_layers(model)
+    model = options.bound(model, inputs)
     if gradients:
         _show_gradients(model, layer, loss, latex)
         return

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import netsheet
+from netsheet.cli.opening import opening
 from netsheet.errors import UsageError, choices
 
 # In the order of the help; each a function of that name in that module.
@@ -36,7 +37,7 @@ def app(arguments: list[str]) -> typer.Typer:
     result.callback()(_options)
     for name in [n for n in COMMANDS if n in arguments[:1]] or COMMANDS:
         module = importlib.import_module(f"netsheet.cli.{COMMANDS[name]}")
-        result.command()(getattr(module, name))
+        result.command()(opening(getattr(module, name)))
     return result
 
 

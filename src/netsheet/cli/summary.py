@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def print_summary(model_file: Path, as_json: bool = False, batch_axis: str = "auto") -> None:
     """The table of layers, or the same as JSON, on standard output."""
-    model = netsheet.load(model_file, batch_axis)
+    show_summary(netsheet.load(model_file, batch_axis), as_json)
+
+
+def show_summary(model: Model, as_json: bool = False) -> None:
+    """The same of a model that is open already."""
     rows = model.summary()
     if as_json:
         show.as_json(summary_json(model, rows))

@@ -11,8 +11,14 @@ if TYPE_CHECKING:
     from netsheet.network import Network
 
 
-def load(path: str | Path, batch_axis: str | int | None = "auto") -> Network:
+def load(
+    path: str | Path,
+    batch_axis: str | int | None = "auto",
+    architecture: str | Path | None = None,
+) -> Network:
     """The model in a file, by what the file holds and not by its name.
+
+    ``architecture``: the file with the architecture of the Keras weights in ``path``.
 
     ``batch_axis`` of an ONNX file: ``auto``, None, the number or the name of an axis.
     """
@@ -22,6 +28,8 @@ def load(path: str | Path, batch_axis: str | int | None = "auto") -> Network:
     kind = sniff(path)
     try:
         if kind == "onnx":
+            if architecture is not None:
+                raise UsageError("an ONNX file has its own architecture.")
             from netsheet.read.onnx import load_onnx
 
             return load_onnx(path, batch_axis)
@@ -29,7 +37,7 @@ def load(path: str | Path, batch_axis: str | int | None = "auto") -> Network:
             raise UsageError("a batch axis is chosen for ONNX files only: Keras says its own.")
         from netsheet.read.keras.assembly import load_keras
 
-        return load_keras(path)
+        return load_keras(path, architecture)
     except NetsheetError as error:
         raise type(error)(_placed(path, str(error))) from error
     except RecursionError:

@@ -15,6 +15,11 @@ _SAVED_MODEL = (
     "or .keras."
 )
 
+_CHECKPOINT = (
+    "a part of a TensorFlow checkpoint, which holds weights under names of the program that wrote "
+    "it. Load it there (model.load_weights) and save the model as .h5 or .keras."
+)
+
 # How a file starts, and what it then is.
 _STARTS = (
     (b"version https://git-lfs", "a git-LFS pointer, not the file itself. Run 'git lfs pull'."),
@@ -32,12 +37,15 @@ _STARTS = (
 
 
 def sniff(path: Path) -> str:
-    """``hdf5``, ``keras`` (a zip with a config.json) or ``onnx``.
+    """``hdf5``, ``keras`` (a zip with a config.json), ``zipped`` (with a .h5), ``folder`` (an
+    unpacked .keras) or ``onnx``.
 
     Raises:
         FormatError: it is anything else: the text says what, and what to do.
         UsageError: there is no such file, or it is a folder.
     """
+    if path.is_dir() and (path / "config.json").is_file():
+        return "folder"
     head = _head(path)
     if not head:
         raise FormatError(f"{path} is empty. Copy or download it again.")
@@ -66,6 +74,8 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(4096)
     except FileNotFoundError:
+        if Path(f"{path}.index").exists():
+            raise FormatError(f"{path} is {_CHECKPOINT}") from None
         raise UsageError(f"{path}: there is no such file.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise NetsheetError(f"{path} cannot be read: {error}.") from None
@@ -84,6 +94,8 @@ def _zip_kind(path: Path) -> str:
         raise type(error)(f"{path}: {error}") from None
     if "config.json" in names:
         return "keras"
+    if any(name.endswith((".h5", ".hdf5")) for name in names):
+        return "zipped"
     if any(name.endswith("data.pkl") for name in names):
         what = f"a PyTorch file, {_PROGRAM}. Export the model as ONNX (torch.onnx.export)."
     elif any(name.endswith(".npy") for name in names):
@@ -100,6 +112,8 @@ def _other_kind(path: Path, head: bytes) -> str | None:
     for start, what in _STARTS:
         if head.startswith(start):
             return what
+    if path.suffix == ".index" or ".data-0000" in path.name or b"model_checkpoint_path" in head:
+        return _CHECKPOINT
     if path.name in ("saved_model.pb", "keras_metadata.pb"):
         return f"a part of {_SAVED_MODEL}"
     if head[4:8] == b"TFL3":
@@ -110,7 +124,10 @@ def _other_kind(path: Path, head: bytes) -> str | None:
     if text.startswith((b"{", b"[")):
         if b'"weight_map"' in text:
             return "the index of weights in several files. Open one of those .weights.h5 files."
-        return "a JSON text without weights (model.to_json()?). Save the whole model as .h5."
+        return (
+            "a JSON text without weights (model.to_json()?). Give the file of the weights, and "
+            "this one with --architecture."
+        )
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return f"a text that starts with {head[:40].decode('ascii')!r}. {_WANTED}"
     return None

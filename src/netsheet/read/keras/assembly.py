@@ -14,6 +14,7 @@ from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
 from netsheet.layers.shape import Flatten
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
+from netsheet.read.keras.architecture import in_order, joined, read_architecture
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.container import read_keras
 from netsheet.read.keras.context import Context, Row
@@ -27,7 +28,7 @@ from netsheet.read.keras.graph import (
     class_of,
     parse_graph,
 )
-from netsheet.read.keras.inputs import batch_size, sources
+from netsheet.read.keras.inputs import batch_size, half_precision, shape_read_by, sources
 from netsheet.read.keras.legacy_layout import assign_legacy
 from netsheet.read.keras.masks import LostMasks, carries_masks, lost_masks
 from netsheet.read.keras.old_configs import modern
@@ -37,6 +38,7 @@ from netsheet.read.keras.regularizers import regularizers
 from netsheet.read.keras.stored import KerasFile
 from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
 from netsheet.read.keras.training import refusal, trains
+from netsheet.read.keras.unnamed import axes_of_weights
 from netsheet.read.keras.v3_layout import assign_v3
 from netsheet.read.keras.weights import Placing
 from netsheet.read.keras.wiring import mask_operations, wired
@@ -51,14 +53,21 @@ _OPAQUE = {
 }
 
 
-def load_keras(path: str | Path) -> Network:
-    """The model in a Keras file; FormatError or UnsupportedError say what is wrong with it."""
+def load_keras(path: str | Path, architecture: str | Path | None = None) -> Network:
+    """The model in a Keras file; FormatError or UnsupportedError say what is wrong with it.
+
+    ``architecture``: the file whose architecture the weights of ``path`` belong to.
+    """
     file = read_keras(path)
+    stored_by = version = file.keras_version
+    if architecture is not None:
+        given = read_architecture(architecture)
+        file, version = joined(file, given), given.version
     if file.config is None:
         return _weights_only(
             file, "the file holds weights only, no architecture",
-            "The file holds weights only: the architecture is missing. "
-            "Weights can be listed and written; nothing can be computed.",
+            "The file holds weights only: the architecture is missing. Weights can be listed and "
+            "written; to compute, give it too: --architecture model.json (or a .keras, .h5).",
         )  # fmt: skip
     class_name = str(file.config.get("class_name", "Functional"))
     config = file.config.get("config", file.config)
@@ -68,12 +77,14 @@ def load_keras(path: str | Path) -> Network:
             f"A model of the class {class_name!r} has no readable architecture, only Sequential "
             "and Functional models do: weights can be listed and written; nothing can be computed.",
         )  # fmt: skip
-    major = _major(file.keras_version)
+    major = _major(version)
     graph = parse_graph(config, class_name, major, file.config.get("build_config"))
-    assembly = _Assembly(major, masks=lost_masks(file.keras_version))
+    if architecture is not None:
+        file = in_order(file, graph)
+    assembly = _Assembly(major, masks=lost_masks(version))
     assembly.make_layers(graph, "")
     legacy = file.layout == "legacy"
-    placing = Placing(Era(major, file.backend), trained_first=legacy)
+    placing = Placing(Era(_major(stored_by), file.backend), trained_first=legacy)
     assign = assign_legacy if legacy else assign_v3
     for layer in assign(graph, assembly.layers, file, placing):
         assembly.unclaimed.append(layer)
@@ -96,6 +107,11 @@ def _weights_only(file: KerasFile, reason: str, note: str) -> Network:
             reason=reason,
         )
         placing.give(layer, stored.weights)
+        shapes = {label: weight.shape for label, weight in layer.weights.items()}
+        axes = axes_of_weights(stored.name, shapes)
+        layer.weights = {
+            label: replace(weight, axes=axes[label]) for label, weight in layer.weights.items()
+        }
         layers.append(layer)
     return Network(
         name=file.path.stem,
@@ -249,11 +265,18 @@ class _Assembly:
         notes = list(file.notes)
         inputs = sources(graph)
         if inputs is None:
+            inputs = self._inferred(graph, notes)
+        if inputs is None:
             notes.append("The model was never built: it has no input shape and no weights.")
             results: list[ValueRef] = []
         else:
             self.sources = inputs
             results = self.inline(graph, "", "", [ValueRef(source.name) for source in inputs])
+        if half := half_precision(graph):
+            notes.append(
+                f"The file asks for {half}; netsheet computes in float32, so that Keras's own "
+                "outputs differ by about 1e-3."
+            )
         called = {call.layer.name for call in self.calls}
         model = Network(
             name=graph.name,
@@ -280,6 +303,19 @@ class _Assembly:
         )
         _name_flattened(model)
         return model
+
+    def _inferred(self, graph: GraphConfig, notes: list[str]) -> list[Source] | None:
+        """The input that the first layer's weights tell: Keras 2.2.0 left out the input layer."""
+        first = self.layers.get(graph.layers[0].name) if graph.layers else None
+        shape = None if first is None else shape_read_by(first)
+        if first is None or shape is None:
+            return None
+        sizes = ", ".join("?" if size is None else str(size) for size in shape)
+        notes.append(
+            f"The file does not say the input's shape; ({sizes}) follows from the weights of "
+            f"{first.name!r}."
+        )
+        return [Source(f"{first.name}_input", shape)]
 
     def _entries(
         self, graph: GraphConfig, scope: str, sources: Sequence[Source]

@@ -12,7 +12,7 @@ from netsheet.errors import FormatError, NetsheetError
 from netsheet.read.hdf5 import file as hdf5
 from netsheet.read.keras import zip_archive as keras_zip
 from netsheet.read.keras.stored import KerasFile, StoredLayer, StoredWeight
-from netsheet.read.limits import Budget, parse_json
+from netsheet.read.limits import MAX_JSON, Budget, parse_json
 from netsheet.read.sniff import sniff
 
 _WEIGHTS = "model.weights.h5"
@@ -33,8 +33,9 @@ def read_keras(path: str | Path) -> KerasFile:
     kind = sniff(path)
     if kind == "onnx":
         raise FormatError(f"{path} is an ONNX file, not a Keras file.")
+    readers = {"keras": _zip, "zipped": _zipped, "folder": _folder}
     try:
-        return _zip(path) if kind == "keras" else _hdf5(path)
+        return readers.get(kind, _hdf5)(path)
     except NetsheetError as error:
         raise type(error)(f"{path}: {error}") from None
 
@@ -50,11 +51,58 @@ def _digest(path: Path) -> str:
 # --------------------------------------------------------------------------- HDF5
 
 
-def _hdf5(path: Path) -> KerasFile:
-    """A whole model, or weights alone."""
-    budget = Budget(path.stat().st_size)
+def _zipped(path: Path) -> KerasFile:
+    """A zip with one HDF5 file, as Teachable Machine packs it with the classes' names."""
+    with keras_zip.opened(path) as archive:
+        found = [name for name in archive if name.endswith((".h5", ".hdf5"))]
+        found = [name for name in found if not name.startswith("__MACOSX")]
+        if len(found) != 1:
+            raise FormatError(f"it holds {len(found)} HDF5 files: unpack it, and name one of them.")
+        file = _hdf5(path, archive.stream(found[0]), archive.budget)
+        labels = next((name for name in archive if name.split("/")[-1] == "labels.txt"), None)
+        if labels is not None:
+            names = "; ".join(archive.text(labels).split("\n")[:20]).strip("; ")
+            file.notes.append(f"Its labels.txt names the classes: {names}.")
+        return file
+
+
+def _folder(path: Path) -> KerasFile:
+    """An unpacked .keras file."""
+    weights, config = path / _WEIGHTS, path / "config.json"
+    if not weights.is_file():
+        raise FormatError(f"it has no {_WEIGHTS}: the weights are missing")
+    if weights.is_symlink() or config.is_symlink():
+        raise FormatError("a file in it is a symbolic link, which is not followed")
+    budget = Budget(weights.stat().st_size)
+    parsed = parse_json(_text(config), "config.json")
+    about = path / "metadata.json"
+    metadata = parse_json(_text(about), "metadata.json") if about.is_file() else {}
+    with hdf5.opened(weights) as root:
+        layers = _v3_layers(root, budget)
+    training = parsed.get("compile_config")
+    return KerasFile(
+        path=path,
+        kind="keras",
+        keras_version=str(metadata.get("keras_version", "3")),
+        backend=None,
+        config=parsed,
+        training_config=training if isinstance(training, dict) else None,
+        layers=layers,
+        layout="v3",
+        sha256=_digest(weights),
+    )
+
+
+def _text(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_JSON + 1)
+
+
+def _hdf5(path: Path, content: Any = None, budget: Budget | None = None) -> KerasFile:
+    """A whole model, or weights alone; ``content`` is the open file where it is not ``path``."""
+    budget = budget or Budget(path.stat().st_size)
     notes: list[str] = []
-    with hdf5.opened(path) as root:
+    with hdf5.opened(path if content is None else content) as root:
         config = hdf5.attribute(root, "model_config")
         group = hdf5.group_at(root, "model_weights") or root
         listed = hdf5.names(group, "layer_names")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netsheet.errors import FormatError
+from netsheet.layers.base import Layer
+from netsheet.layers.window import KERNEL
 from netsheet.network import Source
 from netsheet.read.keras.graph import GraphConfig, LayerConfig
 
@@ -72,3 +74,38 @@ def batch_size(graph: GraphConfig) -> int | None:
         shapes = [_input_shape(by_name[ref.layer].config) for ref in graph.inputs]
     sizes = [shape[0] for shape in shapes if shape and isinstance(shape[0], int)]
     return sizes[0] if sizes and sizes[0] > 0 else None
+
+
+def shape_read_by(layer: Layer) -> tuple[int | None, ...] | None:
+    """The shape, without batch, of what a layer with a kernel reads; None where it is not told."""
+    kernel = layer.weights.get("kernel")
+    if layer.reason or kernel is None or "in" not in kernel.axes:
+        return None
+    channels = kernel.shape[kernel.axes.index("in")]
+    if "recurrent_kernel" in layer.weights:
+        return (None, channels)
+    space = (None,) * sum(axis in KERNEL[3] for axis in kernel.axes)
+    return (channels, *space) if layer.channels_first else (*space, channels)
+
+
+_HALF = ("mixed_float16", "mixed_bfloat16", "bfloat16", "float16")
+
+
+def half_precision(graph: GraphConfig) -> str | None:
+    """The type of half precision that a layer is to compute in, if any is."""
+    for layer in graph.layers:
+        if layer.graph is not None:
+            found = half_precision(layer.graph)
+        else:
+            found = _policy(layer.config.get("dtype"))
+        if found:
+            return found
+    return None
+
+
+def _policy(dtype: Any) -> str | None:
+    """Of a name, or of a policy that is an object."""
+    while isinstance(dtype, Mapping):
+        inner = dtype.get("config")
+        dtype = inner.get("name") if isinstance(inner, Mapping) else None
+    return dtype if dtype in _HALF else None

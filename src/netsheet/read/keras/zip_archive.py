@@ -50,12 +50,20 @@ class Archive:
             if name in self._members:
                 raise FormatError(f"the member {name!r} occurs twice")
             self._members[name] = info
+        self._members = _without_folder(self._members)
 
     def __contains__(self, name: object) -> bool:
         return name in self._members
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
+
+    def text(self, name: str) -> str:
+        """A member that is a short text; what is no UTF-8 in it is replaced."""
+        info = self._member(name)
+        if info.file_size > MAX_JSON:
+            raise FormatError(f"{name} is {info.file_size:,} bytes long; {MAX_JSON:,} are allowed")
+        return self._read(info).decode("utf-8", "replace")
 
     def json(self, name: str) -> Mapping[str, Any]:
         """A member that is a JSON object."""
@@ -91,6 +99,25 @@ class Archive:
         self.budget.take(info.file_size, info.filename)
         with self._archive.open(info) as member:
             return member.read(info.file_size)
+
+
+def _without_folder(members: dict[str, zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """The members of a zip that was made of a folder, as if the folder had not been there."""
+    if _CONFIG in members:
+        return members
+    folders = [name.removesuffix(_CONFIG) for name in members if name.endswith(f"/{_CONFIG}")]
+    folders = [name for name in folders if not name.startswith("__MACOSX")]
+    if len(folders) != 1:
+        return members
+    (folder,) = folders
+    return {
+        name.removeprefix(folder): info
+        for name, info in members.items()
+        if name.startswith(folder) and name != folder
+    }
+
+
+_CONFIG = "config.json"
 
 
 class _Window(io.RawIOBase):

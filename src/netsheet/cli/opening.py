@@ -1,0 +1,101 @@
+"""How commands open their model: with an architecture beside it, with layers of the user's own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import runpy
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+import netsheet
+from netsheet.errors import NetsheetError, UsageError
+
+if TYPE_CHECKING:
+    from netsheet.model import Model
+
+Architecture = Annotated[
+    Path | None,
+    typer.Option(
+        "--architecture",
+        help="For a file of weights: the JSON of to_json(), or a .keras or .h5 of that network.",
+    ),
+]
+OwnLayers = Annotated[
+    Path | None,
+    typer.Option(
+        "--layers", help="Your own Python file, which is run: it calls netsheet.register()."
+    ),
+]
+
+_architecture: ContextVar[Path | None] = ContextVar("architecture", default=None)
+
+
+def opened(model_file: Path, batch_axis: str = "auto") -> Model:
+    """The model of a command, with the architecture that its options name."""
+    return netsheet.load(model_file, batch_axis, _architecture.get())
+
+
+def opening(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with the options that say how its model is opened, if it takes one."""
+    signature = inspect.signature(command)
+    if "model_file" not in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def run(architecture: Path | None = None, own_layers: Path | None = None, **given: Any) -> Any:
+        token = _architecture.set(architecture)
+        try:
+            if own_layers is not None:
+                run_own_layers(own_layers)
+            return command(**given)
+        finally:
+            _architecture.reset(token)
+
+    more = {"architecture": Architecture, "own_layers": OwnLayers}
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in more.items()
+    ]
+    run.__annotations__ = {**get_type_hints(command, include_extras=True), **more}
+    typed = [
+        parameter.replace(annotation=run.__annotations__[name])
+        for name, parameter in signature.parameters.items()
+    ]
+    run.__signature__ = signature.replace(parameters=[*typed, *options])  # type: ignore[attr-defined]
+    return run
+
+
+def run_own_layers(path: Path) -> None:
+    """Runs the user's own file, so that it registers layers; never one that a model file names.
+
+    Raises:
+        UsageError: there is no such file.
+        NetsheetError: it fails; the text says how and where.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file.")
+    try:
+        runpy.run_path(str(path))
+    except NetsheetError:
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        line = _line_in(path, error)
+        raise NetsheetError(
+            f"{path}{line}: {type(error).__name__}: {error or 'it ended'}"
+        ) from error
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    trace, found = error.__traceback__, ""
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            found = f", line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
