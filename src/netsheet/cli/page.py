@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.artefacts import Samples, Until
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Mean, ModelFile, Scale, Std
 from netsheet.errors import UsageError
 
@@ -39,7 +39,7 @@ def page(
     if output.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{output}: browsers open pages named .html; name it so.")
     options.spare(output, model_file, data, *(inputs or ()))
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):

@@ -11,6 +11,7 @@ import typer
 import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import UsageError
 
@@ -38,7 +39,7 @@ def predict(
     """Print what the network says of a picture: the class and its share, or the values."""
     from netsheet.engine.prediction import predictions
 
-    model = netsheet.load(model_file, batch_axis)
+    model = opened(model_file, batch_axis)
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
     wanted = options.scaling(scale, mean, std, invert)
