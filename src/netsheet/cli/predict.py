@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import UsageError
+from netsheet.selection import require_layers
 
 if TYPE_CHECKING:
     from netsheet.engine.prediction import ClassScore, Prediction
@@ -40,6 +40,7 @@ def predict(
     from netsheet.engine.prediction import predictions
 
     model = opened(model_file, batch_axis)
+    require_layers(model)
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
     wanted = options.scaling(scale, mean, std, invert)
