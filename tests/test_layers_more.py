@@ -12,6 +12,7 @@ import pytest
 
 import netsheet
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import UnsupportedError
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -97,3 +98,19 @@ def test_both_directions_carry_the_mask(package: str, tmp_path: Path) -> None:
     found = netsheet.load(tmp_path / "m.h5").predict(given)
     for ours, theirs in zip(found, made(given), strict=True):
         assert np.abs(ours - np.asarray(theirs)).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["Add", "Average", "Multiply", "Maximum", "Minimum"])
+def test_more_inputs_than_a_formula_takes(name: str, tmp_path: Path) -> None:
+    """Combined in groups, each a tensor of its own."""
+    keras = pytest.importorskip("keras")
+    x = keras.Input((4,))
+    parts = [keras.layers.Rescaling(1 + n / 1000, offset=n / 500)(x) for n in range(70)]
+    model = keras.Model(x, getattr(keras.layers, name)(parts))
+    model.save(tmp_path / "wide.keras")
+    opened = netsheet.load(tmp_path / "wide.keras")
+    given = np.random.default_rng(4).uniform(-1, 1, (1, 4)).astype(np.float32)
+    expected = np.asarray(model(given))[0]
+    values = evaluate(opened.equations(), {opened.inputs[0]: given[0]})[opened.outputs[0]]
+    assert np.abs(values - expected).max() < 1e-5 * max(1, np.abs(expected).max())
+    assert opened.verify("excel", [Sample("x", {opened.inputs[0].name: InputValue(given[0])})]).ok

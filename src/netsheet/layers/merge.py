@@ -43,6 +43,11 @@ def broadcast_shape(shapes: Sequence[Shape], layer: str) -> Shape:
     return tuple(result)
 
 
+# So many inputs are combined in one formula. Of more, groups are combined first, each in a tensor
+# of its own: no formula is longer than a spreadsheet takes.
+SIDE_BY_SIDE = 32
+
+
 @dataclass(eq=False, kw_only=True)
 class _Merge(Layer):
     """``function`` between the inputs, element by element, with broadcasting.
@@ -68,11 +73,23 @@ class _Merge(Layer):
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         at = indices_of(outputs[0])
         terms: list[Expr] = [broadcast(x, at) for x in inputs]
-        result = equation(outputs[0][at], self._combine(terms))
-        return [result, *_mask_equations(inputs, outputs[0], self.any_mask)]
+        result: list[Equation] = []
+        while len(terms) > SIDE_BY_SIDE:
+            groups = [terms[n : n + SIDE_BY_SIDE] for n in range(0, len(terms), SIDE_BY_SIDE)]
+            parts = [outputs[0].like(f"part{len(result) + n}") for n in range(len(groups))]
+            result += [equation(part[at], self._combine(group))
+                       for part, group in zip(parts, groups, strict=True)]  # fmt: skip
+            terms = [part[at] for part in parts]
+        whole = self._finished(self._combine(terms), len(inputs))
+        result.append(equation(outputs[0][at], whole))
+        return [*result, *_mask_equations(inputs, outputs[0], self.any_mask)]
 
     def _combine(self, terms: Sequence[Expr]) -> Expr:
         return fold(lambda left, right: call(self.function, left, right), terms)
+
+    def _finished(self, combined: Expr, count: int) -> Expr:
+        """What the layer makes of its ``count`` inputs combined."""
+        return combined
 
     def onnx(
         self,
@@ -198,8 +215,8 @@ class Minimum(_Masked):
 class Average(_Merge):
     """The mean of the inputs, element by element."""
 
-    def _combine(self, terms: Sequence[Expr]) -> Expr:
-        return super()._combine(terms) / len(terms)
+    def _finished(self, combined: Expr, count: int) -> Expr:
+        return combined / count
 
     def onnx(
         self,
