@@ -59,7 +59,8 @@ def opened(browser: Any, page: Path, moment: str = "", **context: Any) -> Iterat
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
         tab.goto(page.as_uri() + moment)
-        tab.wait_for_selector("html[data-passes]")
+        tab.wait_for_selector("#badge[data-worst]")
+        tab.wait_for_timeout(60)
         yield tab
     assert [url for url in asked if not url.startswith(("file:", "blob:", "data:"))] == []
     assert said == []

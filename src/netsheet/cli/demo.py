@@ -30,7 +30,7 @@ def run(folder: Path) -> None:
         for command, result in _steps(sample, folder):
             show.say(f"$ netsheet {command}")
             show.say(f"  {result}")
-    show.say(f"\nIt is all in {folder}: open digits.xlsx, change a pixel, and watch.")
+    show.say(f"\nIt is all in {folder}: open digits.html and draw, or digits.xlsx.")
 
 
 def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
@@ -78,8 +78,12 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
     yield f"excel {file.name} --input {picture.name} -o digits.xlsx", str(report)
     command = f"verify {file.name} --target excel --xlsx digits.xlsx"
     yield _proof(model, command, digit, xlsx=folder / "digits.xlsx")
-    page = model.to_page(folder / "digits.html", samples=[digit])
-    yield f"page {file.name} --input {picture.name} -o digits.html", str(page)
+    samples = [digit, *(dataset.sample(n, model.inputs) for n in range(8))]
+    page = model.to_page(folder / "digits.html", samples=samples)
+    yield (
+        f"page {file.name} -i {picture.name} --data digits --samples 8 -o digits.html",
+        f"draw a digit and watch it think: {page}",
+    )
     yield _proof(model, f"verify {file.name} --target page --input {picture.name}", digit)
     figures = model.to_c(folder / "c", sample=digit)
     yield (

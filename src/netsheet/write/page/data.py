@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from netsheet.classes import class_count
 from netsheet.data.inputs import Sample
 from netsheet.data.scaling import BYTE, Scaling, expectations, token_inputs
 from netsheet.engine.run import engine
@@ -36,6 +37,7 @@ def page_data(
     for equations in program.equations:
         for tensor in {eq.target: None for eq in equations}:
             made[tensor] = explained(tensor, equations, numbers.__getitem__)
+    every = [eq for equations in program.equations for eq in equations]
     values = [np.asarray(b.values, np.float32) for b in program.weights.values()]
     return {
         "name": network.name,
@@ -54,6 +56,10 @@ def page_data(
         "refused": [[n.key, n.layer.type, str(n.refusal)] for n in refused(network)],
         "inputs": [numbers[tensor] for tensor in network.inputs],
         "outputs": [numbers[tensor] for tensor in network.outputs],
+        "classCounts": [
+            class_count(network.inputs, tensor, every, network.training_config)
+            for tensor in network.outputs
+        ],
         "scaling": _scaling(network, samples),
         "tokens": token_inputs(network),
         "samples": [_sample(sample) for sample in samples],

@@ -51,7 +51,7 @@ class Page {
   }
 
   hasBars() {
-    return this.data.outputs.some((id) => this.data.tensors[id].shape.length <= 1 && !this.isAgain(id));
+    return this.data.classCounts.some((count) => count !== null);
   }
 
   /* An output of the input's size shows the input again (an autoencoder): no classes. */
@@ -89,8 +89,13 @@ onmessage = ({ data: [what, ...rest] }) => {
     }
   }
 
-  /* One pass over the network; the milliseconds that it took. */
-  async pass(inputs, changes) {
+  /* One pass over the network, after those asked for before; the milliseconds that it took. */
+  pass(inputs, changes) {
+    this.queue = (this.queue || Promise.resolve()).then(() => this.compute(inputs, changes));
+    return this.queue;
+  }
+
+  async compute(inputs, changes) {
     if (this.worker) {
       return new Promise((resolve) => {
         this.worker.onmessage = ({ data: [memory, took] }) => {
@@ -165,8 +170,13 @@ onmessage = ({ data: [what, ...rest] }) => {
       }
     }
     this.checked = [...rows.values()];
-    const worst = Math.max(0, ...this.checked.map((row) => row.relative)), good = worst <= BOUND;
-    const d = worst.toExponential(1);
+    this.judge(Math.max(0, ...this.checked.map((row) => row.relative)));
+    this.changed(); // the page's own input again
+  }
+
+  /* What the badge says of the largest deviation. */
+  judge(worst) {
+    const good = worst <= BOUND, d = worst.toExponential(1);
     this.badge.textContent = say(good ? "badge" : "badgeBad", { d });
     this.badge.title = say(good ? "ok" : "bad", { d });
     this.badge.classList.toggle("wrong", !good);
@@ -174,6 +184,7 @@ onmessage = ({ data: [what, ...rest] }) => {
   }
 
   checkDialog() {
+    if (!this.checked) return;
     const rows = this.checked.map((row) => {
       const node = this.data.nodes.find((one) => one.outputs.includes(row.id));
       return h("tr", {}, h("th", { scope: "row" }, this.data.tensors[row.id].name), h("td", {}, node ? node.type : ""),
@@ -188,7 +199,8 @@ onmessage = ({ data: [what, ...rest] }) => {
 
   predict() {
     const parts = [];
-    for (const id of this.data.outputs) {
+    for (const [number, id] of this.data.outputs.entries()) {
+      const classes = this.data.classCounts[number] !== null;
       const { shape, name } = this.data.tensors[id], values = this.engine.tensors[id];
       if (shape.length > 1 || (shape.length && this.isAgain(id))) continue;
       if (this.data.outputs.length > 1) parts.push(h("p", { class: "type" }, name));
@@ -202,7 +214,7 @@ onmessage = ({ data: [what, ...rest] }) => {
       for (const n of order) {
         const title = values.length === 1 ? name : this.data.classes[n] || (values.length > 12 ? say("class", { n }) : String(n));
         const width = most ? (Math.min(Math.abs(values[n]) / most, 1) * 100).toFixed(1) : 0;
-        parts.push(h("div", { class: `barRow${n === best && values.length > 1 ? " best" : ""}` }, h("span", { class: "barName", title }, title),
+        parts.push(h("div", { class: `barRow${n === best && classes ? " best" : ""}` }, h("span", { class: "barName", title }, title),
           h("span", { class: "bar" }, h("span", { class: values[n] < 0 ? "below" : "", style: { width: `${width}%` } })),
           h("span", { class: "number" }, shares ? `${(values[n] * 100).toFixed(1)} %` : shown(values[n], 4))));
       }
@@ -377,8 +389,7 @@ onmessage = ({ data: [what, ...rest] }) => {
     const checked = this.badge;
     this.stop();
     this.build();
-    this.badge.textContent = say(Number(checked.dataset.worst) <= BOUND ? "badge" : "badgeBad", { d: Number(checked.dataset.worst).toExponential(1) });
-    this.badge.dataset.worst = checked.dataset.worst;
+    if (checked.dataset.worst !== undefined) this.judge(Number(checked.dataset.worst));
     this.afterBreaking();
     this.inputs.forEach((input, n) => input.refresh(this.values[n], false));
     this.resized();
@@ -415,7 +426,6 @@ async function start() {
   const page = new Page(data, await weightsOf(data.values));
   prefers.addEventListener("change", (event) => page.setTheme(event.matches));
   page.build();
-  await page.check();
   if (data.samples.length) page.pick(0);
   page.recall();
   const first = data.nodes.find((node) => node.key === data.first);
@@ -426,6 +436,7 @@ async function start() {
   }
   page.changed();
   page.resized();
+  setTimeout(() => page.check(), 0); // after what is seen first
   addEventListener("resize", () => page.resized());
   addEventListener("keydown", (event) => event.key === "Escape" && page.pinned && page.unpin());
   addEventListener("paste", (event) => {
