@@ -262,6 +262,18 @@ def _words() -> dict[str, dict[str, str]]:
     return result
 
 
+def test_a_softmax_shows_its_steps(browser: Any, digit: Path) -> None:
+    with opened(browser, digit) as tab:
+        layer(tab, "activation_7").click(position={"x": 7, "y": 75})
+        heads = tab.locator(".inside h3").all_inner_texts()
+        assert [head.split(" = ")[0] for head in heads] == [
+            "activation_7/exp[5]", "activation_7/sum", "activation_7/max",
+        ]  # fmt: skip
+        power, total = (float(head.split(" = ")[1]) for head in heads[:2])
+        answer = float(tab.locator(".answer").inner_text())
+        assert answer == pytest.approx(power / total, rel=1e-4)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_for_those_who_cannot_see(browser: Any, digit: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -260,6 +260,34 @@ function explainElement(engine, id, at) {
   return { id, at, value, reductions, stages, sources, equation };
 }
 
+/* The same, followed into the steps of its own layer: below a softmax its exponentials and their
+   sum, below an activation the convolution. `inside` is what was followed, `sources` what is read
+   of other layers. */
+function explainThrough(engine, id, at, most = 8) {
+  const node = engine.data.nodes.find((one) => one.outputs.includes(id) || one.steps.includes(id));
+  const found = explainElement(engine, id, at), inside = [], known = new Set([`${id}:${at}`]);
+  const pending = [found], outside = [];
+  while (pending.length) {
+    const one = pending.shift(), read = new Set(one.sources.map(([number]) => number));
+    for (const number of read) {
+      const elements = one.sources.filter((source) => source[0] === number);
+      const own = node && node.steps.includes(number);
+      if (!own) outside.push(...elements);
+      else if (elements.length > 4) outside.push(...elements); // a sum over a step: it is shown as such
+      else {
+        for (const [, place] of elements) {
+          const key = `${number}:${place}`;
+          if (known.has(key) || inside.length >= most) continue;
+          known.add(key);
+          inside.push(explainElement(engine, number, place));
+          pending.push(inside[inside.length - 1]);
+        }
+      }
+    }
+  }
+  return { ...found, inside, sources: inside.length ? outside : found.sources };
+}
+
 // ---------------------------------------------------------------- the workbook's formulas
 
 function columnName(column) {

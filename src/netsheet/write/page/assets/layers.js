@@ -100,6 +100,7 @@ class Layers {
     const own = this.views.get(found.id), box = this.inner.getBoundingClientRect();
     const [target] = own ? own.mark([found.at], true) : [];
     const groups = new Map();
+    for (const one of found.inside || []) if (this.views.has(one.id)) this.views.get(one.id).mark([one.at], true);
     for (const [number, at] of found.sources) {
       if (number < 0 || !this.views.has(number)) continue;
       if (!groups.has(number)) groups.set(number, []);
@@ -111,7 +112,8 @@ class Layers {
       if (number === found.id) continue;
       const boxes = view.mark(elements, false);
       const folded = (one) => one.canvas.closest("details:not([open])") !== null;
-      if (!target || folded(view) || folded(own)) continue;
+      const same = view.canvas.closest("article") === own.canvas.closest("article");
+      if (!target || same || folded(view) || folded(own)) continue;
       const [from, to] = [view.canvas.getBoundingClientRect(), own.canvas.getBoundingClientRect()];
       const [x1, y1, h1] = [to.left - box.left + target[0], to.top - box.top + target[1], target[3] - target[1]];
       for (const [left, top, right, bottom] of boxes.slice(0, 12)) {

@@ -244,7 +244,7 @@ onmessage = ({ data: [what, ...rest] }) => {
   }
 
   explain() {
-    const found = explainElement(this.engine, ...this.asked);
+    const found = explainThrough(this.engine, ...this.asked);
     this.panel.show(found);
     this.layers.light(found);
   }

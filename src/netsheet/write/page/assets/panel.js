@@ -21,12 +21,25 @@ class Panel {
     const head = h("div", { class: "panelHead" },
       h("h2", {}, `${tensor.name}${found.at.length ? `[${found.at.join(", ")}]` : ""} = `, h("b", { class: "answer" }, shown(found.value, 6))),
       pinned && h("button", { class: "quiet", onclick: () => page.unpin() }, say("unpin")),
-      found.reductions.length > 0 && h("button", { class: "quiet", id: "play", onclick: () => page.play() }, say(page.playing ? "pause" : "play")));
+      !page.data.inputs.includes(found.id) && found.at.length > 0 && h("button", { class: "quiet", id: "play", onclick: () => page.play() }, say(page.playing ? "pause" : "play")));
     const parts = [head];
     const given = page.data.inputs.includes(found.id);
     if (given) parts.push(h("p", {}, say("given")), this.editor(found.value, (value) => page.edit(found.id, found.at, value)));
     else if (!found.equation) parts.push(h("p", {}, say("noExplain")));
-    const flow = h("div", { class: "flow" });
+    parts.push(...this.made(found, given));
+    for (const one of found.inside || []) {
+      const name = page.data.tensors[one.id].name;
+      parts.push(h("section", { class: "inside" }, h("h3", {}, `${name}${one.at.length ? `[${one.at.join(", ")}]` : ""} = ${shown(one.value, 6)}`), this.made(one, false)));
+    }
+    if (pinned && !given) parts.push(this.breaking(found, tensor));
+    this.editing = h("div", { class: "editing" });
+    parts.push(this.editing);
+    return parts;
+  }
+
+  /* How one value is made: its sums, what is done with them, the equation, the workbook's formula. */
+  made(found, given) {
+    const { page } = this, parts = [], flow = h("div", { class: "flow" });
     for (const reduction of found.reductions) flow.append(this.reduction(reduction));
     for (const stage of found.stages) {
       flow.append(h("div", { class: "stage" }, h("code", { class: "symbols" }, stage.symbols),
@@ -38,9 +51,6 @@ class Panel {
     if (cell) {
       parts.push(this.line("excel", cell.formula === null ? say("excelNone") : cell.formula, cell.address, cell.formula !== null));
     }
-    if (pinned && !given) parts.push(this.breaking(found, tensor));
-    this.editing = h("div", { class: "editing" });
-    parts.push(this.editing);
     return parts;
   }
 
