@@ -106,7 +106,7 @@ def test_more_inputs_than_a_formula_takes(name: str, tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     x = keras.Input((4,))
     parts = [keras.layers.Rescaling(1 + n / 1000, offset=n / 500)(x) for n in range(70)]
-    model = keras.Model(x, getattr(keras.layers, name)(parts))
+    model = keras.Model(x, getattr(keras.layers, name)()(parts))
     model.save(tmp_path / "wide.keras")
     opened = netsheet.load(tmp_path / "wide.keras")
     given = np.random.default_rng(4).uniform(-1, 1, (1, 4)).astype(np.float32)
