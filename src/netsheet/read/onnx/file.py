@@ -98,9 +98,12 @@ def _read_by(node: NodeProto) -> set[str]:
     names = set(node.input)
     for attribute in node.attribute:
         if attribute.HasField("g"):
+            inside = {entry.name for entry in attribute.g.output}
             for inner in attribute.g.node:
-                names |= _read_by(inner)
-            names.update(entry.name for entry in attribute.g.output)
+                inside |= _read_by(inner)
+            own = {name for inner in attribute.g.node for name in inner.output}
+            own |= {entry.name for entry in (*attribute.g.input, *attribute.g.initializer)}
+            names |= inside - own
     return names
 
 
