@@ -221,7 +221,7 @@ def test_options_belong_to_targets(tmp_path: Path, run: Run) -> None:
     model = netsheet.load(path)
     with pytest.raises(UsageError, match="sanitize does not belong to the target onnx"):
         verify(model, "onnx", random_samples(model), sanitize=True)
-    with pytest.raises(UsageError, match="targets are excel, c, .*onnx, keras"):
+    with pytest.raises(UsageError, match=r"targets are excel, c, .*onnx, keras"):
         verify(model, "fortran", random_samples(model))
     code, _, err = run("verify", path, "--target", "onnx", "--board", "qemu-cortex-m4")
     assert code == 2 and "--board belongs to --target c, not to onnx" in err
