@@ -402,8 +402,8 @@ def test_without_an_input_shape(tmp_path: Path) -> None:
     """Weights are there, but no shape: it was saved without one (Keras 1, or by hand)."""
     write_h5(tmp_path / "m.h5", sequential(dense()))
     model = netsheet.load(tmp_path / "m.h5")
-    assert model.params in (0, 8)
-    assert any("input shape" in note for note in model.notes)
+    assert model.params == 8 and [tensor.shape for tensor in model.inputs] == [(3,)]
+    assert any("input's shape; (3) follows from the weights" in note for note in model.notes)
 
 
 # ------------------------------------------------------------------------------------ weights only

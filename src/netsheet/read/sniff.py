@@ -94,7 +94,7 @@ def _zip_kind(path: Path) -> str:
         raise type(error)(f"{path}: {error}") from None
     if "config.json" in names:
         return "keras"
-    if any(name.endswith((".h5", ".hdf5")) for name in names):
+    if any(name.endswith((".h5", ".hdf5")) and name != "model.weights.h5" for name in names):
         return "zipped"
     if any(name.endswith("data.pkl") for name in names):
         what = f"a PyTorch file, {_PROGRAM}. Export the model as ONNX (torch.onnx.export)."
