@@ -66,7 +66,9 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
 
     values = model.activations([array[None] for array in digit.arrays])
     for name in ("activations.npz", "activations.png"):
-        write_activations(folder / name, values, model.tensors() | model.alias_tensors())
+        tensors = model.tensors() | {tensor.name: tensor for tensor in model.inputs}
+        given = {key: value.values[None] for key, value in digit.inputs.items()}
+        write_activations(folder / name, values, tensors, inputs=given, samples=[digit.name])
         yield f"activations {file.name} --input {picture.name} -o {name}", f"{len(values)} layers"
 
     (folder / "equations.txt").write_text(_equations(model), "utf-8")

@@ -176,6 +176,10 @@ def activations(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write .npz, .csv, .json or .png.")
     ] = None,
+    layout: Annotated[
+        str,
+        typer.Option("--layout", help="Of .csv: tidy, planes, or files (planes, a file a layer)."),
+    ] = "tidy",
     scale: Scale = None,
     mean: Mean = None,
     std: Std = None,
@@ -209,8 +213,15 @@ def activations(
     if output is not None:
         from netsheet.write.pictures.activations import write_activations
 
-        write_activations(output, values, model.tensors() | model.alias_tensors())
-        show.note(f"wrote {output}: {len(values)} layer{'s' if len(values) != 1 else ''}")
+        tensors = model.tensors() | model.alias_tensors() | {t.name: t for t in model.inputs}
+        labels = class_names(classes, model) or names or list(model.class_names)
+        paths = write_activations(
+            output, values, tensors,
+            inputs=given, samples=[sample.name for sample in samples],
+            labels=labels, layout=layout,
+        )  # fmt: skip
+        many = f"{len(values)} layer{'s' if len(values) != 1 else ''}"
+        show.note(f"wrote {paths[0]}" + (f" ... {paths[-1]}" if paths[1:] else "") + f": {many}")
     if as_json:
         show.as_json(dict(values))
     elif output is None:

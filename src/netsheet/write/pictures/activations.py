@@ -3,74 +3,139 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from netsheet.equations import FloatArray, Tensor
-from netsheet.errors import UsageError
+from netsheet.errors import UsageError, choices
 from netsheet.files import atomic
-from netsheet.write.pictures.draw import maps_of, write_maps
+from netsheet.write.float_text import row_texts
+from netsheet.write.pictures.draw import input_block, value_block, write_blocks
+from netsheet.write.pictures.planes import planes_of
 
 KINDS = (".npz", ".csv", ".json", ".png")
+CSV_LAYOUTS = ("tidy", "planes", "files")
 
 
 def write_activations(
-    target: str | Path, values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor]
-) -> None:
+    target: str | Path,
+    values: Mapping[str, FloatArray],
+    tensors: Mapping[str, Tensor],
+    *,
+    inputs: Mapping[str, FloatArray] | None = None,
+    samples: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    layout: str = "tidy",
+) -> list[Path]:
     """Writes arrays (batch axis in front) by layer key; the target's ending says the format.
 
-    CSV is one value a row (``layer, sample, index, value``, the index as ``0 3 2``), JSON holds
-    axes, shape and nested values, PNG shows the first sample as heat maps.
+    CSV is ``tidy``, one value a row (``layer, sample, index, value``, the index as ``0 3 2``); or
+    ``planes``, a block with a heading for each channel as the workbook's sheets have it; or
+    ``files``, such planes in one file a layer, ``<target>-<layer>.csv``. JSON holds axes, shape and
+    nested values. PNG shows every sample as heat maps, the ``inputs`` (by name, among ``tensors``)
+    first. ``samples`` names the samples, ``labels`` the values of vectors as long as it.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UsageError: an unknown ending or layout.
     """
     target = Path(target)
     kind = target.suffix.lower()
     if kind not in KINDS:
         raise UsageError(f"{target}: activations are written as {', '.join(KINDS)}.")
+    if layout not in CSV_LAYOUTS:
+        raise UsageError(f"there is no layout {layout!r}{choices(layout, CSV_LAYOUTS)}")
+    if layout != "tidy" and kind != ".csv":
+        raise UsageError(f"{target}: the layout {layout} is for .csv.")
     if kind == ".png":
-        write_maps(
-            target,
-            {
-                f"{key} {array.shape[1:]}": maps_of(tensors[key], array[0])
-                for key, array in values.items()
-            },
-        )
-        return
+        _png(target, values, tensors, inputs or {}, samples, labels)
+        return [target]
+    if layout == "files":
+        return [_layer_file(target, key, array, tensors[key]) for key, array in values.items()]
     with atomic(target) as place:
         if kind == ".npz":
             with place.open("wb") as file:
-                # not compressed: that takes many times as long as computing the values
-                np.savez(file, **values)  # type: ignore[arg-type]
+                np.savez_compressed(file, **values)  # type: ignore[arg-type]
         elif kind == ".json":
-            place.write_text(json.dumps(_json(values, tensors), ensure_ascii=False), "utf-8")
+            place.write_text(_json(values, tensors), "utf-8")
         else:
-            _csv(place, values)
+            with place.open("w", newline="", encoding="utf-8") as text:
+                if layout == "planes":
+                    for key, array in values.items():
+                        _write_planes(text, key, array, tensors[key])
+                else:
+                    _write_tidy(text, values)
+    return [target]
 
 
-def _json(
-    values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor]
-) -> dict[str, dict[str, object]]:
-    return {
+def _png(
+    target: Path, values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor],
+    inputs: Mapping[str, FloatArray], samples: Sequence[str], labels: Sequence[str],
+) -> None:  # fmt: skip
+    count = len(next(iter(values.values()))) if values else 0
+    names = list(samples) if len(samples) == count else [f"sample {n}" for n in range(count)]
+    sections = {
+        f"{name} ({number + 1} of {count})" if count > 1 else name: [
+            *(
+                input_block(f"{key} {array.shape[1:]}", tensors[key], array[number])
+                for key, array in inputs.items()
+            ),
+            *(
+                value_block(f"{key} {array.shape[1:]}", tensors[key], array[number], labels)
+                for key, array in values.items()
+            ),
+        ]
+        for number, name in enumerate(names)
+    }
+    write_blocks(target, sections)
+
+
+def _layer_file(target: Path, key: str, array: FloatArray, tensor: Tensor) -> Path:
+    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in key)
+    path = target.with_name(f"{target.stem}-{safe}{target.suffix}")
+    with atomic(path) as place, place.open("w", newline="", encoding="utf-8") as file:
+        _write_planes(file, key, array, tensor)
+    return path
+
+
+def _write_planes(file: TextIO, key: str, array: FloatArray, tensor: Tensor) -> None:
+    """A heading and rows for each plane of each sample, an empty line behind each."""
+    writer = csv.writer(file)
+    for sample, one in enumerate(array):
+        for name, plane in planes_of(tensor, one):
+            writer.writerow([part for part in (key, f"sample {sample}", name) if part])
+            if plane.size:
+                file.write(row_texts(plane)[0].decode("ascii") + "\r\n")
+            file.write("\r\n")
+
+
+def _json(values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor]) -> str:
+    """``{"conv": {"axes": [...], "shape": [...], "values": [...]}}``; shortest float32 texts."""
+    import orjson
+
+    found = {
         key: {
             "axes": ["batch", *tensors[key].axes],
             "shape": list(array.shape),
-            "values": array.tolist(),
+            "values": np.ascontiguousarray(array),
         }
         for key, array in values.items()
     }
+    return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY).decode("utf-8")
 
 
-def _csv(place: Path, values: Mapping[str, FloatArray]) -> None:
-    with place.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["layer", "sample", "index", "value"])
-        for key, array in values.items():
-            for sample, one in enumerate(array):
-                flat = one.reshape(-1)
-                places = np.stack(np.unravel_index(np.arange(flat.size), one.shape or (1,)))
-                for index, number in zip(places.T.tolist(), flat.tolist(), strict=True):
-                    shown = " ".join(map(str, index)) if one.ndim else ""
-                    text = repr(number) if flat.dtype != np.float32 else str(np.float32(number))
-                    writer.writerow([key, sample, shown, text])
+def _write_tidy(file: TextIO, values: Mapping[str, FloatArray]) -> None:
+    writer = csv.writer(file)
+    writer.writerow(["layer", "sample", "index", "value"])
+    for key, array in values.items():
+        for sample, one in enumerate(array):
+            flat = one.reshape(-1, 1)
+            texts = row_texts(flat, rows_each=1) if flat.size else []
+            indices: Iterable[tuple[int, ...]] = np.ndindex(one.shape)
+            for index, text in zip(indices, texts, strict=True):
+                writer.writerow([key, sample, " ".join(map(str, index)), text.decode("ascii")])

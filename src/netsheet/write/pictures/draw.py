@@ -1,109 +1,272 @@
-"""Arrays as pictures: labelled grids of heat maps."""
+"""Arrays as pictures: titled blocks of heat maps with their scale, packed on a page.
+
+Colours are the workbook's: one on either side of a white zero, equally strong for equally large
+numbers; pictures that go in are grey or in their own colours.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsheet.equations import FloatArray, Tensor, Weight
-from netsheet.errors import UnsupportedError
+from netsheet.errors import UnsupportedError, UsageError
 from netsheet.files import atomic
+from netsheet.write.pictures.planes import planes_of
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
 
-# Stops of a colour map that stays readable in grey: dark blue, teal, green, yellow.
-_STOPS = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
-_WIDTH = 1200  # pixels of a page
-_GAP = 6
-_TITLE = 22
+Colour = tuple[int, int, int]
+VALUES: tuple[Colour, Colour] = ((59, 130, 246), (249, 115, 22))  # below and above zero
+WEIGHTS: tuple[Colour, Colour] = ((167, 139, 250), (52, 211, 153))
+NO_NUMBER: Colour = (128, 128, 128)
+INK, PALE = (31, 41, 55), (203, 210, 220)
+
+WIDTH = 1350  # pixels of a page: a screen of 1366 without its scroll bar
+HIGHEST = 30_000  # more than this many rows of pixels no viewer shows
+GAP, TITLE, SCALE, MARGIN = 6, 20, 22, 12
+SIDE = 72  # pixels that a small map is enlarged to
+LABEL_HEIGHT, LABEL_SIDE, MOST_LABELS = 28, 44, 24
 MAX_MAPS = 256  # of one layer; more would be unreadable
 
 
-def _colours(values: FloatArray) -> FloatArray:
-    """RGB for values; the smallest is dark, the largest bright, what is no number is grey."""
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Something to be drawn: planes of one tensor that share a scale.
+
+    ``labels`` name the values of a single row; ``colours`` are those below and above zero, None
+    for grey from the smallest to the largest value. ``rgb``: the planes are red, green and blue.
+    ``across``: so many planes stand beside each other, if they fit; 0: as it looks best.
+    """
+
+    title: str
+    planes: Sequence[FloatArray]
+    labels: Sequence[str] = ()
+    colours: tuple[Colour, Colour] | None = VALUES
+    rgb: bool = False
+    across: int = 0
+
+
+def value_block(
+    title: str, tensor: Tensor, values: FloatArray, labels: Sequence[str] = ()
+) -> Block:
+    """A layer's output (without batch axis); a vector of few values gets its labels."""
+    planes = [plane for _, plane in planes_of(tensor, values)]
+    if values.ndim == 1 and values.size <= MOST_LABELS:
+        labels = labels if len(labels) == values.size else [str(n) for n in range(values.size)]
+        return Block(title, planes, [_drawable(text, n) for n, text in enumerate(labels)])
+    return Block(title, planes)
+
+
+def input_block(title: str, tensor: Tensor, values: FloatArray) -> Block:
+    """What goes in: a picture as it looks, anything else as values."""
+    planes = [plane for _, plane in planes_of(tensor, values)]
+    if not {"height", "width"} <= set(tensor.axes) and values.ndim != 2:
+        return Block(title, planes)
+    return Block(title, planes, colours=None, rgb=len(planes) == 3)
+
+
+def _drawable(text: str, number: int) -> str:
+    """A label in letters that the font has, else its number."""
+    return text if text.isascii() or text.encode("latin-1", "ignore").decode("latin-1") == text \
+        else str(number)  # fmt: skip
+
+
+# --------------------------------------------------------------------------- colours
+
+
+def _extent(planes: Sequence[FloatArray]) -> tuple[float, float]:
+    flat = np.concatenate([plane.reshape(-1) for plane in planes]).astype(float)
+    finite = flat[np.isfinite(flat)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def colour_of(
+    values: FloatArray, low: float, high: float, colours: tuple[Colour, Colour] | None
+) -> FloatArray:
+    """RGB for values: white at zero, full colour at the larger of ``-low`` and ``high``.
+
+    Without ``colours`` black at ``low`` and white at ``high``. What is no number is grey (in grey
+    pictures: violet).
+    """
+    values = np.asarray(values, float)
     finite = np.isfinite(values)
-    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0.0, 0.0)
-    share = np.where(finite, (values - low) / (high - low or 1), 0) * (len(_STOPS) - 1)
-    index = np.minimum(share.astype(int), len(_STOPS) - 2)
-    part = (share - index)[..., None]
-    rgb = _STOPS[index] * (1 - part) + _STOPS[index + 1] * part
-    return np.where(finite[..., None], rgb, 128).astype(np.uint8)
+    safe = np.where(finite, values, 0.0)
+    if colours is None:
+        level = np.clip((safe - low) / ((high - low) or 1.0), 0, 1)[..., None] * 255
+        rgb = np.repeat(level, 3, axis=-1)
+        nothing: Colour = (150, 60, 150)
+    else:
+        share = np.clip(safe / (max(-low, high) or 1.0), -1, 1)[..., None]
+        ends = np.where(share < 0, np.array(colours[0], float), np.array(colours[1], float))
+        rgb = 255 + (ends - 255) * np.abs(share)
+        nothing = NO_NUMBER
+    return np.where(finite[..., None], rgb, nothing).round().astype(np.uint8)
 
 
-def maps_of(tensor: Tensor, values: FloatArray) -> list[FloatArray]:
-    """The values as two-dimensional maps: one for each channel, or one row of numbers."""
-    axes = list(tensor.axes)
-    if values.ndim < 2:
-        return [values.reshape(1, -1)]
-    if values.ndim == 2:
-        return [values]
-    rows, columns = (
-        (axes.index("height"), axes.index("width"))
-        if {"height", "width"} <= set(axes)
-        else (values.ndim - 2, values.ndim - 1)
-    )
-    others = [axis for axis in range(values.ndim) if axis not in (rows, columns)]
-    moved = values.transpose([*others, rows, columns])
-    return list(moved.reshape(-1, *moved.shape[-2:]))
+# --------------------------------------------------------------------------- blocks and pages
 
 
-def write_maps(target: str | Path, pictures: Mapping[str, Sequence[FloatArray]]) -> None:
-    """A PNG with a titled row of heat maps for each name; every row has its own colour scale."""
+def write_blocks(target: str | Path, sections: Mapping[str, Sequence[Block]]) -> None:
+    """A PNG of the sections, one below the other; blocks stand beside each other while they fit.
+
+    Raises:
+        UnsupportedError: there is nothing to draw.
+        UsageError: the picture would be longer than viewers show.
+    """
     from PIL import Image, ImageDraw
 
-    rows = []
-    for title, maps in pictures.items():
-        if len(maps) > MAX_MAPS:
-            title, maps = f"{title}: the first {MAX_MAPS} of {len(maps)}", maps[:MAX_MAPS]
-        rows.append((title, _grid(maps)))
-    if not rows:
+    drawn = {title: [_picture(block) for block in blocks] for title, blocks in sections.items()}
+    if not any(drawn.values()):
         raise UnsupportedError("there is nothing to draw")
-    height = sum(picture.height + _TITLE + _GAP for _, picture in rows) + _GAP
-    page = Image.new("RGB", (_WIDTH, height), "white")
+    places: list[tuple[int, int, Image.Image]] = []
+    titles: list[tuple[int, str]] = []
+    y = MARGIN
+    for title, pictures in drawn.items():
+        if title:
+            titles.append((y, title))
+            y += TITLE + 8
+        x = tall = 0
+        for picture in pictures:
+            if x and x + picture.width > WIDTH - 2 * MARGIN:
+                x, y, tall = 0, y + tall + MARGIN, 0
+            places.append((MARGIN + x, y, picture))
+            x, tall = x + picture.width + 2 * MARGIN, max(tall, picture.height)
+        y += tall + MARGIN
+    if y > HIGHEST:
+        raise UsageError(
+            f"{target}: the picture would be {y:,} pixels high; draw fewer samples (--samples) or "
+            "layers (--layer)."
+        )
+    width = max(place[0] + place[2].width for place in places) + MARGIN
+    page = Image.new("RGB", (width, y), "white")
     draw = ImageDraw.Draw(page)
-    y = _GAP
-    for title, picture in rows:
-        _label(draw, (_GAP, y), title)
-        page.paste(picture, (_GAP, y + _TITLE))
-        y += picture.height + _TITLE + _GAP
+    for top, title in titles:
+        draw.text((MARGIN, top), title, fill=INK, font_size=18)
+    for left, top, picture in places:
+        page.paste(picture, (left, top))
     with atomic(target) as place:
         page.save(place, format="PNG")
 
 
-def _label(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str) -> None:
-    draw.text(place, text, fill="black", font_size=14)
+def _picture(block: Block) -> Image.Image:
+    """One block: title, maps, scale."""
+    from PIL import Image, ImageDraw
+
+    title, planes = block.title, list(block.planes)
+    if len(planes) > MAX_MAPS:
+        title, planes = f"{title}: the first {MAX_MAPS} of {len(planes)}", planes[:MAX_MAPS]
+    low, high = _extent(planes)
+    if block.labels:
+        maps = _labelled(planes[0], block.labels, low, high, block.colours or VALUES)
+    elif block.rgb:
+        stacked = np.stack([colour_of(p, low, high, None)[..., 0] for p in planes], axis=-1)
+        maps = _grid(stacked[None])
+    else:
+        coloured = np.stack([colour_of(plane, low, high, block.colours) for plane in planes])
+        maps = _grid(coloured, block.across)
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    wide = max(maps.width, int(measure.textlength(title, font_size=13)) + 2, 150)
+    picture = Image.new(
+        "RGB", (min(wide, WIDTH - 2 * MARGIN), TITLE + maps.height + SCALE), "white"
+    )
+    draw = ImageDraw.Draw(picture)
+    draw.text((0, 1), title, fill=INK, font_size=13)
+    picture.paste(maps, (0, TITLE))
+    _scale(picture, draw, TITLE + maps.height + 5, (low, high), block.colours)
+    return picture
 
 
-def _grid(maps: Sequence[FloatArray]) -> Image.Image:
-    """Maps side by side in as many rows as they need, enlarged to be seen."""
+def _scale(
+    picture: Image.Image, draw: ImageDraw.ImageDraw, y: int, ends: tuple[float, float],
+    colours: tuple[Colour, Colour] | None,
+) -> None:  # fmt: skip
+    """The colours between two numbers, and where zero is."""
     from PIL import Image
 
-    stacked = np.stack(maps).astype(float)
-    colours = _colours(stacked)
-    count, rows, columns = stacked.shape
-    room = _WIDTH - 2 * _GAP
-    zoom = max(1, min(24, 96 // max(rows, 1), room // max(columns, 1)))
-    width, height = min(columns * zoom, room), rows * zoom
-    across = max(1, (room + _GAP) // (width + _GAP))
+    low, high = ends
+    if colours is not None:
+        low, high = min(low, 0.0), max(high, 0.0)
+    left = f"{low:.3g}"
+    draw.text((0, y), left, fill=INK, font_size=11)
+    x = int(draw.textlength(left, font_size=11)) + 5
+    steps = np.linspace(low, high, 60)[None]
+    bar = Image.fromarray(np.repeat(colour_of(steps, *ends, colours), 10, axis=0))
+    picture.paste(bar, (x, y + 2))
+    draw.rectangle((x - 1, y + 1, x + 60, y + 12), outline=PALE)
+    if colours is not None and low < 0 < high:
+        zero = x + round(59 * -low / (high - low))
+        draw.line((zero, y + 1, zero, y + 12), fill=INK)
+    draw.text((x + 65, y), f"{high:.3g}", fill=INK, font_size=11)
+
+
+def _grid(colours: FloatArray, wanted: int = 0) -> Image.Image:
+    """Maps (number, rows, columns, RGB) side by side in rows, enlarged to be seen, with frames."""
+    from PIL import Image, ImageDraw
+
+    count, rows, columns, _ = colours.shape
+    room = WIDTH - 2 * MARGIN
+    side = SIDE if count > 1 else 2 * SIDE
+    zoom = max(1, min(24, side // max(rows, 1), room // max(columns, 1)))
+    if rows == 1:
+        zoom = max(1, min(16, room // columns))
+    width, height = min(columns * zoom, room - 2), max(rows * zoom, 10 if rows == 1 else 1)
+    across = max(1, min(room // (width + GAP), wanted or _across(count, width, height)))
     down = -(-count // across)
-    grid = Image.new("RGB", (min(count, across) * (width + _GAP), down * (height + _GAP)), "white")
+    size = (min(count, across) * (width + GAP), down * (height + GAP))
+    grid = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(grid)
     for number in range(count):
         picture = Image.fromarray(colours[number]).resize((width, height), Image.Resampling.NEAREST)
-        x, y = number % across * (width + _GAP), number // across * (height + _GAP)
+        x, y = number % across * (width + GAP) + 1, number // across * (height + GAP) + 1
         grid.paste(picture, (x, y))
+        draw.rectangle((x - 1, y - 1, x + width, y + height), outline=PALE)
     return grid
+
+
+def _across(count: int, width: int, height: int) -> int:
+    """How many maps stand beside each other, so that the block is twice as wide as it is high."""
+    wanted: float = (2 * count * (height + GAP) / (width + GAP)) ** 0.5
+    return max(1, round(wanted))
+
+
+def _labelled(
+    row: FloatArray, labels: Sequence[str], low: float, high: float, colours: tuple[Colour, Colour]
+) -> Image.Image:
+    """One value a cell, with its number in it and its label below."""
+    from PIL import Image, ImageDraw
+
+    values = row.reshape(-1)
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    wide = max(LABEL_SIDE, *(int(measure.textlength(text, font_size=11)) + 6 for text in labels))
+    across = max(1, min(len(labels), (WIDTH - 2 * MARGIN) // wide))
+    down = -(-len(labels) // across)
+    picture = Image.new("RGB", (across * wide + 1, down * (LABEL_HEIGHT + 18)), "white")
+    draw = ImageDraw.Draw(picture)
+    fills = colour_of(values, low, high, colours)
+    for number, (value, text) in enumerate(zip(values, labels, strict=True)):
+        x, y = number % across * wide, number // across * (LABEL_HEIGHT + 18)
+        fill = tuple(int(part) for part in fills[number])
+        draw.rectangle((x, y, x + wide, y + LABEL_HEIGHT), fill=fill, outline=PALE)
+        shown = f"{float(value):.3g}" if 1e-3 <= abs(value) < 1e5 or not value else f"{value:.0e}"
+        draw.text((x + wide / 2, y + 14), shown, fill=INK, font_size=11, anchor="mm")
+        draw.text((x + wide / 2, y + LABEL_HEIGHT + 8), text, fill=INK, font_size=11, anchor="mm")
+    return picture
 
 
 def write_weight(target: str | Path, weights: Sequence[Weight]) -> None:
     """A PNG of weights, channels-first: a map for each pair of channels."""
-    pictures = {}
+    blocks = []
     for weight in weights:
-        axes = weight.channels_first_axes
         values = weight.channels_first
-        tensor = Tensor(weight.name, axes, values.shape)
-        pictures[f"{weight.name} {values.shape}"] = maps_of(tensor, values)
-    write_maps(target, pictures)
+        tensor = Tensor(weight.name, weight.channels_first_axes, values.shape)
+        title = f"{weight.name} {values.shape} ({', '.join(weight.channels_first_axes)})"
+        planes = [plane for _, plane in planes_of(tensor, values)]
+        inner = values.shape[1] if values.ndim > 3 else 0  # a row of maps for each output channel
+        blocks.append(Block(title, planes, colours=WEIGHTS, across=inner))
+    write_blocks(target, {"": blocks})
