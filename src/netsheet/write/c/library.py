@@ -101,12 +101,7 @@ def header(lib: Library) -> str:
             f"/* #define {upper}_TRACE */",
             "",
         ]
-    given = [(tensor.name, tensor) for tensor in model.inputs]
-    for names, tensors in ((lib.inputs, given), (lib.outputs, model.named_outputs())):
-        for parameter, (label, tensor) in zip(names, tensors, strict=True):
-            axes = " x ".join(f"{n} {a}" for n, a in zip(tensor.shape, tensor.axes, strict=True))
-            lines.append(f"/* {comment(label)}: {comment(axes) or 'one number'} */")
-            lines.append(f"#define {size_macro(lib, parameter)} {max(tensor.size, 1)}")
+    lines += _sizes(lib)
     count = model.classes
     lines += [f"#define {upper}_CLASSES {count}"] if count else []
     lines += ["", "/* Floats that the activations take: one static array, or the caller's. */"]
@@ -143,6 +138,18 @@ def header(lib: Library) -> str:
         ]
     lines += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {upper}_H */"]
     return "\n".join(lines) + "\n"
+
+
+def _sizes(lib: Library) -> list[str]:
+    """What each input and output is, and how many floats."""
+    lines: list[str] = []
+    given = [(tensor.name, tensor) for tensor in lib.model.inputs]
+    for names, tensors in ((lib.inputs, given), (lib.outputs, lib.model.named_outputs())):
+        for parameter, (label, tensor) in zip(names, tensors, strict=True):
+            axes = " x ".join(f"{n} {a}" for n, a in zip(tensor.shape, tensor.axes, strict=True))
+            lines.append(f"/* {comment(label)}: {comment(axes) or 'one number'} */")
+            lines.append(f"#define {size_macro(lib, parameter)} {max(tensor.size, 1)}")
+    return lines
 
 
 def _arena_macro(lib: Library) -> list[str]:

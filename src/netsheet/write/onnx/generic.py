@@ -336,10 +336,8 @@ class Printer:
         name = self.graph.node("Conv", [image, kernel], **found.attributes)
         dims = (*found.rows, *found.outputs, *points)
         shape = [index.size for index in dims]
-        whole = self._reshape(name, [-1, *shape], False)
-        if x.batched or w.batched:
-            return Part(whole, dims, True)
-        return Part(self._reshape(whole, shape, False), dims, False)
+        batched = x.batched or w.batched
+        return Part(self._reshape(name, [-1] * batched + shape, False), dims, batched)
 
     def _reduced(self, expr: Reduce, body: Part) -> Part:
         axes = [axis + body.batched for axis, i in enumerate(body.dims) if i in expr.over]
