@@ -148,3 +148,20 @@ def test_a_network_without_a_computed_layer_is_refused(shared: Path) -> None:
         pytest.skip("no file of weights alone")
     with pytest.raises(NetsheetError):
         page_html(netsheet.load(weights))
+
+
+def test_the_example_of_the_documentation_is_of_today(tmp_path: Path) -> None:
+    """python tools/page_pictures.py writes it anew."""
+    import runpy
+
+    root = Path(__file__).resolve().parent.parent
+    tool = runpy.run_path(str(root / "tools/page_pictures.py"))
+    tool["write_example"](tmp_path / "example.html")
+    made, kept = (
+        (folder / "example.html").read_text("utf-8") for folder in (tmp_path, root / "docs")
+    )
+    without = [re.sub(r'id="data">.*?</script>', "", text, flags=re.S) for text in (made, kept)]
+    assert without[0] == without[1]
+    new, old = data_of(made), data_of(kept)
+    assert [node["key"] for node in new["nodes"]] == [node["key"] for node in old["nodes"]]
+    assert new["values"] == old["values"]

@@ -48,10 +48,17 @@ def take_pictures(folder: Path) -> None:
         )
         phone = running.devices["Pixel 5"]
         for name, page, layer, where, steps, context in (
-            ("page-conv", EXAMPLE, 1, (0.32, 0.12), False, wide),
+            (
+                "page-conv",
+                EXAMPLE,
+                1,
+                (0.62, 0.13),
+                False,
+                {"viewport": {"width": 1280, "height": 1000}},
+            ),
             ("page-dark", EXAMPLE, -1, (0.5, 0.55), True, {**wide, "color_scheme": "dark"}),
             ("page-attention", attention, 5, (0.5, 0.5), True, wide),
-            ("page-phone", EXAMPLE, 1, (0.32, 0.12), False, {**phone, "locale": "ja-JP"}),
+            ("page-phone", EXAMPLE, 1, (0.62, 0.13), False, {**phone, "locale": "ja-JP"}),
         ):
             tab = browser.new_context(**context).new_page()
             tab.goto(page.as_uri())
