@@ -63,7 +63,7 @@ def test_layer_without_equations_offers_until(tmp_path: Path) -> None:
 
 def test_model_without_layers_is_refused(tmp_path: Path) -> None:
     model = Model("weights", [], [], [])
-    with pytest.raises(UnsupportedError, match="no layer that can be computed"):
+    with pytest.raises(UnsupportedError, match="there is no network, only weights"):
         to_excel(model, tmp_path / "x.xlsx", [Sample("a", {})])
 
 

@@ -104,8 +104,17 @@ def to_excel(
     book = _Book(model, samples, words, lang, arrangement, class_names)
     book.refuse_oversized()
     count = book.formulas + book.numbers
-    size = sheet_stream.write(target, book.sheets_in_order(), count, progress, words["font"])
-    return ExcelReport(Path(target), len(book.plan.sheets) + 4, book.formulas, book.numbers, size)
+    names: list[str] = []
+    sheets = _noted(book.sheets_in_order(), names)
+    size = sheet_stream.write(target, sheets, count, progress, words["font"])
+    return ExcelReport(Path(target), len(names), book.formulas, book.numbers, size)
+
+
+def _noted(sheets: Iterator[SheetContent], names: list[str]) -> Iterator[SheetContent]:
+    """The sheets as they come, their names noted."""
+    for content in sheets:
+        names.append(content.name)
+        yield content
 
 
 @dataclass(frozen=True)
