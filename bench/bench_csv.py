@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.equations import Weight
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.write.csv.writer import write_csv
 
 BASE_NUMBERS = 4_000_000

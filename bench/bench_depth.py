@@ -22,8 +22,8 @@ import numpy as np
 
 from netsheet.data.probe import probe
 from netsheet.equations import Weight
+from netsheet.layer import Layer
 from netsheet.layers.activation import ReLU, SiLU
-from netsheet.layers.base import Layer
 from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add, Concatenate
 from netsheet.layers.recurrent import LSTM

@@ -13,7 +13,7 @@ import netsheet
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.data.scaling import Scaling
 from netsheet.equations import Weight
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify import TARGETS

@@ -32,7 +32,8 @@ from netsheet.equations import (
     reduce,
     select,
 )
-from netsheet.layers.base import Layer, Signature, constant, default_axes
+from netsheet.layer import Layer, Signature, default_axes
+from netsheet.layers.base import constant
 
 Build = Callable[[Tensor], list[Equation]]
 LARGEST = 400  # elements; a larger tensor gets no further stage

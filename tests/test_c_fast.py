@@ -11,8 +11,8 @@ import pytest
 
 import netsheet
 from netsheet.equations import FloatArray, Tensor, Weight
+from netsheet.layer import Layer
 from netsheet.layers.activation import ELU, GELU, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh
-from netsheet.layers.base import Layer
 from netsheet.layers.conv import (
     Conv1D,
     Conv2D,

@@ -8,7 +8,7 @@ import pytest
 
 import netsheet
 from excel_models import random_samples, single
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.dense import Dense
 from netsheet.write.excel import to_excel
 

@@ -18,7 +18,7 @@ import pytest
 import netsheet
 from netsheet.equations import Weight
 from netsheet.errors import FormatError, NetsheetError, UsageError
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.write import float_text
 from netsheet.write.csv import writer as csv_writer
 from netsheet.write.csv.copy_model import by_dataset, write_copy

@@ -19,7 +19,7 @@ from excel_models import (
     with_reference_input,
 )
 from netsheet.equations import FUNCTIONS, Equation, Tensor, call, equation, indices_of
-from netsheet.layers.base import Layer, Signature
+from netsheet.layer import Layer, Signature
 from netsheet.layers.conv import Conv2D, Conv2DTranspose, DepthwiseConv2D
 from netsheet.layers.merge import Add
 from netsheet.model import Model

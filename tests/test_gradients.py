@@ -24,7 +24,8 @@ from netsheet.equations import (
 )
 from netsheet.equations.evaluation import evaluate
 from netsheet.gradient import gradients
-from netsheet.layers.base import constant, default_axes
+from netsheet.layer import default_axes
+from netsheet.layers.base import constant
 from random_equations import STAGES, MadeUp
 
 CHECKS = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]

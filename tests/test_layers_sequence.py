@@ -16,6 +16,7 @@ import pytest
 from netsheet.equations import Equation, FloatArray, Select, Tensor, Weight, walk
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer, default_axes
 from netsheet.layers import activation as act
 from netsheet.layers.attention import (
     AdditiveAttention,
@@ -23,7 +24,6 @@ from netsheet.layers.attention import (
     GroupQueryAttention,
     MultiHeadAttention,
 )
-from netsheet.layers.base import Layer, default_axes
 from netsheet.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from netsheet.layers.conv import Conv2D
 from netsheet.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D

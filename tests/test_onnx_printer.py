@@ -27,7 +27,8 @@ from netsheet.equations import (
     select,
 )
 from netsheet.equations.evaluation import evaluate
-from netsheet.layers.base import Layer, constant
+from netsheet.layer import Layer
+from netsheet.layers.base import constant
 from netsheet.layers.conv import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
 from netsheet.layers.dense import Dense
 from netsheet.write.onnx.builder import Builder

@@ -15,8 +15,8 @@ from netsheet.data.inputs import InputValue, Sample
 from netsheet.equations import Tensor
 from netsheet.errors import UnsupportedError, UsageError
 from netsheet.fidelity import judge
+from netsheet.layer import Graph
 from netsheet.layers.activation import Tanh
-from netsheet.layers.base import Graph
 from netsheet.layers.conv import Conv2D
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef

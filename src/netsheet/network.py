@@ -13,7 +13,7 @@ from typing import Any
 
 from netsheet.equations import Equation, Tensor, multiply_accumulates
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError, choices
-from netsheet.layers.base import Layer, Shape, default_axes
+from netsheet.layer import Layer, Shape, default_axes
 from netsheet.nodes import MAX_TABLES, LayerCall, Node, ValueRef, made_node, shown, with_states
 
 __all__ = [

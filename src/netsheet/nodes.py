@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from netsheet.equations import Affine, Equation, Lookup, Tensor, Weight, reads
 from netsheet.errors import NetsheetError
-from netsheet.layers.base import Layer, Signature
+from netsheet.layer import Layer, Signature
 
 
 @dataclass(frozen=True)

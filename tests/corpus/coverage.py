@@ -22,7 +22,7 @@ from conftest import ROOT, SHARED
 from corpus.reading import Entry, own, shared
 from corpus.targets import EXCEL_CELLS, TARGETS, Opened, cells, judged, opened
 from netsheet.fidelity import BOUND
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.composite import InnerCall
 from netsheet.read.keras.table import TABLE as CLASSES
 from netsheet.verify import TARGETS as TABLE

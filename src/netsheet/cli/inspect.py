@@ -17,7 +17,7 @@ from netsheet.selection import require_layers
 
 if TYPE_CHECKING:
     from netsheet.equations import Weight
-    from netsheet.layers.base import Layer
+    from netsheet.layer import Layer
     from netsheet.model import Model
 
 

@@ -135,7 +135,7 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path) -> _Start:
     from netsheet.data.datasets import read_dataset
     from netsheet.engine.architectures import architecture, architecture_names
     from netsheet.equations import Tensor
-    from netsheet.layers.base import default_axes
+    from netsheet.layer import default_axes
     from netsheet.write.keras import write_h5
 
     path = Path(arch)

@@ -12,7 +12,7 @@ import numpy as np
 
 from netsheet.equations import FloatArray, Tensor
 from netsheet.errors import UsageError
-from netsheet.layers.base import Layer, default_axes
+from netsheet.layer import Layer, default_axes
 from netsheet.read.keras.assembly import make_layer
 
 KERAS = 3  # the version of Keras that described the networks

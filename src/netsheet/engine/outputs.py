@@ -10,9 +10,9 @@ import numpy as np
 from netsheet.engine.losses import Prediction
 from netsheet.engine.run import Engine, Progress
 from netsheet.equations import FloatArray
-from netsheet.layers.base import Layer
-from netsheet.layers.regularizers import ACTIVITY, Regularizer
+from netsheet.layer import Layer
 from netsheet.network import LayerCall, Network, Node, ValueRef
+from netsheet.regularizers import ACTIVITY, Regularizer
 from netsheet.write.onnx import check_outputs
 
 AT_A_TIME = 256  # samples whose activities are held together

@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from netsheet.equations import Equation, Expr, Tensor, call, equation, indices_of, reduce
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Along, Elementwise, Graph, Layer, Signature, broadcast
+from netsheet.layer import Graph, Layer, Signature
+from netsheet.layers.base import Along, Elementwise, broadcast
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805

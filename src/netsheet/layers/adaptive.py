@@ -21,7 +21,8 @@ from netsheet.equations import (
     equation,
     reduce,
 )
-from netsheet.layers.base import Layer, Signature, named
+from netsheet.layer import Layer, Signature
+from netsheet.layers.base import named
 from netsheet.layers.pool import OUT_NAMES, TAP_NAMES
 from netsheet.layers.window import arranged, check_table, placed, sizes, tensor_axes
 

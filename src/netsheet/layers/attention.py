@@ -26,8 +26,8 @@ from netsheet.equations import (
     reduce,
     select,
 )
+from netsheet.layer import Layer, Signature
 from netsheet.layers.activation import Softmax
-from netsheet.layers.base import Layer, Signature
 from netsheet.layers.recurrent import base_tensor
 
 EXCLUDED = -1e9

@@ -23,7 +23,8 @@ from netsheet.equations import (
     indices_of,
     reduce,
 )
-from netsheet.layers.base import Layer, Signature, constant
+from netsheet.layer import Layer, Signature
+from netsheet.layers.base import constant
 
 MODES = ("one_hot", "multi_hot", "count")
 

@@ -24,8 +24,8 @@ from netsheet.equations import (
     equation,
     reduce,
 )
+from netsheet.layer import Layer, Signature
 from netsheet.layers.activation import HardSigmoid, Linear, ReLU, Sigmoid, Softsign, Tanh
-from netsheet.layers.base import Layer, Signature
 from netsheet.layers.recurrence import Reader, State, Step
 
 

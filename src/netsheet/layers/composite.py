@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from netsheet.equations import Equation, Tensor, equation, indices_of
-from netsheet.layers.base import Graph, Layer, Signature
+from netsheet.layer import Graph, Layer, Signature
 
 
 @dataclass(frozen=True, eq=False)

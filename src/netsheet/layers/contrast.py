@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netsheet.equations import Equation, Tensor, call, equation, reduce
-from netsheet.layers.base import Along, Layer, Signature
+from netsheet.layer import Layer, Signature
+from netsheet.layers.base import Along
 
 
 @dataclass(eq=False, kw_only=True)

@@ -22,7 +22,8 @@ from netsheet.equations import (
     value,
 )
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph, Layer, Signature, activated, activated_onnx, named
+from netsheet.layer import Graph, Layer, Signature
+from netsheet.layers.base import activated, activated_onnx, named
 from netsheet.layers.window import (
     KERNEL,
     Padding,

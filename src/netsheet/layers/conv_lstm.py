@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netsheet.equations import Equation, Expr, Guard, Index, Position, reduce
-from netsheet.layers.base import Layer, Signature, named
+from netsheet.layer import Layer, Signature
+from netsheet.layers.base import named
 from netsheet.layers.cells import Cell, gated
 from netsheet.layers.conv import TAP_NAMES
 from netsheet.layers.recurrence import Reader, State, Step

@@ -15,15 +15,8 @@ from netsheet.equations import (
     indices_of,
     reduce,
 )
-from netsheet.layers.base import (
-    Graph,
-    Layer,
-    Signature,
-    activated,
-    activated_onnx,
-    broadcast,
-    default_axes,
-)
+from netsheet.layer import Graph, Layer, Signature, default_axes
+from netsheet.layers.base import activated, activated_onnx, broadcast
 
 QUANTIZER_EPSILON = 1e-7
 

@@ -23,7 +23,7 @@ from netsheet.equations import (
     indices_of,
     reduce,
 )
-from netsheet.layers.base import Graph, Layer, Signature
+from netsheet.layer import Graph, Layer, Signature
 
 _INT64 = 7  # TensorProto.INT64
 

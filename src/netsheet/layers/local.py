@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netsheet.equations import Affine, Equation, Index, Position, Tensor, affine, equation, reduce
-from netsheet.layers.base import Layer, Signature, activated, named
+from netsheet.layer import Layer, Signature
+from netsheet.layers.base import activated, named
 from netsheet.layers.pool import OUT_NAMES, TAP_NAMES
 from netsheet.layers.window import (
     SPATIAL,

@@ -19,15 +19,8 @@ from netsheet.equations import (
     reduce,
 )
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import (
-    Along,
-    Graph,
-    Layer,
-    Shape,
-    Signature,
-    broadcast,
-    default_axes,
-)
+from netsheet.layer import Graph, Layer, Shape, Signature, default_axes
+from netsheet.layers.base import Along, broadcast
 
 
 def broadcast_shape(shapes: Sequence[Shape], layer: str) -> Shape:

@@ -21,7 +21,8 @@ from netsheet.equations import (
     reduce,
     value,
 )
-from netsheet.layers.base import Along, Graph, Layer, Signature, broadcast, constant
+from netsheet.layer import Graph, Layer, Signature
+from netsheet.layers.base import Along, broadcast, constant
 
 
 @dataclass(eq=False, kw_only=True)

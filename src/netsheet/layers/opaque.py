@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netsheet.equations import Equation, Tensor
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Layer, Signature, default_axes
+from netsheet.layer import Layer, Signature, default_axes
 
 
 @dataclass(eq=False, kw_only=True)

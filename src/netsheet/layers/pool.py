@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netsheet.equations import Equation, Index, Tensor, equation, indices_of, reduce
-from netsheet.layers.base import Graph, Layer, Signature, named
+from netsheet.layer import Graph, Layer, Signature
+from netsheet.layers.base import named
 from netsheet.layers.window import (
     Padding,
     Window,

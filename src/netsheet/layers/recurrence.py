@@ -21,7 +21,8 @@ from netsheet.equations import (
     select,
     value,
 )
-from netsheet.layers.base import Elementwise, Layer, Signature
+from netsheet.layer import Layer, Signature
+from netsheet.layers.base import Elementwise
 
 Reader = Callable[[tuple[Index, ...]], Value]
 

@@ -23,7 +23,7 @@ from netsheet.equations import (
     equation,
     indices_of,
 )
-from netsheet.layers.base import Graph, Layer, Signature, part
+from netsheet.layer import Graph, Layer, Signature, part
 from netsheet.layers.cells import (
     Cell,
     GRUCell,

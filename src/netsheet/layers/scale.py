@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netsheet.equations import Equation, Tensor, equation, indices_of
-from netsheet.layers.base import Layer, Signature
+from netsheet.layer import Layer, Signature
 
 
 class LayerScale(Layer):

@@ -22,7 +22,7 @@ from netsheet.equations import (
     index_names,
     indices_of,
 )
-from netsheet.layers.base import Graph, Layer, Shape, Signature, default_axes
+from netsheet.layer import Graph, Layer, Shape, Signature, default_axes
 
 
 def reshaped(x: Tensor, y: Tensor) -> Equation:

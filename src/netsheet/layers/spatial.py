@@ -24,7 +24,8 @@ from netsheet.equations import (
     select,
 )
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph, Layer, Signature, named
+from netsheet.layer import Graph, Layer, Signature
+from netsheet.layers.base import named
 from netsheet.layers.resample import INTERPOLATIONS, resampled
 from netsheet.layers.window import LARGEST_MATRIX, arranged, check_table, placed, sizes, tensor_axes
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netsheet.equations import Affine, Guard, Index, Position, Tensor
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph, Shape
+from netsheet.layer import Graph, Shape
 
 Padding = str | tuple[tuple[int, int], ...]
 

@@ -22,7 +22,7 @@ from netsheet.equations import (
     lift,
 )
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph, Layer, Signature, part
+from netsheet.layer import Graph, Layer, Signature, part
 from netsheet.layers.composite import Composite
 from netsheet.layers.recurrent import Loop, base_tensor, reversed_axis
 

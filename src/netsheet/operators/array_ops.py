@@ -26,7 +26,8 @@ from netsheet.equations import (
     value,
 )
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Along, Signature, broadcast, default_axes
+from netsheet.layer import Signature, default_axes
+from netsheet.layers.base import Along, broadcast
 from netsheet.operators.base import Formula, OnnxNode, Operator, Rule, indices, pointwise
 from netsheet.operators.reduction import reduction
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from netsheet.equations import Equation, Expr, FloatArray, Index, Tensor, Weight, equation, reads
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph, Layer, Signature, default_axes
+from netsheet.layer import Graph, Layer, Signature, default_axes
 from netsheet.operators.strip import without_first_axis
 
 Shape = tuple[int, ...]

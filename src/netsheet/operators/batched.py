@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netsheet.equations import Equation, Index, Tensor, lift
-from netsheet.layers.base import Layer, Signature
+from netsheet.layer import Layer, Signature
 
 
 @dataclass(eq=False, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from netsheet.equations import Expr, Guard, Index, Position, Tensor, Weight, call, reduce
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph
+from netsheet.layer import Graph
 from netsheet.layers.window import window
 from netsheet.operators.base import Formula, OnnxNode, pointwise
 from netsheet.operators.numbers import limits

@@ -25,7 +25,8 @@ from netsheet.equations import (
     select,
 )
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Graph, constant
+from netsheet.layer import Graph
+from netsheet.layers.base import constant
 from netsheet.layers.window import Window, check_table, window
 from netsheet.operators.base import Formula, OnnxNode, indices, pointwise
 

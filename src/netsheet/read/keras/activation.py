@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer
 from netsheet.layers import activation as a
 from netsheet.layers import sparse
-from netsheet.layers.base import Layer
 
 # name -> what makes the layer from Keras's major version
 ACTIVATIONS: dict[str, Callable[[int], Layer]] = {

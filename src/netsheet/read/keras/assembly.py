@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.composite import Composite, InnerCall
 from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.read.keras.activation import activation
 from netsheet.read.keras.arguments import Arguments
 

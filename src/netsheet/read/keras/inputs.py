@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netsheet.errors import FormatError
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.window import KERNEL
 from netsheet.network import Source
 from netsheet.read.keras.graph import GraphConfig, LayerConfig

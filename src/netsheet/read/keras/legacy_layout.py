@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras.graph import GraphConfig, LayerConfig
 from netsheet.read.keras.stored import KerasFile, StoredWeight

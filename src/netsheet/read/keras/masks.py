@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.merge import Concatenate, Maximum, Minimum, Multiply
 from netsheet.network import ValueRef
 

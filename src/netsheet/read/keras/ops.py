@@ -9,8 +9,9 @@ import numpy as np
 
 from netsheet.equations import Expr, Weight, call, value
 from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer
 from netsheet.layers import activation, merge, ops, shape
-from netsheet.layers.base import Elementwise, Layer, constant
+from netsheet.layers.base import Elementwise, constant
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras.graph import CallConfig, LayerConfig, TensorRef
 from netsheet.read.keras.v3_layout import to_snake_case

@@ -10,8 +10,9 @@ import numpy as np
 
 from netsheet.equations import Weight, call
 from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer
 from netsheet.layers import activation, norm, ops, shape, sparse
-from netsheet.layers.base import Layer, constant
+from netsheet.layers.base import constant
 from netsheet.operators import array_ops
 from netsheet.operators.base import Formula, OnnxNode, Rule
 from netsheet.operators.products import einsum, matmul

@@ -9,8 +9,9 @@ import numpy as np
 
 from netsheet.equations import FloatArray, Weight, call, value
 from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer, Shape
 from netsheet.layers import conv, ops, pool, shape, spatial
-from netsheet.layers.base import Layer, Shape, constant
+from netsheet.layers.base import constant
 from netsheet.operators import array_ops, local_norms
 from netsheet.read.keras.graph import TensorRef
 from netsheet.read.keras.ops_array import Made, OperationRow, made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from netsheet.layers.regularizers import ACTIVITY, Regularizer
+from netsheet.regularizers import ACTIVITY, Regularizer
 
 # The argument without "_regularizer" -> the weight's label, where they differ.
 _WEIGHTS = {

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer
 from netsheet.layers import attention, cells, conv_lstm, embedding, recurrent, wrappers
-from netsheet.layers.base import Layer
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.context import Context, Row
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer
 from netsheet.layers import (
     activation,
     adaptive,
@@ -24,7 +25,6 @@ from netsheet.layers import (
     shape,
     spatial,
 )
-from netsheet.layers.base import Layer
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.context import Context, Row
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras.graph import OPERATIONS, GraphConfig, LayerConfig
 from netsheet.read.keras.stored import KerasFile, StoredLayer, StoredWeight

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from netsheet.equations import Weight
 from netsheet.errors import FormatError
-from netsheet.layers.base import Layer, default_axes
+from netsheet.layer import Layer, default_axes
 from netsheet.read.keras.old_weights import Era, modern_weights, stored_labels
 from netsheet.read.keras.stored import StoredWeight
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.read.keras.graph import CallConfig, GraphConfig, TensorRef, refs_in
 
 if TYPE_CHECKING:

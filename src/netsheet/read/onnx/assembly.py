@@ -12,7 +12,7 @@ import numpy as np
 from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.opaque import Opaque
 from netsheet.network import LayerCall, ValueRef
 from netsheet.nodes import MAX_TABLES

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from netsheet.equations import Weight
 from netsheet.errors import UnsupportedError
-from netsheet.layers.base import Layer
+from netsheet.layer import Layer
 from netsheet.layers.conv import (
     Conv1D,
     Conv1DTranspose,

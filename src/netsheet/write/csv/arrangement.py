@@ -23,7 +23,7 @@ from netsheet.errors import FormatError
 from netsheet.write.csv.layout import Layout, Split, Table
 
 if TYPE_CHECKING:
-    from netsheet.layers.base import Layer
+    from netsheet.layer import Layer
 
 Array = npt.NDArray[Any]
 

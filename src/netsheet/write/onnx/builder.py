@@ -1,4 +1,4 @@
-"""An ONNX graph under construction: the :class:`~netsheet.layers.base.Graph` that layers write to.
+"""An ONNX graph under construction: the :class:`~netsheet.layer.Graph` that layers write to.
 
 Values carry a batch axis in front, of symbolic size N; weights and constants do not.
 """

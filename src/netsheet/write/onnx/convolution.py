@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.equations import Affine, Guard, Index, Read, Reduce, affine, factors
-from netsheet.layers.base import Graph
+from netsheet.layer import Graph
 
 
 @dataclass(frozen=True)

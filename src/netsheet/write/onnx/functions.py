@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from netsheet.layers.base import Graph
+from netsheet.layer import Graph
 
 FLOAT, INT64, BOOL = 1, 7, 9  # onnx.TensorProto.FLOAT, INT64, BOOL
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from netsheet.equations import Tensor
 from netsheet.equations.grids import counts_up
-from netsheet.layers.base import Graph
+from netsheet.layer import Graph
 
 IntArray = npt.NDArray[np.int64]
 NOWHERE = -1

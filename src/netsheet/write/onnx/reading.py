@@ -9,7 +9,7 @@ import numpy as np
 
 from netsheet.equations import Index
 from netsheet.equations.grids import Grid, counts_up, element_grid, union
-from netsheet.layers.base import Graph
+from netsheet.layer import Graph
 
 INT64_MIN = -(2**63)
 

@@ -1,0 +1,208 @@
+"""What every layer is: attributes, weights, output shape, equations and ONNX nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from netsheet.equations import (
+    Equation,
+    Tensor,
+    Weight,
+)
+from netsheet.errors import UnsupportedError
+from netsheet.regularizers import Regularizer
+
+Shape = tuple[int | None, ...]
+
+ACTIVATIONS = ("activation", "recurrent_activation")  # arguments that name one
+
+
+class Signature(NamedTuple):
+    """Axes and shape of an output; None where the size depends on an unbound input."""
+
+    axes: tuple[str, ...]
+    shape: Shape
+
+
+class Graph(Protocol):
+    """What a layer needs of an ONNX graph under construction; values are names."""
+
+    def node(self, op: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
+        """Append a node; returns its output name, or a list of names where ``outputs`` > 1."""
+
+    def constant(self, array: Any) -> str:
+        """An initializer with these values and their own dtype."""
+
+    def weight(self, weight: Weight, axes: Sequence[str] | None = None) -> str:
+        """The initializer of a weight, its axes in the order asked for."""
+
+    def print(
+        self,
+        equations: Sequence[Equation],
+        given: Mapping[Tensor, str],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        """Nodes for any equations: the general, slower way."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Layer:
+    """One layer of a model, named and parameterised as Keras names it.
+
+    ``name`` is unique in the model (``encoder/conv1`` inside a nested model). ``weights`` maps
+    short names to stored values in the order of ``get_weights()``.
+    """
+
+    name: str = ""
+    type_name: str = ""
+    weights: dict[str, Weight] = field(default_factory=dict, repr=False)
+    reason: str = ""  # why it is shown only and not computed; empty where it is computed
+    # For a Dense behind a Flatten: axes and shape of the feature map, in flattening order.
+    flattened: tuple[tuple[str, ...], tuple[int, ...]] | None = field(default=None, repr=False)
+    # What it adds to the loss, by the label of the weight or "activity".
+    regularizers: dict[str, Regularizer] = field(default_factory=dict, repr=False)
+    trainable: bool = field(default=True, repr=False)
+
+    passes_mask: ClassVar[bool] = True
+    attends: ClassVar[bool] = False  # takes query, value and key, which a call may name
+    gates: ClassVar[int] = 1  # that the last axis of every weight holds one after another
+    statistics: ClassVar[tuple[str, ...]] = ()  # weights that a training measures, not learns
+    # Of the arrays that a file has for a wrapper itself, so many at the end are its own; None: all.
+    own_arrays: ClassVar[int | None] = None
+    squashes: ClassVar[str] = ""  # "softmax" or "sigmoid", where it is this function
+    same_since: ClassVar[int] = 99  # Keras's version from which its output is its very input
+
+    @property
+    def tokens(self) -> int | None:
+        """How many tokens it tells apart; None for a layer that reads numbers as such."""
+        return None
+
+    def weight_axes(self) -> dict[str, tuple[str, ...]]:
+        """The weights that this layer has, trainable ones first, each with its axis names."""
+        return {}
+
+    def inner_layers(self) -> list[tuple[str, Layer]]:
+        """The layers in this one, in stored order; each with the prefix of its weights' labels."""
+        return []
+
+    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        """Takes from the names and shapes of stored arrays what the configuration leaves open."""
+
+    @property
+    def otherwise_in_training(self) -> bool:
+        """True if it computes something else while a network is trained."""
+        return bool(self.statistics)
+
+    def activation_axes(self) -> dict[str, tuple[str, ...]]:
+        """The weights of activations that are layers of their own: ``activation/alpha``."""
+        return {
+            f"{name}/{label}": axes
+            for name in ACTIVATIONS
+            if isinstance(layer := getattr(self, name, None), Layer)
+            for label, axes in layer.weight_axes().items()
+        }
+
+    def active(self, name: str = "activation") -> Layer | None:
+        """The activation of that argument, with its share of the weights."""
+        layer: Layer | None = getattr(self, name)
+        if layer is None or not layer.weight_axes():
+            return layer
+        return replace(layer, weights=part(self.weights, f"{name}/"))
+
+    @property
+    def keeps_state(self) -> bool:
+        """True if what it computes depends on the runs before."""
+        return any(layer.keeps_state for _, layer in self.inner_layers())
+
+    def kept_states(self, x: Tensor) -> list[tuple[str, Signature]]:
+        """The states that it keeps from run to run; UnsupportedError where they are not read."""
+        raise UnsupportedError(f"a state that is kept inside a {self.type} is not computed")
+
+    def with_state_outputs(self) -> Layer:
+        """The same layer with the states as further inputs and as its last outputs."""
+        raise UnsupportedError(f"a state that is kept inside a {self.type} is not computed")
+
+    def output_name(self, key: str, number: int, count: int) -> str:
+        """The name of one of ``count`` outputs of the call ``key``."""
+        return key if count == 1 else f"{key}[{number}]"
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        """Axes and shape of each output; raises ValueError where the inputs do not fit."""
+        raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) is not computed")
+
+    def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
+        """The mask over time that the output carries; ``name`` is the output's key."""
+        if not self.passes_mask:
+            return None
+        return next((tensor.mask for tensor in inputs if tensor.mask is not None), None)
+
+    def masked_outputs(self) -> int:
+        """How many outputs carry it, counted from the first."""
+        return 1
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        """The equations that fill the outputs (and intermediates) from the inputs."""
+        raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) has no equations")
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        """ONNX nodes for the layer; returns the names of its outputs."""
+        equations = self.equations(inputs, outputs)
+        return graph.print(equations, dict(zip(inputs, names, strict=True)), outputs)
+
+    @property
+    def channels_first(self) -> bool:
+        """True if it takes feature maps whose channels come before the space axes."""
+        return getattr(self, "data_format", None) == "channels_first"
+
+    @property
+    def params(self) -> int:
+        """Number of stored values, trainable and not."""
+        return sum(int(weight.values.size) for weight in self.weights.values())
+
+    @property
+    def type(self) -> str:
+        """The class name in the framework: ``Conv2D``."""
+        return self.type_name or type(self).__name__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{label}</td><td>{weight.shape}</td><td>{', '.join(weight.axes)}</td></tr>"
+            for label, weight in self.weights.items()
+        )
+        from html import escape
+
+        head = f"<b>{escape(self.name)}</b> {escape(self.type)}, {self.params:,} parameters"
+        return f"{head}<table><tr><th>weight</th><th>shape</th><th>axes</th></tr>{rows}</table>"
+
+
+def part(weights: Mapping[str, Weight], prefix: str) -> dict[str, Weight]:
+    """The weights whose labels start with ``prefix``, without it."""
+    return {
+        label.removeprefix(prefix): weight
+        for label, weight in weights.items()
+        if label.startswith(prefix)
+    }
+
+
+_BY_RANK: dict[int, tuple[str, ...]] = {
+    0: (),
+    1: ("channel",),
+    2: ("time", "channel"),
+    3: ("height", "width", "channel"),
+    4: ("depth", "height", "width", "channel"),
+}
+
+
+def default_axes(rank: int) -> tuple[str, ...]:
+    """The usual names for the axes of a tensor of this rank, without batch."""
+    if rank in _BY_RANK:
+        return _BY_RANK[rank]
+    return (*(f"axis{i}" for i in range(rank - 4)), *_BY_RANK[4])
