@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -166,6 +167,47 @@ class Layer:
     def params(self) -> int:
         """Number of stored values, trainable and not."""
         return sum(int(weight.values.size) for weight in self.weights.values())
+
+    @property
+    def trainable_params(self) -> int:
+        """Number of those that a training changes: none if frozen, no measured statistics."""
+        if not self.trainable:
+            return 0
+        measured = self._measured()
+        return sum(
+            int(weight.values.size)
+            for label, weight in self.weights.items()
+            if label.rpartition("/")[2] not in measured
+        )
+
+    def _measured(self) -> frozenset[str]:
+        inner = [layer._measured() for _, layer in self.inner_layers()]
+        return frozenset(self.statistics).union(*inner)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What it was made with, where it has that: kernel size, strides, padding, functions.
+
+        Keys are Keras's names of the arguments; ``function`` is that of an Activation layer.
+        """
+        found: dict[str, Any] = {}
+        for name in ("kernel_size", "pool_size", "strides", "dilation_rate", "groups", "padding"):
+            value = getattr(self, name, None)
+            usual = name in ("dilation_rate", "groups") and value in (1, (1,), (1, 1), (1, 1, 1))
+            if value is not None and value != () and not usual:
+                found[name] = value if isinstance(value, (int, str)) else tuple(value)
+        for name in ACTIVATIONS:
+            if isinstance(layer := getattr(self, name, None), Layer):
+                found[name] = layer.function_name
+        if self.type == "Activation":
+            found["function"] = self.function_name
+        return found
+
+    @property
+    def function_name(self) -> str:
+        """Its name as a function, as Keras writes it: ``relu``, ``leaky_relu``, ``log_softmax``."""
+        words = re.sub("(Re|Si|E|GE|SE|CE)LU", lambda m: m[0].capitalize(), type(self).__name__)
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", words).lower()
 
     @property
     def type(self) -> str:

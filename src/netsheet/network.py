@@ -71,6 +71,9 @@ class SummaryRow:
     macs: int | None
     depth: int = 0
     refusal: str | None = None
+    trainable: int = 0  # of the parameters, those that a training changes
+    details: Mapping[str, Any] = field(default_factory=dict)  # kernel size, activation ...
+    inputs: tuple[str, ...] = ()  # what it is called with, by key; of several calls all
 
 
 @dataclass(eq=False)
@@ -305,12 +308,24 @@ class Network:
                 self._macs(nodes),
                 depth,
                 next((node.refusal for node in nodes if node.refusal), None),
+                sum(layer.trainable_params for layer in layers),
+                entry.layer.details if entry.layer is not None else {},
+                self._read_by(entry, called),
             )
             yield from inside
 
     def _output_shape(self, entry: Entry) -> tuple[int | None, ...] | None:
         tensor = self._values.get(self.aliases.get(entry.key or "", ValueRef(entry.key or "")))
         return None if tensor is None else (None, *tensor.shape)
+
+    def _read_by(self, entry: Entry, called: Mapping[str, Sequence[Node]]) -> tuple[str, ...]:
+        """The keys of what a layer's calls read, in order; states that it keeps are its own."""
+        if entry.layer is None:
+            return ()
+        nodes = called.get(entry.layer.name, ())
+        own = {state.before.name for state in self.states}
+        names = (tensor.name for node in nodes for tensor in node.inputs)
+        return tuple(dict.fromkeys(name for name in names if name not in own))
 
     def _macs(self, nodes: Sequence[Node]) -> int | None:
         if not self.bound:
@@ -323,6 +338,13 @@ class Network:
     def params(self) -> int:
         """Number of stored values of all layers, each layer once."""
         return sum(layer.params for layer in set(self.layers.values()))
+
+    @property
+    def trainable_params(self) -> int | None:
+        """Those of them that a training changes; None where the file's format does not say."""
+        if self.original is not None:
+            return None
+        return sum(layer.trainable_params for layer in set(self.layers.values()))
 
     @cached_property
     def classes(self) -> int | None:

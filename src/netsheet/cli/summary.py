@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +40,44 @@ def show_summary(model: Model, as_json: bool = False) -> None:
                ("params", "right"), ("MACs", "right")]  # fmt: skip
     macs = _total_macs(rows)
     foot = f"Parameters: {model.params:,}"
+    trainable = model.trainable_params
+    if trainable is not None:
+        foot = f"Trainable: {trainable:,}   Non-trainable: {model.params - trainable:,}\n{foot}"
     foot += "" if macs is None else f"   Multiply-accumulates: {macs:,}"
-    show.table(f"{model.name} ({model.format})", columns, cells, foot)
+    show.table(f"{model.name} ({model.format})", columns, cells, foot, _below(model, rows))
     for text in model.notes:
         show.say(f"Note: {text}")
     for row in rows:
         if row.refusal and not row.refusal.startswith("it needs"):
             show.say(f"Not computed: {row.name} ({row.type}): {row.refusal}")
+
+
+def _below(model: Model, rows: list[SummaryRow]) -> list[str]:
+    """What a layer was made with, and what it reads where that is not the layer above."""
+    found = []
+    above = model.inputs[0].name if len(model.inputs) == 1 else ""
+    for row in rows:
+        parts = [made_with(row.details)] if row.details else []
+        if row.inputs and row.inputs != (above,):
+            parts.append(f"from {', '.join(row.inputs)}")
+        found.append("  " * row.depth + "; ".join(parts) if parts else "")
+        above = row.name
+    return found
+
+
+def made_with(details: Mapping[str, Any]) -> str:
+    """``5×5, strides 2×2, valid, relu``."""
+    parts = []
+    for name, value in details.items():
+        text = "×".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        if name in ("strides", "groups"):
+            text = f"{name} {text}"
+        elif name == "dilation_rate":
+            text = f"dilation {text}"
+        elif name == "recurrent_activation":
+            text = f"gates {text}"
+        parts.append(text)
+    return ", ".join(parts)
 
 
 def _total_macs(rows: list[SummaryRow]) -> int | None:
@@ -64,6 +96,9 @@ def summary_json(model: Model, rows: list[SummaryRow]) -> dict[str, Any]:
             "output_shape": row.output_shape,
             "params": row.params,
             "macs": row.macs,
+            "trainable": row.trainable,
+            "details": row.details,
+            "inputs": row.inputs,
         }
         if row.refusal:
             entry["not_computed"] = row.refusal
@@ -79,6 +114,7 @@ def summary_json(model: Model, rows: list[SummaryRow]) -> dict[str, Any]:
         "layers": top,
         "total_params": model.params,
         "total_macs": _total_macs(rows),
+        "trainable_params": model.trainable_params,
         "notes": model.notes,
     }
 
