@@ -128,6 +128,7 @@ def _told(pattern: str, sizes: Mapping[str, int | Shape]) -> str:
 
 
 def stretched(node: OnnxNode, index: int, to: Shape) -> None:
+    """Refuses an input that does not broadcast to the shape ``to``."""
     shape = node.input(index).shape
     try:
         fits = np.broadcast_shapes(shape, to) == tuple(to)
@@ -169,6 +170,8 @@ def within(node: OnnxNode, index: int, size: int) -> None:
 
 
 def ranks(least: int) -> Condition:
+    """The condition that the first input has at least so many axes."""
+
     def condition(node: OnnxNode) -> None:
         if len(node.input(0).shape) < least:
             raise refused(node, f"the input has at least {least} axes")

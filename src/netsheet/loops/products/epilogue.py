@@ -32,6 +32,7 @@ from netsheet.loops.storage.addresses import Layout, flattened
 
 
 def constant(expr: Expr) -> bool:
+    """True for a value of weights alone."""
     return all(isinstance(node.tensor, Weight) for node in reads(expr))
 
 
@@ -119,4 +120,5 @@ def _with(
 
 
 def without_units(expr: Expr) -> Expr:
+    """The value with every index that has one value at 0."""
     return substitute(expr, {i: affine(0) for i in free_indices(expr) if i.size == 1})

@@ -71,6 +71,7 @@ def two_sums(eq: Equation) -> list[Equation]:
 
 
 def product(parts: Sequence[Expr]) -> Expr:
+    """The parts multiplied, from the first on."""
     result = parts[0]
     for part in parts[1:]:
         result = result * part

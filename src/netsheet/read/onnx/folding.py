@@ -52,6 +52,7 @@ def as_dtype(array: FloatArray, dtype: str) -> FloatArray:
 
 
 def constant_value(attributes: Mapping[str, Any]) -> FloatArray:
+    """What a Constant node holds, in whichever attribute."""
     for name, value in attributes.items():
         if name == "value":
             return array_of(value)
@@ -65,6 +66,7 @@ def constant_value(attributes: Mapping[str, Any]) -> FloatArray:
 
 
 def filled(attributes: Mapping[str, Any], shape: FloatArray) -> FloatArray:
+    """ConstantOfShape: one value, 0 where none is said, everywhere."""
     value = attributes.get("value")
     filling = np.zeros(1, np.float32) if value is None else array_of(value)
     sizes = tuple(int(size) for size in shape)

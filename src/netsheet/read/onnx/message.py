@@ -20,6 +20,7 @@ def names_read(graph: GraphProto) -> set[str]:
 
 
 def attribute_value(entry: Any) -> Any:
+    """An attribute as a Python value; bytes as text."""
     from onnx import helper
 
     value = helper.get_attribute_value(entry)

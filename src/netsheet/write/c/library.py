@@ -292,19 +292,25 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
                 lines.add(f"{before}[i] = {after}[i];")
         lines.add("return 0;")
     lines.add("")
-    if lib.model.states:
-        lines.add(f"void {lib.name}_reset(void)")
-        with lines.block(""):
-            for number_, state in enumerate(lib.model.states):
-                with lines.block(f"for (int i = 0; i < {state.before.size}; i++)"):
-                    lines.add(f"{_state_arrays(lib, number_)[0]}[i] = 0.0f;")
-        lines.add("")
+    _reset(lib, lines)
     lines.add(signature(lib, "run"))
     with lines.block(""):
         lines.add(f"static float arena[{upper}_ARENA_SIZE];")
         names = ", ".join([*lib.inputs, *lib.outputs, "arena"])
         lines.add(f"return {lib.name}_run_arena({names});")
     return str(lines) + "\n"
+
+
+def _reset(lib: Library, lines: Lines) -> None:
+    """The function that sets the states to zeros, where there are states."""
+    if not lib.model.states:
+        return
+    lines.add(f"void {lib.name}_reset(void)")
+    with lines.block(""):
+        for number_, state in enumerate(lib.model.states):
+            with lines.block(f"for (int i = 0; i < {state.before.size}; i++)"):
+                lines.add(f"{_state_arrays(lib, number_)[0]}[i] = 0.0f;")
+    lines.add("")
 
 
 def _arguments(lib: Library, program: Program) -> dict[Buffer, str]:

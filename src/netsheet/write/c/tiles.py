@@ -51,6 +51,7 @@ def row(function: RowFunction, macro: str) -> str:
 
 
 def tiles(function: RowFunction, macro: str) -> list[str]:
+    """The functions of a tile of pixels and, where rows have edges, of a single one."""
     whole = [] if function.edges and function.pixels == 1 else [_tile(function, False, macro)]
     return whole + ([_tile(function, True, macro)] if function.edges else [])
 
@@ -142,6 +143,7 @@ def _clamped(sums: Iterable[str], function: RowFunction) -> list[str]:
 
 
 def head(function: RowFunction, macro: str) -> list[str]:
+    """The first lines of a row function."""
     return [
         f"static {macro}_ONCE void @lib_{function.name}(const struct @lib_row *g, const float *x,",
         f"    int rows, {parameters(function)})",

@@ -216,6 +216,7 @@ def layer_head(equations: Sequence[Equation]) -> int:
 
 
 def weights_of(equations: Iterable[Equation]) -> list[Weight]:
+    """Every weight that equations read, once, in order of appearance."""
     found: dict[Weight, None] = {}
     for eq in equations:
         for read in _all_reads(eq):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -44,11 +44,13 @@ from netsheet.equations.grids import (
     position_grid,
     union,
 )
-from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.convolution import Convolution, convolution_of, in_order
 from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
 from netsheet.write.onnx.reading import read_static
+
+if TYPE_CHECKING:
+    from netsheet.write.onnx.builder import Builder
 
 NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 REDUCE = {"prod": "ReduceProd", "max": "ReduceMax", "min": "ReduceMin", "mean": "ReduceMean"}
@@ -324,9 +326,7 @@ class Printer:
             return None
         points = tuple(window.point for window in found.windows)
         taps = tuple(window.tap for window in found.windows)
-        channels, outputs = (
-            math.prod(index.size for index in group) for group in (found.channels, found.outputs)
-        )
+        channels, outputs = (math.prod(i.size for i in g) for g in (found.channels, found.outputs))
         image = self._spread(x, (*found.rows, *found.channels, *places))
         sizes = [place.size for place in places]
         image = self._reshape(image, [-1, channels, *sizes], False)
