@@ -263,7 +263,7 @@ def test_names_from_a_file_stay_cells_and_file_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "says"),
     [
-        ("colour = 1\n[[table]]", "unknown key 'colour'; allowed are description"),
+        ("colour = 1\n[[table]]", "unknown key 'colour'; allowed are decimal"),
         ("[[table]]\nfoo = 1", "table 1: unknown key 'foo'; allowed are across"),
         ('[[table]]\nbefore = "{lyer}"', "unknown field in '{lyer}'; allowed are {model}, {layer}"),
         ('[[table]]\nbefore = "{layer!r}"', "unknown field"),

@@ -54,6 +54,12 @@ def csv(
         typer.Option("--layout", help="blocks, article, tidy, matrix, or a TOML file of your own."),
     ] = "blocks",
     newline: Annotated[str, typer.Option("--newline", help="crlf or lf.")] = "crlf",
+    bom: Annotated[
+        bool, typer.Option("--bom", help="Mark it as UTF-8, for names beyond ASCII in Excel.")
+    ] = False,
+    decimal: Annotated[
+        str, typer.Option("--decimal", help="point, or comma (cells are then parted by ;).")
+    ] = "point",
     edited: Annotated[
         Path | None,
         typer.Option("--import", help="Read this edited CSV back into a copy of the model."),
@@ -67,14 +73,22 @@ def csv(
         from netsheet.write.csv.copy_model import by_dataset, write_copy
         from netsheet.write.csv.read_back import import_csv
 
-        changed = by_dataset(model, import_csv(model, edited, layout=layout))
+        changed = by_dataset(model, import_csv(model, edited, layout=layout, decimal=decimal))
         write_copy(model_file, changed, output)
         show.note(f"wrote {output}: {len(changed)} weights differ from {model_file}")
         return
-    from netsheet.write.csv.writer import write_csv
+    from netsheet.write.csv.writer import MOST_ROWS, too_long, write_csv
 
     with show.progress("writing") as bar:
-        written = write_csv(model, output, layout=layout, newline=newline, progress=bar)
+        written = write_csv(
+            model, output, layout=layout, newline=newline, bom=bom, decimal=decimal, progress=bar
+        )
+    for rows in too_long(model, layout):
+        show.note(
+            f"warning: {rows:,} rows of numbers; Excel and LibreOffice show the first "
+            f"{MOST_ROWS:,} and drop the rest when they save: take the layout blocks or matrix, "
+            'or one of your own with files = "layer".'
+        )
     show.note(f"wrote {', '.join(map(str, written))}")
 
 

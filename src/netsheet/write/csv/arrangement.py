@@ -296,7 +296,7 @@ class _Writer:
         table, blocks, rows = one.table, one.blocks, one.blocks + one.down
         row = Stencil()
         if table.row:
-            row = self._line(table.row, fields, rows) + Stencil((self.layout.separator,))
+            row = self._line(table.row, fields, rows) + Stencil((self.layout.delimiter,))
         return Sheet(
             weight=one.weight,
             values=values,
@@ -340,12 +340,12 @@ class _Writer:
                 cells.append(_cell(template, fields, gap))
         made = Stencil()
         for number, cell in enumerate(cells):
-            made += Stencil((self.layout.separator if number else "",)) + self._quoted(cell)
+            made += Stencil((self.layout.delimiter if number else "",)) + self._quoted(cell)
         return made
 
     def _quoted(self, cell: Stencil) -> Stencil:
         text = "".join(cell.pieces)
-        if not any(mark in text for mark in (self.layout.separator, '"', "\r", "\n")):
+        if not any(mark in text for mark in (self.layout.delimiter, '"', "\r", "\n")):
             return cell
         pieces = tuple(piece.replace('"', '""') for piece in cell.pieces)
         return Stencil(('"',)) + Stencil(pieces, cell.picks) + Stencil(('"',))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
@@ -101,6 +101,12 @@ class Layout:
     files: str = "one"
     head: Lines = ()
     tail: Lines = ()
+    decimal: str = "point"
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between cells: ``separator``, or ``;`` where that is the decimal comma."""
+        return ";" if self.decimal == "comma" and self.separator == "," else self.separator
 
 
 def layout_names() -> list[str]:
@@ -109,6 +115,18 @@ def layout_names() -> list[str]:
     return sorted(
         item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")
     )
+
+
+def written_layout(layout: str | Path | Layout, decimal: str = "point") -> Layout:
+    """A layout, by its name, file or itself, with a decimal ``point`` or ``comma``.
+
+    Raises:
+        UsageError: another decimal; otherwise as :func:`load_layout`.
+    """
+    if decimal not in ("point", "comma"):
+        raise UsageError(f"decimal {decimal!r}: allowed are point and comma.")
+    chosen = layout if isinstance(layout, Layout) else load_layout(layout)
+    return replace(chosen, decimal=decimal) if decimal != "point" else chosen
 
 
 def load_layout(name_or_path: str | Path) -> Layout:
@@ -164,6 +182,7 @@ def parse_layout(text: str, where: str) -> Layout:
     )
     _one_of(layout.order, ("channels-first", "original"), "order", where)
     _one_of(layout.files, ("one", "layer"), "files", where)
+    _one_of(layout.decimal, ("point", "comma"), "decimal", where)
     if not layout.separator or set(layout.separator) & set('"\r\n'):
         raise FormatError(f"{where}: separator must be a character such as ',' ';' or a tab.")
     for key in ("head", "tail"):

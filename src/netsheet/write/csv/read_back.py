@@ -12,13 +12,17 @@ import numpy.typing as npt
 
 from netsheet.errors import FormatError, NetsheetError
 from netsheet.write.csv.arrangement import Sheet, Weighted, page_path, pages
-from netsheet.write.csv.layout import Layout, load_layout
+from netsheet.write.csv.layout import Layout, written_layout
 
 Array = npt.NDArray[Any]
 
 
 def import_csv(
-    model: Weighted, edited: str | Path, *, layout: str | Path | Layout = "blocks"
+    model: Weighted,
+    edited: str | Path,
+    *,
+    layout: str | Path | Layout = "blocks",
+    decimal: str = "point",
 ) -> dict[str, Array]:
     """Every weight as the CSV has it, by its full name, in the shape and dtype of the model's own.
 
@@ -29,7 +33,7 @@ def import_csv(
     Raises:
         FormatError: a count, a name or a number is wrong; the message names the line.
     """
-    chosen = layout if isinstance(layout, Layout) else load_layout(layout)
+    chosen = written_layout(layout, decimal)
     values: dict[str, Array] = {}
     taken: set[str] = set()
     for page in pages(model, chosen, "\n"):
@@ -73,7 +77,8 @@ class _Lines:
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self.path = path
-        self.delimiter = layout.separator.strip(" ") or " "
+        self.comma = layout.decimal == "comma"
+        self.delimiter = layout.delimiter.strip(" ") or " "
         if len(self.delimiter) != 1:
             raise FormatError(
                 f"layout {layout.name}: a CSV with the separator {layout.separator!r} cannot be "
@@ -127,6 +132,8 @@ class _Lines:
                 f"{self.path}, line {number}: has {len(found)} numbers; {name} has {count} "
                 f"in row {row + 1}."
             )
+        if self.comma:
+            found = [cell.replace(",", ".") for cell in found]
         try:
             return number, [float(cell) for cell in found]
         except ValueError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +18,7 @@ import numpy.typing as npt
 from netsheet.errors import UsageError
 from netsheet.files import atomic
 from netsheet.write.csv.arrangement import Page, Sheet, Weighted, page_path, pages
-from netsheet.write.csv.layout import Layout, load_layout
+from netsheet.write.csv.layout import Layout, written_layout
 from netsheet.write.float_text import row_texts
 
 Array = npt.NDArray[Any]
@@ -27,6 +29,7 @@ WAITING = 8  # texts that may wait to be written
 # Numbers gathered from a weight at a time (whole cache lines of a transposed one), and numbers
 # turned into text at a time (text that stays in the cache).
 GATHER, TEXT = 1_000_000, 60_000
+MOST_ROWS = 1_048_576  # that Excel and LibreOffice show of a file
 
 
 def write_csv(
@@ -35,13 +38,17 @@ def write_csv(
     *,
     layout: str | Path | Layout = "blocks",
     newline: str = "crlf",
+    bom: bool = False,
+    decimal: str = "point",
     progress: Progress | None = None,
 ) -> list[Path]:
     """Write every weight of ``model``; returns the files written.
 
     ``layout`` is a built-in layout's name, a TOML file, or a Layout. A layout with one file per
     layer writes ``<target>-<layer>.csv`` beside ``target``. Numbers are the shortest text that
-    reads back to the same value. ``progress`` counts numbers.
+    reads back to the same value. ``bom`` marks the file as UTF-8 in front, which Excel needs for
+    names beyond ASCII; with the decimal ``comma`` cells are parted by ``;``. ``progress`` counts
+    numbers.
 
     Raises:
         UsageError: no such layout or newline.
@@ -50,7 +57,7 @@ def write_csv(
     """
     if newline not in NEWLINES:
         raise UsageError(f"newline {newline!r}: allowed are {', '.join(NEWLINES)}.")
-    chosen = layout if isinstance(layout, Layout) else load_layout(layout)
+    chosen = written_layout(layout, decimal)
     made = pages(model, chosen, NEWLINES[newline])
     total = sum(sheet.values.size for page in made for sheet in page.sheets)
     done = 0
@@ -65,8 +72,35 @@ def write_csv(
     paths = [page_path(Path(target), page, taken) for page in made]
     for path, page in zip(paths, made, strict=True):
         with atomic(path) as temporary, temporary.open("wb") as file, _Behind(file) as behind:
-            _write_page(behind, page, chosen.separator, NEWLINES[newline], count)
+            if bom:
+                behind.write(codecs.BOM_UTF8)
+            _write_page(
+                behind, page, Style(chosen.delimiter, NEWLINES[newline], chosen.decimal), count
+            )
     return paths
+
+
+@dataclass(frozen=True)
+class Style:
+    """How numbers are set: what stands between them and behind a row, and their decimal mark."""
+
+    separator: str
+    newline: str
+    decimal: str = "point"
+
+    def rows(self, table: Array, rows_each: int | None = None) -> list[bytes]:
+        """As :func:`~netsheet.write.float_text.row_texts`."""
+        texts = row_texts(table, self.separator, self.newline, rows_each)
+        if self.decimal == "comma":
+            return [text.replace(b".", b",") for text in texts]
+        return texts
+
+
+def too_long(model: Weighted, layout: str | Path | Layout = "blocks") -> list[int]:
+    """The rows of numbers of each file that has more than a spreadsheet program shows."""
+    made = pages(model, written_layout(layout))
+    rows = [sum(sheet.rows for sheet in page.sheets) for page in made]
+    return [count for count in rows if count > MOST_ROWS]
 
 
 class _Behind:
@@ -92,25 +126,21 @@ class _Behind:
             written.result()
 
 
-def _write_page(
-    file: _Behind, page: Page, separator: str, newline: str, count: Callable[[int], None]
-) -> None:
+def _write_page(file: _Behind, page: Page, style: Style, count: Callable[[int], None]) -> None:
     file.write(page.head)
     for sheet in page.sheets:
         file.write(sheet.before)
         if sheet.columns > TEXT:
-            _write_long_rows(file, sheet, separator, newline, count)
+            _write_long_rows(file, sheet, style, count)
         else:
-            _write_rows(file, sheet, separator, newline, count)
+            _write_rows(file, sheet, style, count)
         file.write(sheet.end)
     file.write(page.tail)
 
 
-def _write_rows(
-    file: _Behind, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
-) -> None:
+def _write_rows(file: _Behind, sheet: Sheet, style: Style, count: Callable[[int], None]) -> None:
     """Rows in runs of about TEXT numbers, with the texts that stand in front of units."""
-    unit, texts, end = sheet.unit_rows, sheet.texts(), newline.encode()
+    unit, texts, end = sheet.unit_rows, sheet.texts(), style.newline.encode()
     most = max(1, TEXT // sheet.columns) if sheet.columns else 1
     at = 0  # the row, counted over the weight
     for table in _gathered(sheet.values, sheet.across):
@@ -120,10 +150,10 @@ def _write_rows(
             begun = at % unit
             if not begun and left >= unit:
                 rows = left // unit * unit
-                run = row_texts(table[start : start + rows], separator, newline, unit)
+                run = style.rows(table[start : start + rows], unit)
             else:
                 rows = min(left, unit - begun)
-                run = row_texts(table[start : start + rows], separator, newline)
+                run = style.rows(table[start : start + rows])
             parts = [end] * (3 * len(run))
             parts[::3] = itertools.islice(texts, len(run)) if not begun else [b""]
             parts[1::3] = run
@@ -133,7 +163,7 @@ def _write_rows(
 
 
 def _write_long_rows(
-    file: _Behind, sheet: Sheet, separator: str, newline: str, count: Callable[[int], None]
+    file: _Behind, sheet: Sheet, style: Style, count: Callable[[int], None]
 ) -> None:
     """Rows that are too long to be gathered whole: one after the other, in pieces."""
     texts = sheet.texts()
@@ -144,11 +174,11 @@ def _write_long_rows(
         for part in _gathered(sheet.values[index], 0):
             for start in range(0, len(part), TEXT):
                 numbers = part[start : start + TEXT].reshape(1, -1)
-                text = row_texts(numbers, separator)[0]
-                file.write(separator.encode() + text if begun else text)
+                text = style.rows(numbers)[0]
+                file.write(style.separator.encode() + text if begun else text)
                 begun = True
                 count(numbers.size)
-        file.write(newline.encode())
+        file.write(style.newline.encode())
 
 
 def _gathered(values: Array, across: int) -> Iterator[Array]:
