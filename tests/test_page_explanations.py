@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 
 import netsheet
-from corpus.reading import OWN
-from netsheet.data.inputs import Sample, read_input
+from conftest import SHARED
+from corpus.reading import OWN, Entry, own
+from corpus.reading import shared as shared_entries
+from corpus.targets import opened as corpus_opened
+from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.data.probe import probe
 from netsheet.engine.run import engine
 from netsheet.errors import NetsheetError
@@ -68,7 +71,7 @@ def check_values(model: Model, sample: Sample, found: list[dict[str, Any]]) -> N
     """The operands give the value, and the value is ONNX Runtime's."""
     batch = {t.name: a[None] for t, a in zip(model.inputs, sample.arrays, strict=True)}
     reference = engine(model).activations(batch)
-    assert {one["name"] for one in found} >= set(reference)
+    assert {one["name"] for one in found} >= set(model.tensors())
     for one in found:
         value = float(one["value"])
         if one["name"] in reference:
@@ -104,6 +107,15 @@ def test_operands_give_the_value(shared: Path, file: str, tmp_path: Path) -> Non
 def test_operands_of_every_kind_of_layer(file: str, tmp_path: Path) -> None:
     model, sample = opened(file, None, tmp_path)
     check_values(model, sample, taken_apart(model, sample, tmp_path, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", [*own(), *shared_entries(SHARED)], ids=str)
+def test_operands_of_every_file(entry: Entry, tmp_path: Path) -> None:
+    case = corpus_opened(entry, tmp_path)
+    arrays = {name: InputValue(np.asarray(a[0], np.float32)) for name, a in case.inputs.items()}
+    sample = Sample("first", arrays)
+    check_values(case.model, sample, taken_apart(case.model, sample, tmp_path, 2))
 
 
 @pytest.mark.parametrize("file", ["seed/my_model.h5", "models/str_ww_ref_model.h5"])

@@ -86,7 +86,7 @@ def _stored(values: Sequence[FloatArray]) -> dict[str, Any]:
 
 def _packed(details: dict[str, Any]) -> dict[str, Any]:
     """What is needed only to explain; where it is large, deflated."""
-    text = json.dumps(details, separators=(",", ":")).encode("utf-8")
+    text = json.dumps(details, allow_nan=False, separators=(",", ":")).encode("utf-8")
     if len(text) <= WHOLE // 2:
         return {"plain": details}
     return {"deflated": base64.b64encode(zlib.compress(text, 9)).decode("ascii")}

@@ -21,7 +21,7 @@ def asset(name: str) -> str:
 
 def as_json(value: Any) -> str:
     """JSON that can stand inside a script element: no ``<`` ends it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

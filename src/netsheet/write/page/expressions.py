@@ -8,6 +8,7 @@ computed position.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,11 +29,14 @@ from netsheet.equations import (
     Remainder,
     Select,
     Tensor,
+    children,
     in_order,
 )
 from netsheet.explanation.composition import Composition, Compositions, compositions
 
 MAX_NODES = 4000  # of one tensor's expressions; larger ones are shown without an explanation
+MAX_TREE = 20_000  # the same, with shared parts counted each time: they are printed each time
+_WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 def explained(
@@ -47,7 +51,7 @@ def explained(
         return None
     writer = _Writer(number)
     written = writer.compositions(found)
-    return written if len(writer.nodes) <= MAX_NODES else None
+    return written if len(writer.nodes) <= MAX_NODES and writer.tree <= MAX_TREE else None
 
 
 class _Writer:
@@ -60,7 +64,13 @@ class _Writer:
         self.tables: dict[tuple[int, ...], int] = {}
         self.standins: dict[Tensor, int] = {}
         self._known: dict[int, int] = {}
+        self._sizes: list[int] = []
         self._kept: list[Expr] = []  # so that no identity is used twice
+
+    @property
+    def tree(self) -> int:
+        """Nodes of the largest expression, shared ones counted as often as they are used."""
+        return max(self._sizes, default=0)
 
     def compositions(self, found: Compositions) -> dict[str, Any]:
         """All parts, and the lists that they refer to."""
@@ -134,13 +144,17 @@ class _Writer:
         for node in reversed(in_order(expr)):
             if id(node) not in self._known:
                 self.nodes.append(self._node(node))
+                below = (self._sizes[self._known[id(child)]] for child in children(node))
+                self._sizes.append(1 + sum(below))
                 self._known[id(node)] = len(self.nodes) - 1
         return self._known[id(expr)]
 
     def _node(self, node: Expr) -> list[Any]:
         known: Mapping[int, int] = self._known
         if isinstance(node, Const):
-            return ["c", node.value]
+            # JSON has no infinity and no NaN: JavaScript's Number reads these words
+            finite = math.isfinite(node.value)
+            return ["c", node.value if finite else _WORDS.get(node.value, "NaN")]
         if isinstance(node, Number):
             return ["n", self.position(node.value)]
         if isinstance(node, Read):

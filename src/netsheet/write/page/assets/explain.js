@@ -82,7 +82,7 @@ class Expressions {
   value(ref) {
     const node = this.stored.nodes[ref];
     switch (node[0]) {
-      case "c": return node[1];
+      case "c": return Number(node[1]);
       case "n": return this.position(node[1]);
       case "z": return this.standins[node[1]];
       case "r": {
@@ -177,7 +177,7 @@ class Expressions {
     const node = this.stored.nodes[ref], bracket = (text, on) => (on ? `(${text})` : text);
     const inner = (arg, level = 0) => this.text(arg, level, numbers);
     switch (node[0]) {
-      case "c": return bracket(shown(node[1], 7), node[1] < 0 && outer);
+      case "c": return bracket(shown(Number(node[1]), 7), Number(node[1]) < 0 && outer);
       case "n": return this.positionText(node[1]);
       case "z":
         if (!numbers) return this.names[node[1]];

@@ -136,6 +136,7 @@ onmessage = ({ data: [what, ...rest] }) => {
     const digits = this.took < 10 ? 1 : 0;
     this.timing.textContent = say("took", { t: this.took.toFixed(digits) }) + (this.worker ? ` (${say("worker")})` : "");
     if (this.pending.length) this.changed();
+    Object.assign(document.documentElement.dataset, { took: took.toFixed(3), drew: this.drew.toFixed(3) });
     document.documentElement.dataset.passes = String(Number(document.documentElement.dataset.passes || 0) + 1);
   }
 
@@ -426,6 +427,9 @@ async function start() {
   const page = new Page(data, await weightsOf(data.values));
   prefers.addEventListener("change", (event) => page.setTheme(event.matches));
   page.build();
+  page.resized();
+  // the page is seen before its first pass, which no compiler has seen yet
+  await new Promise((seen) => requestAnimationFrame(() => setTimeout(seen, 0)));
   if (data.samples.length) page.pick(0);
   page.recall();
   const first = data.nodes.find((node) => node.key === data.first);
