@@ -120,7 +120,15 @@ def header(lib: Library) -> str:
         signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]") + ";",
         "",
     ]
-    if model.states:
+    lines += _further_functions(lib)
+    lines += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {upper}_H */"]
+    return "\n".join(lines) + "\n"
+
+
+def _further_functions(lib: Library) -> list[str]:
+    """Declarations of what only some networks have: a reset, and the callback that shows layers."""
+    lines: list[str] = []
+    if lib.model.states:
         lines += [
             "/* A stateful network: each run goes on from the state that the run before has left,",
             " * in static arrays that all callers share. This sets it to zeros, as at first. */",
@@ -129,15 +137,14 @@ def header(lib: Library) -> str:
         ]
     if lib.traced is not lib.fast:
         lines += [
-            f"#ifdef {upper}_TRACE",
+            f"#ifdef {lib.upper}_TRACE",
             "/* To be written by you: is given every layer's values, in the model's own order. */",
             f"void {lib.name}_trace("
             "const char *layer, int axes, const int *shape, const float *values);",
             "#endif",
             "",
         ]
-    lines += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {upper}_H */"]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _sizes(lib: Library) -> list[str]:
