@@ -54,3 +54,7 @@ class FormatError(NetsheetError):
 
 class UnsupportedError(NetsheetError):
     """A layer or option that netsheet does not compute; names it and what still works."""
+
+
+class InputWarning(UserWarning):
+    """Something about an input that is computed all the same, but may not be what was meant."""

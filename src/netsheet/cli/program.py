@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import netsheet
+from netsheet.cli import show
 from netsheet.cli.opening import opening
 from netsheet.errors import UsageError, choices
 
@@ -49,7 +50,8 @@ def run(arguments: list[str]) -> int:
     """
     arguments = arguments or ["--help"]
     try:
-        code = app(arguments)(arguments, standalone_mode=False)
+        with show.warnings_as_notes():
+            code = app(arguments)(arguments, standalone_mode=False)
     except _WRONGLY_USED as error:
         raise UsageError(_one_sentence(error, arguments)) from None
     except typer.Abort:

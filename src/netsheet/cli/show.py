@@ -6,12 +6,13 @@ import json
 import math
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from netsheet.errors import one_line, spelled
+from netsheet.errors import InputWarning, one_line, spelled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,6 +38,25 @@ def note(text: str) -> None:
     """A line beside the result, on standard error."""
     if text:
         print(spelled(text), file=sys.stderr)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Whatever warns of an input, once, as one line beside the result."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        usual: Callable[..., None] = warnings.showwarning
+        said: set[str] = set()
+
+        def shown(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, InputWarning):
+                usual(message, category, *where)
+            elif str(message) not in said:  # an input may be read twice, once for its size
+                said.add(str(message))
+                note(f"warning: {one_line(str(message))}")
+
+        vars(warnings)["showwarning"] = shown
+        yield
 
 
 def table(

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from netsheet.data.arrays import csv_numbers, is_idx, npz_names, read_idx, read_npz, readable
 from netsheet.data.download import KNOWN, fetch
 from netsheet.data.fit import picture, scaled, shaped_batch, text
+from netsheet.data.ground import warn_of_inversion
 from netsheet.data.images import SUFFIXES
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.data.scaling import Scaling, decided
@@ -123,6 +124,7 @@ def read_dataset(
         raise FormatError(f"{spec}: has {len(found.x)} samples, but {len(found.y)} labels.")
     used = scaling or decided(network, tensors[0], found.x, found.pictures)
     raw = shaped_batch(found.x[:limit], tensors[0], name)
+    warn_of_inversion(network, tensors[0], raw, Path(name).name, scaling, found.pictures)
     x = scaled(raw, used, tensors[0]) if used.changes else np.ascontiguousarray(raw, np.float32)
     y, alike = _targets(found, limit, used)
     note = f"{found.note}: {len(x):,} samples {text(x.shape[1:])}, {used}{alike}"

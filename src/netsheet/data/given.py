@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.data.fit import scaled
+from netsheet.data.ground import warn_of_inversion
 from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.data.scaling import decided, whole_inputs
 from netsheet.errors import UsageError
@@ -51,6 +52,7 @@ def _pixels(network: Network, name: str, values: Any) -> Any:
     if values.ndim != len(tensor.shape) + 1:
         return values
     scaling = decided(network, tensor, values)
+    warn_of_inversion(network, tensor, values, "the array")
     return scaled(values, scaling, tensor) if scaling.changes else values
 
 
@@ -69,6 +71,8 @@ def given_samples(network: Network, x: object) -> list[Sample]:
             raise UsageError("the network has several inputs: give samples, or names of files.")
         tensor = network.inputs[0]
         scaling = decided(network, tensor, x) if x.dtype == np.uint8 else None
+        if scaling is not None:
+            warn_of_inversion(network, tensor, x, "the array")
         if scaling is not None and scaling.changes:
             values = [InputValue(scaled(one, scaling, tensor), one, scaling) for one in x]
         else:

@@ -20,6 +20,7 @@ from netsheet.data.arrays import (
     readable,
 )
 from netsheet.data.fit import picture, scaled, shaped, text
+from netsheet.data.ground import warn_of_inversion
 from netsheet.data.images import SUFFIXES
 from netsheet.data.scaling import Scaling, decided, whole_inputs
 from netsheet.data.tables import numbers_at_once, read_table
@@ -98,6 +99,8 @@ def read_input(
         )
         for tensor, array, all_of_it in zip(tensors, arrays, whole, strict=True)
     }
+    if len(tensors) == 1:
+        warn_of_inversion(network, tensors[0], arrays[0][None], path.name, scaling, is_picture)
     parts = [done] if done else [text(array.shape) for array in arrays]
     how = dict.fromkeys(str(value.scaling or Scaling()) for value in values.values())
     note = f"{path.name}: {', '.join([*parts, *how])}"

@@ -85,6 +85,11 @@ def decided(
     return Scaling(why=reason) if reason else BYTE
 
 
+def pixels(tensor: Tensor, array: Array, picture: bool = False) -> bool:
+    """True for values that are taken for pixels of 0 .. 255; as :func:`decided` sees them."""
+    return not _no_pixels(tensor, array, picture)
+
+
 def _no_pixels(tensor: Tensor, array: Array, picture: bool) -> str:
     """Why values are no pixels of 0 .. 255; empty if they are."""
     if picture:
