@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 Make = Callable[[Any], Any]
+WORDS = [7, 2, 4, 9]
 EDGES = [-0.5, 0.0, 1.0]
 
 # name: (Keras, layer, shape of the input, number of tokens or 0)
@@ -40,6 +41,43 @@ CASES: dict[str, tuple[str, Make, tuple[int, ...], int]] = {
     "count": ("keras", lambda k: k.CategoryEncoding(5, output_mode="count"), (4,), 5),
     "bins": ("keras", lambda k: k.Discretization(EDGES), (4,), 0),
     "counted bins": ("keras", lambda k: k.Discretization(EDGES, output_mode="count"), (4,), 0),
+    "lookup": ("keras", lambda k: k.IntegerLookup(vocabulary=WORDS), (6,), 10),
+    "lookup in buckets": (
+        "tf_keras",
+        lambda k: k.IntegerLookup(vocabulary=WORDS, num_oov_indices=3, mask_token=0),
+        (9,),
+        10,
+    ),
+    "lookup back": (
+        "keras",
+        lambda k: k.IntegerLookup(vocabulary=WORDS, mask_token=0, invert=True, num_oov_indices=2),
+        (9,),
+        8,
+    ),
+    "one-hot lookup": (
+        "tf_keras",
+        lambda k: k.IntegerLookup(vocabulary=WORDS, mask_token=0, output_mode="one_hot"),
+        (1,),
+        10,
+    ),
+    "multi-hot lookup": (
+        "keras",
+        lambda k: k.IntegerLookup(
+            vocabulary=WORDS,
+            num_oov_indices=2,
+            output_mode="multi_hot",
+            max_tokens=9,
+            pad_to_max_tokens=True,
+        ),
+        (5,),
+        10,
+    ),
+    "counted lookup": (
+        "keras",
+        lambda k: k.IntegerLookup(vocabulary=WORDS, mask_token=1, output_mode="count"),
+        (8,),
+        10,
+    ),
     "spectral": (
         "keras",
         lambda k: k.SpectralNormalization(k.Conv2D(3, 2, activation="relu")),
@@ -114,3 +152,30 @@ def test_more_inputs_than_a_formula_takes(name: str, tmp_path: Path) -> None:
     values = evaluate(opened.equations(), {opened.inputs[0]: given[0]})[opened.outputs[0]]
     assert np.abs(values - expected).max() < 1e-5 * max(1, np.abs(expected).max())
     assert opened.verify("excel", [Sample("x", {opened.inputs[0].name: InputValue(given[0])})]).ok
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_a_learned_vocabulary_lies_beside_the_arrays(package: str, tmp_path: Path) -> None:
+    """An adapted IntegerLookup: its numbers are in vocabulary.txt of the .keras file."""
+    keras = pytest.importorskip(package)
+    first, second = (keras.layers.IntegerLookup(num_oov_indices=2, mask_token=0) for _ in range(2))
+    first.adapt(np.array([12, 12, 36, 0, 42, 42, 42]))
+    second.adapt(np.array([3, 4, 4, -7]))
+    inputs = keras.Input((7,), dtype="int64")
+    inner = keras.Sequential([keras.Input((7,), dtype="int64"), second])
+    made = keras.Model(inputs, [first(inputs), inner(inputs)])
+    made.save(tmp_path / "m.keras")
+    given = np.array([[12, 0, 3, 42, -7, 36, 4], [-1, 5, 12, 6, 3, 0, 8]])
+    found = netsheet.load(tmp_path / "m.keras").predict(given)
+    for ours, theirs in zip(found, made(given), strict=True):
+        assert np.array_equal(ours, np.asarray(theirs))
+
+
+def test_a_vocabulary_that_is_not_in_the_file(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    words = keras.layers.IntegerLookup(name="words")
+    words.adapt(np.array([3, 4, 4]))
+    keras.Sequential([keras.Input((2,), dtype="int64"), words]).save(tmp_path / "m.h5")
+    model = netsheet.load(tmp_path / "m.h5")
+    with pytest.raises(UnsupportedError, match=r"words.*vocabulary is not in the file"):
+        model.predict(np.ones((1, 2)))

@@ -91,6 +91,9 @@ class Layer:
     def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
         """Takes from the names and shapes of stored arrays what the configuration leaves open."""
 
+    def read_asset(self, name: str, text: str) -> None:
+        """Takes what a text beside the arrays says, as ``vocabulary.txt`` of a .keras file."""
+
     @property
     def otherwise_in_training(self) -> bool:
         """True if it computes something else while a network is trained."""

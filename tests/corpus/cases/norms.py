@@ -130,9 +130,10 @@ def spectral_norm(k: Kit) -> Any:
 
 @case(KERAS3)
 def discretized(k: Kit) -> Any:
-    """Discretization and CategoryEncoding."""
+    """Discretization, CategoryEncoding and IntegerLookup."""
     layers = k.layers
     x = k.input(4, name="x")
     bins = layers.Discretization(bin_boundaries=[-1.0, 0.0, 0.5], name="bins")(x)
     hot = layers.CategoryEncoding(num_tokens=4, output_mode="multi_hot", name="hot")(bins)
-    return k.model(x, hot)
+    place = layers.IntegerLookup(vocabulary=[3, 0], mask_token=1, name="place")(bins)
+    return k.model(x, [hot, place])

@@ -15,6 +15,9 @@ from netsheet.read.keras.stored import KerasFile, StoredLayer, StoredWeight
 from netsheet.read.limits import MAX_JSON, Budget, parse_json
 from netsheet.read.sniff import sniff
 
+_ASSETS = "assets/"
+# Vocabularies of strings, which may be long, are not read.
+_NUMBERS = re.compile(r"assets/(.*/)?integer_lookup(_\d+)?/vocabulary\.txt")
 _WEIGHTS = "model.weights.h5"
 _SHARDS = "model.weights.json"
 _PICKLED = "model.weights.npz"
@@ -217,6 +220,11 @@ def _zip(path: Path) -> KerasFile:
             with hdf5.opened(archive.stream(member)) as root:
                 for layer in _v3_layers(root, archive.budget):
                     layers[layer.name] = _joined(layers.get(layer.name), layer)
+        assets = {
+            name.removeprefix(_ASSETS): archive.text(name)
+            for name in archive
+            if _NUMBERS.fullmatch(name)
+        }
     training = config.get("compile_config")
     return KerasFile(
         path=path,
@@ -228,6 +236,7 @@ def _zip(path: Path) -> KerasFile:
         layers=list(layers.values()),
         layout="v3",
         sha256=_digest(path),
+        assets=assets,
     )
 
 

@@ -32,7 +32,8 @@ class KerasFile:
     """A Keras file: configurations as parsed JSON, arrays by layer.
 
     ``layout`` is "legacy" (groups named after layers, in the order of ``layer_names``) or "v3"
-    (``layers/<class>_<n>/vars/<i>``).
+    (``layers/<class>_<n>/vars/<i>``). ``assets``: texts beside the arrays, by the path that a v3
+    layer's arrays have too: ``layers/<class>_<n>/vocabulary.txt``.
     """
 
     path: Path
@@ -44,4 +45,5 @@ class KerasFile:
     layers: list[StoredLayer]
     layout: Literal["legacy", "v3"]
     sha256: str
+    assets: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

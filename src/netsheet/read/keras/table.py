@@ -18,6 +18,7 @@ from netsheet.layers import (
     conv,
     dense,
     local,
+    lookup,
     merge,
     norm,
     pool,
@@ -134,6 +135,28 @@ def _discretization(a: Arguments, c: Context) -> Layer:
         boundaries=tuple(float(edge) for edge in edges),
         num_tokens=len(edges) + 1,
         output_mode=_mode(a, "int", "int"),
+    )
+
+
+def _integer_lookup(a: Arguments, c: Context) -> Layer:
+    tokens = a.get("vocabulary")
+    if isinstance(tokens, str):
+        raise UnsupportedError("its vocabulary is in another file, which is not opened")
+    if tokens is not None and not all(type(token) is int for token in tokens):
+        a.refuse("vocabulary", "a list of whole numbers")
+    buckets = a.integer("num_oov_indices", 1)
+    if buckets < 0:
+        a.refuse("num_oov_indices", "0 or more")
+    if buckets > 1 and a.text("oov_method", "floormod") != "floormod":
+        raise UnsupportedError(f"unknown numbers are spread by {a.get('oov_method')!r}")
+    return lookup.IntegerLookup(
+        vocabulary=None if tokens is None else tuple(tokens),
+        num_oov_indices=buckets,
+        mask_token=None if a.get("mask_token") is None else a.integer("mask_token"),
+        oov_token=a.integer("oov_token", -1),
+        invert=a.flag("invert", False),
+        output_mode=_mode(a, "int", "int"),
+        width=a.positive("max_tokens") if a.flag("pad_to_max_tokens", False) else None,
     )
 
 
@@ -384,6 +407,7 @@ _ROWS: dict[str, Row] = {
     "GlobalMaxPooling2D": _global(pool.GlobalMaxPooling2D),
     "GlobalMaxPooling3D": _global(pool.GlobalMaxPooling3D),
     "GroupNormalization": _group_norm,
+    "IntegerLookup": _integer_lookup,
     "LayerNormalization": _layer_norm,
     "LayerScale": _plain(scale.LayerScale),
     "LeakyReLU": _leaky_relu,
@@ -450,6 +474,7 @@ ALWAYS: dict[str, tuple[str, ...]] = {
     "CategoryEncoding": ("num_tokens", "output_mode"),
     "EinsumDense": ("equation",),
     "GroupNormalization": ("groups", "axis", "epsilon"),
+    "IntegerLookup": ("num_oov_indices", "output_mode"),
     "LayerNormalization": ("axis", "epsilon"),
     "MultiHeadAttention": ("num_heads", "key_dim"),
     "Normalization": ("axis",),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras.graph import OPERATIONS, GraphConfig, LayerConfig
@@ -36,7 +37,7 @@ def assign_v3(
     graph: GraphConfig, layers: Mapping[str, Layer], file: KerasFile, placing: Placing
 ) -> list[Layer]:
     """Gives each layer its weights; returns what belongs to no layer, as layers to be shown."""
-    folders = _Folders({layer.name: layer for layer in file.layers}, layers, placing)
+    folders = _Folders({layer.name: layer for layer in file.layers}, layers, placing, file.assets)
     folders.assign(graph, "", "")
     left = [layer for layer in file.layers if layer.name not in folders.used and layer.weights]
     result: list[Layer] = []
@@ -53,10 +54,18 @@ class _Folders:
     """The stored folders, and the layers that they belong to."""
 
     def __init__(
-        self, stored: Mapping[str, StoredLayer], layers: Mapping[str, Layer], placing: Placing
+        self,
+        stored: Mapping[str, StoredLayer],
+        layers: Mapping[str, Layer],
+        placing: Placing,
+        assets: Mapping[str, str],
     ) -> None:
         self.stored, self.layers, self.placing = stored, layers, placing
         self.used: set[str] = set()
+        self._texts: dict[str, list[tuple[str, str]]] = {}
+        for path, text in assets.items():
+            folder, _, name = path.rpartition("/")
+            self._texts.setdefault(folder, []).append((name, text))
         self._below: dict[str, list[str]] = {}
         for name in stored:
             parts = name.split("/")
@@ -94,6 +103,11 @@ class _Folders:
             else:
                 weights += own
         self.placing.give(layer, weights)
+        for name, text in self._texts.get(place, ()):
+            try:
+                layer.read_asset(name, text)
+            except UnsupportedError as error:
+                layer.reason = str(error)
 
     def _next(self, counts: Counter[str], kind: str, folder: str) -> str:
         """Where the next layer of a class lies, whose layers are numbered."""
