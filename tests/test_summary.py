@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import netsheet
-from netsheet.cli.show import table
 from netsheet.layers import activation
+from netsheet.tables import text_table
 
 keras = pytest.importorskip("keras")
 
@@ -109,17 +109,13 @@ def test_a_table_fits_a_terminal_of_eighty_columns(residual: Path) -> None:
     assert len(lines) > 10 and max(map(len, lines)) <= 60
 
 
-def test_long_names_fold_and_wide_letters_count_twice(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("netsheet.cli.show.console_width", lambda: 40)
+def test_long_names_fold_and_wide_letters_count_twice() -> None:
     rows = [
         ("x" * 50, "1,234", "a reason of some words that has to be folded"),
         ("層の名前", "5", ""),
     ]
-    table("t", [("name", "left"), ("n", "right"), ("why", "left")], rows)
-    lines = capsys.readouterr().out.splitlines()
-    assert all(len(line) <= 42 for line in lines)
+    lines = text_table([("name", "left"), ("n", "right"), ("why", "left")], rows, width=44)
+    assert all(len(line) <= 44 for line in lines)
     assert "".join(re.findall("x+", "\n".join(lines))) == "x" * 50
     wide = next(line for line in lines if "層" in line)
     assert wide.index("5") == next(line for line in lines if "1,234" in line).index("4") - 4

@@ -102,6 +102,21 @@ class Verdict:
         """The first layer, in order of execution, that is missing or out of bounds."""
         return next((layer for layer in self.layers if not layer.ok), None)
 
+    def _repr_html_(self) -> str:
+        from netsheet.tables import html_table
+
+        rows = [
+            (one.layer, f"{one.cells:,}", f"{one.max_abs:.2e}", f"{one.max_rel:.2e}",
+             f"{one.outcome} {one.note}".strip())
+            for one in self.layers
+        ]  # fmt: skip
+        columns = [("layer", "left"), ("values", "right"), ("max deviation", "right"),
+                   ("relative", "right"), ("verdict", "left")]  # fmt: skip
+        good = sum(one.ok for one in self.layers)
+        foot = [f"{good} of {len(self.layers)} layers agree.", *self.unverified, *self.notes]
+        head = f"{self.target} by {self.engine}, against {self.reference}"
+        return html_table(columns, rows, head, " ".join(foot))
+
     def to_json(self) -> dict[str, Any]:
         """The verdict as plain dictionaries and lists."""
         return {

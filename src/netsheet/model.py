@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsheet.errors import NetsheetError
-from netsheet.network import Network, shown
+from netsheet.network import Network
+from netsheet.summary import Summary
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
     from netsheet.engine.evaluation import Evaluation
-    from netsheet.equations import FloatArray
+    from netsheet.equations import Equation, FloatArray
     from netsheet.explanation import Explanation
 
 
@@ -36,6 +36,14 @@ class Model(Network):
     def bind(self, shapes: Mapping[str, Sequence[int]] | Sequence[Sequence[int]]) -> Model:
         """The same model for inputs of these shapes (without batch)."""
         return Model.over(super().bind(shapes))
+
+    def summary(self) -> Summary:
+        """The table of layers: a list of rows that shows itself as a table."""
+        return Summary(self)
+
+    def equations(self, until: str | None = None) -> ShownEquations:
+        """The equations of all calls in order (of those that ``until`` needs)."""
+        return ShownEquations(super().equations(until))
 
     def activations(self, x: object, keys: Sequence[str] | None = None) -> dict[str, FloatArray]:
         """Every layer's output (batch axis in front) for inputs with a batch axis, by key."""
@@ -139,12 +147,19 @@ class Model(Network):
         return verify(self, target, given_samples(self, samples), **options)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{'&nbsp;' * 4 * row.depth}{escape(row.name)}</td><td>{escape(row.type)}</td>"
-            f"<td>{shown(row.output_shape) if row.output_shape else '?'}</td>"
-            f"<td style='text-align:right'>{row.params:,}</td></tr>"
-            for row in self.summary()
-        )
-        head = f"<b>{escape(self.name)}</b>, {self.params:,} parameters, {escape(self.format)}"
-        titles = "<tr><th>layer</th><th>type</th><th>output shape</th><th>parameters</th></tr>"
-        return f"{head}<table>{titles}{rows}</table>"
+        return self.summary()._repr_html_()
+
+
+class ShownEquations(list["Equation"]):
+    """Equations that a notebook sets as mathematics and a terminal as text."""
+
+    def __repr__(self) -> str:
+        from netsheet.write.mathematics import ranges, text
+
+        return "\n".join(f"{text(eq)}\n    {ranges(eq)}" for eq in self)
+
+    def _repr_latex_(self) -> str:
+        from netsheet.write.mathematics import latex
+
+        lines = " \\\\\n".join(latex(eq) for eq in self)
+        return f"$$\\begin{{gathered}}\n{lines}\n\\end{{gathered}}$$"

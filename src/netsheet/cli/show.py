@@ -9,10 +9,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from netsheet.errors import InputWarning, one_line, spelled
+from netsheet.tables import Columns, text_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,80 +59,20 @@ def warnings_as_notes() -> Iterator[None]:
         yield
 
 
-def table(
-    title: str,
-    columns: Sequence[tuple[str, str]],
-    rows: Sequence[Sequence[str]],
-    foot: str = "",
-    below: Sequence[str] = (),
-) -> None:
-    """A table; columns are (heading, "left" or "right"). ``below`` has a line for each row.
-
-    In a narrow terminal the first column is folded, and a last one of text.
-    """
-    from rich.cells import cell_len
-
+def table(title: str, columns: Columns, rows: Sequence[Sequence[str]], foot: str = "") -> None:
+    """A table with a title, as :func:`~netsheet.tables.text_table` draws it."""
     say(one_line(title))
     say()
-    cells = [[one_line(cell) for cell in row] for row in rows]
-    heads = [heading for heading, _ in columns]
-    widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
-    folds = [0] + [len(columns) - 1] * (columns[-1][1] == "left")
-    over = sum(widths) + 2 * len(widths) - 1 - console_width()
-    for column in reversed(folds):
-        kept = max(min(widths[column], FOLDED), widths[column] - max(over, 0))
-        over -= widths[column] - kept
-        widths[column] = kept
-    sides = [side for _, side in columns]
-    say(_row(heads, widths, sides))
-    say(" " + "─" * (sum(widths) + 2 * len(widths) - 2))
-    for number, row in enumerate(cells):
-        parts = [
-            _folded(text, width) if column in folds else [text]
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for texts in zip_longest(*parts, fillvalue=""):
-            say(_row(texts, widths, sides))
-        if number < len(below) and below[number]:
-            for line in _folded(one_line(below[number]), console_width() - 4):
-                say(f"     {line}".rstrip())
+    for line in text_table(columns, rows, width=console_width()):
+        say(line)
     say()
     if foot:
         say(foot)
 
 
-FOLDED = 16  # columns that a folded column keeps at least
-
-
 def console_width() -> int:
     """The terminal's columns; in a pipe enough for any table."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
-
-
-def _row(texts: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> str:
-    from rich.cells import cell_len
-
-    parts = []
-    for text, width, side in zip(texts, widths, sides, strict=True):
-        space = " " * (width - cell_len(text))
-        parts.append(space + text if side == "right" else text + space)
-    return (" " + "  ".join(parts)).rstrip()
-
-
-def _folded(text: str, width: int) -> list[str]:
-    """The text in lines of at most so many columns, parted at spaces where there are some."""
-    from rich.cells import cell_len, chop_cells
-
-    if cell_len(text) <= width:
-        return [text]
-    lines = [""]
-    for word in text.split(" "):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(joined) <= width:
-            lines[-1] = joined
-            continue
-        lines += chop_cells(word, width)
-    return [line for line in lines if line]
 
 
 def as_json(data: Any) -> None:

@@ -59,6 +59,23 @@ class Sample:
         """The values in the order of the model's inputs, without batch axis."""
         return [value.values for value in self.inputs.values()]
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from netsheet.tables import html_heat
+
+        parts = [f"<b>{escape(self.name)}</b> {escape(self.note)}"]
+        if self.label is not None:
+            parts.append(f"<div>label {self.label}</div>")
+        for name, value in self.inputs.items():
+            values = value.values
+            sides = sorted(np.argsort(values.shape, kind="stable")[-2:])  # its two longest axes
+            moved = np.moveaxis(values, sides, range(-len(sides), 0))
+            plane = moved.reshape(-1, *moved.shape[-2:])[0] if values.ndim > 1 else moved[None]
+            heat = html_heat(plane, (59, 130, 246), (31, 41, 55))
+            parts.append(f"<div>{escape(name)} {values.shape}</div>{heat}")
+        return "".join(parts)
+
 
 def read_input(
     spec: str | Path, inputs: Network | Sequence[Tensor], scaling: Scaling | None = None

@@ -39,6 +39,21 @@ class Evaluation:
     note: str = ""
     metrics: Mapping[str, Value] = field(default_factory=dict)
 
+    def _repr_html_(self) -> str:
+        from netsheet.tables import html_table
+
+        rows = [("samples", f"{self.samples:,}")]
+        if self.accuracy is not None:
+            rows.append(("accuracy", f"{self.accuracy:.4f}"))
+        if self.loss is not None:
+            rows.append((f"loss ({self.loss_name})", f"{self.loss:.9g}"))
+        rows += [
+            (name, " ".join(f"{one:.9g}" for one in (v if isinstance(v, list) else [v])))
+            for name, v in self.metrics.items()
+            if name not in ("accuracy", "acc")
+        ]
+        return html_table([("", "left"), ("", "right")], rows, foot=self.note)
+
     def to_json(self) -> dict[str, Any]:
         """The values by name."""
         return asdict(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,23 @@ class Weight(Tensor):
     def channels_first(self) -> FloatArray:
         """The values in channels-first order; a Conv2D kernel becomes (out, in, height, width)."""
         return self.to(self.channels_first_axes)
+
+    def _repr_html_(self) -> str:
+        from netsheet.tables import MOST, html_heat
+
+        values, axes = self.channels_first, self.channels_first_axes
+        planes = values.reshape(-1, *values.shape[-2:]) if values.ndim > 1 else [values[None]]
+        if values.ndim == 0:
+            planes = [values.reshape(1, 1)]
+        most = float(np.max(np.abs(values), initial=0.0)) if values.dtype.kind != "b" else 1.0
+        heat = "".join(html_heat(plane, *WEIGHT_COLOURS, most) for plane in planes[:MOST])
+        more = "" if len(planes) <= MOST else f"<div>the first {MOST} of {len(planes)} maps</div>"
+        head = f"<b>{escape(self.name)}</b> {values.shape} ({escape(', '.join(axes))})"
+        return f"{head}<div>{heat}</div>{more}"
+
+
+# Of numbers below and above zero, as the workbook has them.
+WEIGHT_COLOURS = ((167, 139, 250), (52, 211, 153))
 
 
 def _rank(axis: str) -> int:
