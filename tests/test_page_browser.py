@@ -350,3 +350,55 @@ def test_a_worker_computes_a_large_network(browser: Any, shared: Path, tmp_path:
     with opened(browser, page) as tab:
         assert "in the background" in tab.locator("#timing").inner_text()
         assert float(tab.get_attribute("#badge", "data-worst")) <= 1e-5
+
+
+def test_a_layer_that_is_not_computed_is_told(browser: Any, seed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "odd.h5"
+    shutil.copy(seed / "my_model.h5", copy)
+    with h5py.File(copy, "r+") as file:
+        config = file.attrs["model_config"]
+        described = json.loads(config.decode() if isinstance(config, bytes) else config)
+        for one in described["config"]["layers"]:
+            if one["config"].get("name") == "activation_6":
+                one["class_name"] = "Mystery"
+        file.attrs["model_config"] = json.dumps(described)
+    page = tmp_path / "odd.html"
+    model = netsheet.load(copy)
+    to_page(model, page, samples=[read_input(seed / "digit5.png", model)])
+    with opened(browser, page) as tab:
+        refused = tab.locator("article.refused").all_inner_texts()
+        assert refused[0].startswith("activation_6") and "Mystery" in refused[0]
+        assert tab.locator("article.card:not(.refused)").count() == 8  # the input and seven layers
+        assert tab.locator(".barRow").count() == 0
+        assert float(tab.get_attribute("#badge", "data-worst")) <= 1e-5
+
+
+def test_weights_tables_and_csv(browser: Any, digit: Path, seed: Path) -> None:
+    model = netsheet.load(seed / "my_model.h5")
+    values = model.activations(read_input(seed / "digit5.png", model).arrays[0][None])["conv3"][0]
+    with opened(browser, digit) as tab:
+        card = tab.locator('article:has(h3[title="conv3"])')
+        card.get_by_role("button", name="Weights").click()
+        titles = tab.locator("dialog h3").all_inner_texts()
+        assert [title.split(" (")[0] for title in titles] == ["kernel", "bias"]
+        assert tab.locator("dialog canvas").count() == 2
+        assert tab.locator("dialog rect").count() == 48
+        tab.get_by_role("button", name="Close").click()
+        card.get_by_role("button", name="table").click()
+        tab.locator("dialog select").select_option("1")
+        cells = [float(text) for text in tab.locator("dialog td").all_inner_texts()]
+        np.testing.assert_allclose(cells, values[1].reshape(-1), rtol=1e-4)
+        tab.get_by_role("button", name="Close").click()
+        with tab.expect_download() as download:
+            card.get_by_role("button", name="CSV").click()
+        lines = Path(download.value.path()).read_text("utf-8").splitlines()
+        assert lines[0] == "channel,height,width,value" and len(lines) == values.size + 1
+        read = [float(line.split(",")[-1]) for line in lines[1:]]
+        np.testing.assert_allclose(read, values.reshape(-1), rtol=1e-5, atol=1e-6)
+        layer(tab, "dense1").click(position={"x": 7, "y": 75})
+        tab.locator(".panel summary").click()
+        rows = tab.locator(".contributors tr")
+        assert rows.count() == 8
+        parts = rows.first.locator(".number").all_inner_texts()
+        assert float(parts[0]) * float(parts[1]) == pytest.approx(float(parts[2]), rel=2e-3)
+        assert "[object" not in tab.locator("body").inner_text()
