@@ -118,6 +118,19 @@ def test_what_is_not_verified_is_named(tmp_path: Path, run: Run) -> None:
     assert len(said) == 2 and "odd" in said[0] and "dense1" in said[1]
 
 
+def test_activations_end_where_a_layer_is_not_computed(tmp_path: Path, run: Run) -> None:
+    path, x, values = odd(tmp_path, "middle"), npy(tmp_path, (4,)), tmp_path / "y.npz"
+    code, out, err = run("activations", path, "--input", x, "-o", values)
+    assert code == 1 and not out
+    assert "is not computed to its end: layer 'odd': " in err.splitlines()[-1]
+    with np.load(values) as written:
+        assert written.files == ["dense0"]
+    assert run("activations", path, "--input", x, "--layer", "dense0")[0] == 0
+    code, _, err = run("activations", path, "--input", x, "--layer", "dense1")
+    assert code == 1
+    assert "layer 'dense1' (Dense) is not computed: it needs 'odd'" in err
+
+
 @pytest.mark.parametrize("target", list(TARGETS))
 def test_nothing_computed_is_a_failure_with_its_reason(
     tmp_path: Path, run: Run, target: str

@@ -7,6 +7,7 @@ for pair in \
     soffice:libreoffice-calc \
     gcc:gcc \
     g++:g++ \
+    tcc:tcc \
     arm-none-eabi-gcc:gcc-arm-none-eabi \
     qemu-system-arm:qemu-system-arm \
     node:nodejs \

@@ -13,7 +13,7 @@ from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
-from netsheet.selection import require_layers
+from netsheet.selection import refused, require_layers, told
 
 if TYPE_CHECKING:
     from netsheet.equations import Weight
@@ -188,11 +188,16 @@ def activations(
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
-    """Compute every layer's output for an input: as arrays, CSV, JSON or pictures."""
+    """Compute every layer's output for an input: as arrays, CSV, JSON or pictures.
+
+    Where a layer that the network's outputs need is not computed, the layers that are computed are
+    shown (written) all the same, the reason follows on standard error, and the exit code is 1.
+    """
     import numpy as np
 
     from netsheet.cli.predict import verdict_line
     from netsheet.engine.prediction import batch_of, predictions_from
+    from netsheet.write.onnx import check_outputs
 
     if output is not None:
         options.spare(output, model_file, data, *(inputs or ()))
@@ -235,6 +240,10 @@ def activations(
         for found in predictions_from(model, samples, results, called):
             text = verdict_line(found)
             say(f"{found.sample}: {text}" if text and len(samples) > 1 else text)
+    if not layer:
+        check_outputs(model)
+        for text in told(refused(model)):  # beside the way to the outputs
+            show.note(f"Not computed: {text}")
 
 
 def equations(

@@ -100,8 +100,10 @@ class Bidirectional(Layer):
 
     def output_name(self, key: str, number: int, count: int) -> str:
         first = 2 if self.merge_mode is None else 1
-        if not self.forward_layer.states_beside or number < first:
-            return super().output_name(key, number, first if number < first else count)
+        if not self.forward_layer.states_beside:
+            return super().output_name(key, number, count)
+        if number < first:
+            return super().output_name(key, number, first)
         names = [
             f"{key}/{name}/{state}_out"
             for name, layer in self.directions()

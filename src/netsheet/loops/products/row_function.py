@@ -94,8 +94,8 @@ COMMENTS = {
     "size": "",
     "dilation": "",
     "w_row": "weights of a row of taps",
-    "floor": "no value is below",
-    "ceiling": "no value is above",
+    "floor": "no value is below; (float)-1e39 is minus infinity",
+    "ceiling": "no value is above; (float)1e39 is infinity",
 }
 _EDGES = {"left", "right", "stride", "before", "back", "size", "w_row"}
 

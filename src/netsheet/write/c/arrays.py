@@ -34,7 +34,7 @@ def _digits(values: FloatArray) -> bytes:
 
 
 def _names(values: FloatArray) -> bytes:
-    """The same where some are NAN or INFINITY."""
+    """The same where some are infinite or no numbers."""
     return ", ".join(map(number, values.tolist())).encode()
 
 

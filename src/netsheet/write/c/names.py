@@ -19,6 +19,9 @@ HEADERS = frozenset(
     "uchar wchar wctype".split()
 )
 
+# Infinities as constants: compilers without INFINITY take them, and tcc, which folds no -INFINITY.
+INFINITE, BELOW_ALL = "(float)1e39", "(float)-1e39"
+
 
 def library_name(name: str) -> str:
     """``name`` itself, if it can begin every name of a library.
@@ -62,7 +65,7 @@ def number(value: float) -> str:
     if np.isnan(single):
         return "NAN"
     if np.isinf(single):
-        return "INFINITY" if single > 0 else "-INFINITY"
+        return INFINITE if single > 0 else BELOW_ALL
     text = f"{single:.9g}"
     shorter = f"{single:.7g}"
     if np.float32(shorter) == single:

@@ -81,6 +81,10 @@ def _wanted(model: Network, outputs: str | Iterable[str]) -> list[Tensor]:
         return list(dict.fromkeys([*model.tensors().values(), *model.outputs]))
     keys = [outputs] if isinstance(outputs, str) else list(outputs)
     for key in keys:
+        if key in (left := {node.key: node for node in refused(model)}):
+            raise UnsupportedError(
+                f"layer {key!r} ({left[key].layer.type}) is not computed: {left[key].refusal}."
+            )
         if key not in known:
             raise UsageError(f"{model.name} computes no layer {key!r}; it has {_some(known)}.")
     return [known[key] for key in dict.fromkeys(keys)]

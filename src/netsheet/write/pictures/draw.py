@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netsheet.equations import FloatArray, Tensor, Weight
-from netsheet.errors import UnsupportedError, UsageError
+from netsheet.errors import UnsupportedError, UsageError, one_line
 from netsheet.files import atomic
 from netsheet.write.pictures.planes import planes_of
 
@@ -129,7 +129,7 @@ def write_blocks(target: str | Path, sections: Mapping[str, Sequence[Block]]) ->
     y = MARGIN
     for title, pictures in drawn.items():
         if title:
-            titles.append((y, title))
+            titles.append((y, one_line(title)))
             y += TITLE + 8
         x = tall = 0
         for picture in pictures:
@@ -158,7 +158,7 @@ def _picture(block: Block) -> Image.Image:
     """One block: title, maps, scale."""
     from PIL import Image, ImageDraw
 
-    title, planes = block.title, list(block.planes)
+    title, planes = one_line(block.title), list(block.planes)
     if len(planes) > MAX_MAPS:
         title, planes = f"{title}: the first {MAX_MAPS} of {len(planes)}", planes[:MAX_MAPS]
     low, high = _extent(planes)
