@@ -446,6 +446,26 @@ def test_the_screen_shows_the_picture(digits: Model, five: Sample, tmp_path: Pat
     np.testing.assert_allclose(drawn / 31, wanted, atol=0.05)
 
 
+def test_examples_show_the_name_of_the_class(digits: Model, five: Sample, tmp_path: Path) -> None:
+    names = [f'no "{number}" ??/ \\n 数' for number in range(10)]
+    to_c(digits, tmp_path, target="arduino", sample=five, class_names=names)
+    run([compiler(), *WARNINGS, "-Isrc", "-c", "src/net.c", "src/net_weights.c"], tmp_path)
+    for example, sign in (("M5Stack", "text "), ("Classify", "")):
+        source = f"examples/{example}/{example}.ino"
+        said = sketch(tmp_path, source, "src", "net.o", "net_weights.o")
+        assert f"{sign}{names[5]}" in said and "class 5" not in said
+    with pytest.raises(UsageError, match="2 names for 10 classes"):
+        to_c(digits, tmp_path, class_names=["a", "b"])
+
+
+def test_the_figures_say_for_which_input(digits: Model, tmp_path: Path) -> None:
+    report = to_c(digits, tmp_path)
+    (tensor,) = digits.inputs
+    assert f"for the input    {tensor.name} {tensor.shape}" in str(report)
+    assert report.to_json()["inputs"] == {tensor.name: list(tensor.shape)}
+    assert max(map(len, str(report).splitlines())) <= 80
+
+
 def test_the_arduino_library_is_described(digits: Model, tmp_path: Path) -> None:
     to_c(digits, tmp_path, target="arduino", name="digits")
     lines = (tmp_path / "library.properties").read_text().splitlines()
@@ -623,8 +643,10 @@ def test_folders_that_cannot_be(digits: Model, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(NetsheetError, match="is a file"):
         to_c(digits, tmp_path / "file")
-    with pytest.raises(NetsheetError, match="make it first"):
-        to_c(digits, tmp_path / "no" / "where")
+    with pytest.raises(NetsheetError, match="cannot be written"):
+        to_c(digits, tmp_path / "file" / "where")
+    to_c(digits, tmp_path / "no" / "where")
+    assert (tmp_path / "no" / "where" / "net.h").is_file()
     (tmp_path / "c" / "net.h").mkdir(parents=True)
     with pytest.raises(NetsheetError, match="nothing was changed"):
         to_c(digits, tmp_path / "c")

@@ -156,6 +156,7 @@ def c(
     ] = "plain",
     inputs: Inputs = None,
     until: Until = None,
+    classes: Classes = None,
     scale: Scale = None,
     mean: Mean = None,
     std: Std = None,
@@ -174,8 +175,9 @@ def c(
     sample = options.samples_of(model, inputs, None, 1, wanted)[0][0] if inputs else None
     with show.progress("writing C") as bar:
         report = to_c(
-            model, output, name=name, target=target, sample=sample, until=until, progress=bar
-        )
+            model, output, name=name, target=target, sample=sample, until=until,
+            class_names=class_names(classes, model), progress=bar,
+        )  # fmt: skip
     show.note(report.sample)
     if as_json:
         show.as_json(report.to_json())

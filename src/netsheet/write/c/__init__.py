@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ def to_c(
     target: str = "plain",
     sample: Sample | None = None,
     until: str | None = None,
+    class_names: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CReport:
     """Write the network as C99 with a test program and a README.
@@ -38,10 +40,12 @@ def to_c(
         sample: the input that the test program and the examples carry, with the reference of
             every layer; None for random numbers, the same every time.
         until: the last layer to write; layers that it does not need are left out.
+        class_names: what the classes are called; None: as the file says, if it does.
         progress: is given steps done and their number.
 
     Raises:
-        UsageError: an unknown target, or a name that C cannot use.
+        UsageError: an unknown target, a name that C cannot use, or names for another number of
+            classes.
         UnsupportedError: a needed layer has no C; nothing is written.
         NetsheetError: the folder cannot be written; nothing is changed.
     """
@@ -65,6 +69,9 @@ def to_c(
     sample = sample or probe(model)
     show(0, 4)
     lib = library(model, name)
+    if class_names is not None and len(class_names) != (model.classes or 0):
+        raise UsageError(f"{len(class_names)} names for {model.classes or 'no'} classes.")
+    lib = replace(lib, class_names=tuple(class_names or model.class_names))
     show(1, 4)
     batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
     reference = {key: v[0] for key, v in {**engine(model).activations(batch), **batch}.items()}

@@ -35,7 +35,7 @@ def put(path: Path, content: Content) -> None:
 
 
 def write_folder(folder: str | Path, files: Mapping[str, Content]) -> list[Path]:
-    """Write texts by their paths inside ``folder``, which is made if it is missing.
+    """Write texts by their paths inside ``folder``; it is made if missing, with those above it.
 
     Everything is written to a temporary folder beside first and then moved; where a move fails,
     those before it are undone. Other files in the folder stay.
@@ -47,14 +47,13 @@ def write_folder(folder: str | Path, files: Mapping[str, Content]) -> list[Path]
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NetsheetError(f"{folder}: is a file; name a folder for the C files.")
-    if not folder.absolute().parent.is_dir():
-        raise NetsheetError(f"{folder}: there is no folder {folder.parent}; make it first.")
     there = next((file for file in files if (folder / file).is_file()), None)
     if there is not None and not _written_before(folder):
         raise NetsheetError(
             f"{folder}: has a {there} that was not {WRITTEN}; name a folder of its own."
         )
     try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         beside = folder if folder.is_dir() else folder.absolute().parent
         with tempfile.TemporaryDirectory(prefix=".netsheet-", dir=beside) as name:
             new, old = Path(name) / "new", Path(name) / "old"

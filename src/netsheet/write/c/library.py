@@ -35,6 +35,7 @@ class Library:
     constants: Constants
     inputs: list[str]  # C parameter names
     outputs: list[str]
+    class_names: tuple[str, ...] = ()
 
     @property
     def upper(self) -> str:
@@ -104,6 +105,9 @@ def header(lib: Library) -> str:
     lines += _sizes(lib)
     count = model.classes
     lines += [f"#define {upper}_CLASSES {count}"] if count else []
+    if count and len(lib.class_names) == count:
+        names = ", ".join(string(name) for name in lib.class_names)
+        lines.append(f"#define {upper}_CLASS_NAMES {{{names}}}")
     lines += ["", "/* Floats that the activations take: one static array, or the caller's. */"]
     lines += _arena_macro(lib)
     lines += [

@@ -88,6 +88,11 @@ def _tensor(lib: Library, name: str, tensor: Tensor) -> str:
 
 def _classes(lib: Library) -> str:
     count = lib.model.classes
+    if count and len(lib.class_names) == count:
+        named = f"names[{lib.upper}_CLASSES] = {lib.upper}_CLASS_NAMES"
+        return (
+            f"\n`{lib.upper}_CLASSES` is {count}; `static const char *const {named};` names them.\n"
+        )
     return f"\n`{lib.upper}_CLASSES` is {count}.\n" if count else ""
 
 

@@ -48,6 +48,7 @@ class CReport:
     flash: int
     arena: int
     trace_arena: int
+    inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()  # names and shapes that all this is for
 
     @property
     def macs(self) -> int:
@@ -60,6 +61,7 @@ class CReport:
             "name": self.name,
             "target": self.target,
             "sample": self.sample,
+            "inputs": {name: list(shape) for name, shape in self.inputs},
             "files": [str(file) for file in self.files],
             "layers": [
                 {
@@ -88,7 +90,9 @@ class CReport:
         head = (_fit("layer", 22), _fit("output", 15), "weights B", "RAM B", "MACs")
         lines = [f"{a} {b} {c:>12} {d:>11} {e:>14}".rstrip() for a, b, c, d, e in [head, *rows]]
         lines.insert(1, "-" * 78)
-        return "\n".join([*lines, "", *self.totals()])
+        given = ", ".join(f"{_fit(name, 24).strip()} {shown(shape)}" for name, shape in self.inputs)
+        return "\n".join([*lines, "", *([f"for the input    {given}"] if given else []),
+                          *self.totals()])  # fmt: skip
 
     def totals(self) -> list[str]:
         """Three lines: flash, RAM, work."""
@@ -161,6 +165,7 @@ def report(lib: Library, target: str, sample: str, files: list[Path]) -> CReport
     return CReport(
         lib.name, target, sample, files, figures(lib), lib.constants.size,
         4 * arena_floats(lib, traced=False), 4 * arena_floats(lib, traced=True),
+        tuple((tensor.name, tensor.shape) for tensor in lib.model.inputs),
     )  # fmt: skip
 
 

@@ -68,8 +68,13 @@ void loop()
   int best = 0;
   for (int i = 1; i < @LIB_CLASSES; i++)
     best = @first[i] > @first[best] ? i : best;
+#ifdef @LIB_CLASS_NAMES
+  static const char *const names[@LIB_CLASSES] = @LIB_CLASS_NAMES;
+  Serial.println(names[best]);
+#else
   Serial.print("class ");
   Serial.println(best);
+#endif
 #endif
   delay(5000);
 }

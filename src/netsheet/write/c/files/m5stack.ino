@@ -102,7 +102,12 @@ static void run()
     best = @first[i] > @first[best] ? i : best;
   M5.Display.setTextSize(3);
   M5.Display.setCursor(4, height - 40);
+#ifdef @LIB_CLASS_NAMES
+  static const char *const names[@LIB_CLASSES] = @LIB_CLASS_NAMES;
+  M5.Display.printf("%s", names[best]);
+#else
   M5.Display.printf("class %d", best);
+#endif
   M5.Display.setTextSize(1);
 #endif
   M5.Display.setCursor(4, height - 12);
