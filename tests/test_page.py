@@ -165,3 +165,13 @@ def test_the_example_of_the_documentation_is_of_today(tmp_path: Path) -> None:
     new, old = data_of(made), data_of(kept)
     assert [node["key"] for node in new["nodes"]] == [node["key"] for node in old["nodes"]]
     assert new["values"] == old["values"]
+
+
+def test_a_page_too_large_for_a_browser_is_refused(
+    network: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netsheet.write.page.MAX_BYTES", 20_000)
+    with pytest.raises(NetsheetError, match=r"650 weights and .* values .* --until LAYER"):
+        to_page(network, tmp_path / "a.html")
+    assert not list(tmp_path.iterdir())
+    to_page(network, tmp_path / "a.html", until="maxpool1")

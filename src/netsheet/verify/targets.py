@@ -160,16 +160,16 @@ def _board(options: Options) -> OutsideEngine:
 
 
 def _node(options: Options) -> OutsideEngine:
-    from netsheet.verify.engines.page import Node
+    from netsheet.verify.engines.page import NodeJs
 
-    return Node()
+    return NodeJs()
 
 
 def _chromium(options: Options) -> OutsideEngine:
-    from netsheet.verify.engines.page import Chromium, Node, browser
+    from netsheet.verify.engines.page import Chromium, NodeJs, browser
 
     unasked = options.get("engine") is None
-    return Node() if unasked and browser() is None else Chromium()
+    return NodeJs() if unasked and browser() is None else Chromium()
 
 
 def _onnxruntime(options: Options) -> OutsideEngine:

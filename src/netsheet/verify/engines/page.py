@@ -36,7 +36,7 @@ class PageContent:
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeJs:
     """Node runs the engine as it stands in the page; nothing is drawn."""
 
     def absent(self) -> str | None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["NotebookPage", "PageReport", "notebook_page", "page_html", "to_page"]
 
 
+MAX_BYTES = 300_000_000  # of weights and values, which a browser on a phone still holds
+
+
 @dataclass(frozen=True)
 class PageReport:
     """What was written: ``layers`` that compute, and the file's size in bytes."""
@@ -83,10 +86,25 @@ def page_html(
     network = part(model, until, shapes)
     require_bound(network, "a page")
     require_computed(network)
+    _refuse_oversized(network)
     program = page_program(network)
     data = page_data(program, samples or [probe(network)], class_names)
     data |= {"language": lang, "first": first}
     return document(data, program_text(program), lang)
+
+
+def _refuse_oversized(network: Network) -> None:
+    """NetsheetError, with the numbers, where a browser could not hold the page."""
+    from netsheet.errors import NetsheetError
+
+    weights = sum(w.size for layer in network.layers.values() for w in layer.weights.values())
+    values = sum(tensor.size for tensor in network.tensors().values())
+    if 4 * (weights + values) > MAX_BYTES:
+        raise NetsheetError(
+            f"the page would hold {weights:,} weights and {values:,} values "
+            f"({4 * (weights + values) / 1e6:,.0f} MB, at most {MAX_BYTES / 1e6:,.0f}); "
+            "write fewer layers: --until LAYER."
+        )
 
 
 @dataclass(frozen=True)

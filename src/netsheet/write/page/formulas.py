@@ -24,7 +24,7 @@ from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.excel.workbook import workbook_layout
 
 MAX_PIECES = 300  # of a formula; longer ones are shown in the workbook only
-MAX_CELLS = 8_000_000  # of a workbook; beyond, there is none
+MAX_CELLS = 2_000_000  # of formulas; working them out for more would take longer than the page
 
 Steps = list[Any]
 
@@ -41,8 +41,10 @@ def workbook_formulas(
     ``numbers`` gives the number of a tensor by its name.
     """
     try:
+        if sum(eq.target.size for eq in network.equations()) > MAX_CELLS:
+            return None
         layers, places = workbook_layout(network, samples)
-    except NetsheetError:
+    except NetsheetError:  # a layer has no formulas, or a sheet no room for it
         return None
     sheets: dict[str, int] = {}
     found: dict[int, Any] = {}
