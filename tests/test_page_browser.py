@@ -349,6 +349,20 @@ def test_a_worker_computes_a_large_network(browser: Any, shared: Path, tmp_path:
     page.write_text(text, "utf-8")
     with opened(browser, page) as tab:
         assert "in the background" in tab.locator("#timing").inner_text()
+        sampled = prediction(tab)
+        clear, sample = (
+            "[...document.querySelectorAll('button')].find(b => b.textContent == 'Clear')",
+            ("document.querySelector('button.sample')"),
+        )
+        # the second change comes while the worker still computes the first one
+        tab.evaluate(
+            f"new Promise(done => {{ {clear}.click(); requestAnimationFrame(() => setTimeout(() => "
+            f"{{ {sample}.click(); done(); }}, 1)); }})"
+        )
+        tab.wait_for_timeout(1500)
+        assert prediction(tab) == sampled
+        after(tab, lambda: tab.get_by_role("button", name="Clear").click())
+        assert prediction(tab) != sampled
         assert float(tab.get_attribute("#badge", "data-worst")) <= 1e-5
 
 

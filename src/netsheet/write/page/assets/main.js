@@ -114,6 +114,7 @@ onmessage = ({ data: [what, ...rest] }) => {
   /* Does something before the next frame, then computes and draws once. */
   changed(what) {
     if (what && !this.pending.includes(what)) this.pending.push(what);
+    this.again = true;
     if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => this.frame());
@@ -123,6 +124,7 @@ onmessage = ({ data: [what, ...rest] }) => {
     const last = this.pending.pop();
     this.pending = [];
     if (last) last();
+    this.again = false; // what comes from here on is not in this pass
     const took = await this.pass(this.values, this.changes);
     this.took = this.took === undefined || took < this.took ? took : 0.8 * this.took + 0.2 * took;
     this.waiting = false;
@@ -135,7 +137,7 @@ onmessage = ({ data: [what, ...rest] }) => {
     this.drew = performance.now() - start;
     const digits = this.took < 10 ? 1 : 0;
     this.timing.textContent = say("took", { t: this.took.toFixed(digits) }) + (this.worker ? ` (${say("worker")})` : "");
-    if (this.pending.length) this.changed();
+    if (this.again || this.pending.length) this.changed();
     Object.assign(document.documentElement.dataset, { took: took.toFixed(3), drew: this.drew.toFixed(3) });
     document.documentElement.dataset.passes = String(Number(document.documentElement.dataset.passes || 0) + 1);
   }
