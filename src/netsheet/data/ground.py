@@ -18,7 +18,7 @@ from netsheet.network import Network
 
 Array = npt.NDArray[Any]
 
-MOST = 64  # pictures of a data set that are looked at
+MOST = 32  # pictures of a data set that are looked at
 NEAR = 48  # of 255: what lies so near to the ground belongs to it
 GREY = 24  # of 255: how far a grey picture's channels may lie apart, as JPEG leaves them
 HALF = 127
@@ -54,9 +54,10 @@ def warn_of_inversion(
         return
     if not len(array) or not pixels(tensor, array, picture):
         return
-    some = array[np.unique(np.linspace(0, len(array) - 1, MOST).astype(int))]
+    some = array[:: -(-len(array) // MOST)]
+    looked_at = len(some)
     some = some[[has_bright_ground(one, tensor) for one in some]]
-    if 2 * len(some) < min(len(array), MOST):
+    if 2 * len(some) < looked_at:
         return
     used = scaling or decided(network, tensor, array, picture)
     try:

@@ -16,9 +16,10 @@ from netsheet.write.onnx import build, check_outputs
 if TYPE_CHECKING:
     from netsheet.network import Network
 
-# A batch holds about this many values of all tensors together (256 MB of float32).
-VALUES_PER_BATCH = 1 << 26
-MAX_BATCH = 1024
+# A batch holds about as many values of all tensors together as a processor keeps near it (4 MB of
+# float32), but some samples, so that weights are not read for each one, if 256 MB hold them.
+NEAR_VALUES, MOST_VALUES = 1 << 20, 1 << 26
+MIN_BATCH, MAX_BATCH = 32, 1024
 
 Progress = Callable[[int, int], None]
 
@@ -84,8 +85,9 @@ class Engine:
         goes on from the states of the same one of the portion before.
         """
         tensors = [*self.model.inputs, *self.model.tensors().values()]
-        values = sum(tensor.size for tensor in tensors)
-        size = max(1, min(MAX_BATCH, VALUES_PER_BATCH // max(values, 1)))
+        values = max(1, sum(tensor.size for tensor in tensors))
+        size = min(MAX_BATCH, max(MIN_BATCH, NEAR_VALUES // values))
+        size = max(1, min(size, MOST_VALUES // values))
         if self.model.states:
             size = self.model.batch_size or 1
         for start in range(0, _count(arrays), size):
@@ -128,6 +130,8 @@ class Engine:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self.threads
             options.log_severity_level = 3
+            # Threads that wait in a loop for work take the processor from others, and from us.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             proto = build(self.model, names).SerializeToString()
             self._sessions[names] = onnxruntime.InferenceSession(
                 proto, options, providers=["CPUExecutionProvider"]
