@@ -54,6 +54,11 @@ def _ended(number: int, frame: object) -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    if "--quiet" in arguments:  # wherever it stands: it is no command's own
+        from netsheet.cli import show
+
+        show.quiet = True
+        arguments = [word for word in arguments if word != "--quiet"]
     if len(arguments) == 1 and _names_a_file(arguments[0]):
         arguments = ["summary", *arguments]  # what is it? is what a file alone asks
     if len(arguments) == 2 and arguments[0] == "summary" and arguments[1][:1] not in ("", "-"):

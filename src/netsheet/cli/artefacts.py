@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from netsheet.cli.options import (
     Json,
     Mean,
     ModelFile,
-    Output,
+    OutputOrStream,
     Scale,
     Std,
 )
@@ -48,7 +49,7 @@ Arrangement = Annotated[
 
 def csv(
     model_file: ModelFile,
-    output: Output,
+    output: OutputOrStream,
     layout: Annotated[
         str,
         typer.Option("--layout", help="blocks, article, tidy, matrix, or a TOML file of your own."),
@@ -64,6 +65,7 @@ def csv(
         Path | None,
         typer.Option("--import", help="Read this edited CSV back into a copy of the model."),
     ] = None,
+    as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
     """Write all weights as CSV in a layout of your choice, or read an edited CSV back."""
@@ -74,14 +76,17 @@ def csv(
         from netsheet.write.csv.read_back import import_csv
 
         changed = by_dataset(model, import_csv(model, edited, layout=layout, decimal=decimal))
-        write_copy(model_file, changed, output)
-        show.note(f"wrote {output}: {len(changed)} weights differ from {model_file}")
+        with show.written_to(output, model_file.suffix, as_json) as place:
+            write_copy(model_file, changed, place)
+        show.wrote(output, f"{output}: {len(changed)} weights differ from {model_file}")
+        if as_json:
+            show.as_json({"files": [str(output)], "changed": list(changed)})
         return
     from netsheet.write.csv.writer import MOST_ROWS, too_long, write_csv
 
-    with show.progress("writing") as bar:
+    with show.written_to(output, ".csv", as_json) as place, show.progress("writing") as bar:
         written = write_csv(
-            model, output, layout=layout, newline=newline, bom=bom, decimal=decimal, progress=bar
+            model, place, layout=layout, newline=newline, bom=bom, decimal=decimal, progress=bar
         )
     for rows in too_long(model, layout):
         show.note(
@@ -89,12 +94,14 @@ def csv(
             f"{MOST_ROWS:,} and drop the rest when they save: take the layout blocks or matrix, "
             'or one of your own with files = "layer".'
         )
-    show.note(f"wrote {', '.join(map(str, written))}")
+    show.wrote(output, ", ".join(map(str, written)))
+    if as_json:
+        show.as_json({"files": [str(path) for path in written]})
 
 
 def excel(
     model_file: ModelFile,
-    output: Output,
+    output: OutputOrStream,
     inputs: Inputs = None,
     data: Data = None,
     samples: Samples = 10,
@@ -111,12 +118,13 @@ def excel(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a workbook that was edited since.")
     ] = False,
+    as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
     """Write the workbook that is the network: live formulas from the input to the output."""
     from netsheet.write.excel import to_excel
 
-    if output.suffix.lower() != ".xlsx":
+    if output.suffix.lower() != ".xlsx" and str(output) != "-":
         raise UsageError(f"{output}: Excel opens workbooks named .xlsx; name it so.")
     if not force:
         _spare_edited(output)
@@ -125,13 +133,15 @@ def excel(
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
-    with show.progress("writing cells") as bar:
+    with show.written_to(output, ".xlsx", as_json) as place, show.progress("writing cells") as bar:
         report = to_excel(
-            model, output, chosen, lang=lang, until=until, arrangement=arrangement,
+            model, place, chosen, lang=lang, until=until, arrangement=arrangement,
             class_names=class_names(classes, model) or names or list(model.class_names) or None,
             progress=bar,
         )  # fmt: skip
-    show.note(f"wrote {output}: {report}")
+    show.wrote(output, f"{output}: {report}")
+    if as_json:
+        show.as_json(asdict(report) | {"path": str(output)})
 
 
 def _spare_edited(output: Path) -> None:
@@ -188,8 +198,9 @@ def c(
 
 def onnx(
     model_file: ModelFile,
-    output: Output,
+    output: OutputOrStream,
     inputs: Inputs = None,
+    as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
     """Write an ONNX file with the layers' names kept; an input fixes sizes that are open."""
@@ -198,8 +209,12 @@ def onnx(
     options.spare(output, model_file, *(inputs or ()))
     model = opened(model_file, batch_axis)
     require_layers(model)
-    to_onnx(options.bound(model, inputs), output)
-    show.note(f"wrote {output}")
+    with show.written_to(output, ".onnx", as_json) as place:
+        to_onnx(options.bound(model, inputs), place)
+        size = place.stat().st_size
+    show.wrote(output, str(output))
+    if as_json:
+        show.as_json({"path": str(output), "size": size})
 
 
 def verify(
@@ -296,8 +311,9 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")] = Path(
         "netsheet-demo"
     ),
+    as_json: Json = False,
 ) -> None:
     """Do all of it once, on a small network and picture that the package carries."""
     from netsheet.cli.demo import run
 
-    run(folder)
+    run(folder, as_json)

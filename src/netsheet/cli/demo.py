@@ -20,13 +20,17 @@ from netsheet.data.inputs import Sample, read_input
 from netsheet.errors import NetsheetError, one_line
 
 
-def run(folder: Path) -> None:
+def run(folder: Path, as_json: bool = False) -> None:
     """Writes the demonstration's files into a folder and prints a line for each."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NetsheetError(f"{folder} cannot be made: {error.strerror}.") from error
     with resources.as_file(resources.files("netsheet.data") / "sample") as sample:
+        if as_json:
+            steps = [{"command": c, "result": r} for c, r in _steps(sample, folder)]
+            show.as_json({"folder": str(folder), "steps": steps})
+            return
         for command, result in _steps(sample, folder):
             show.say(f"$ netsheet {command}")
             show.say(f"  {result}")

@@ -174,7 +174,10 @@ def activations(
         list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write .npz, .csv, .json or .png.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Write .npz, .csv, .json or .png; - for CSV on stdout."
+        ),
     ] = None,
     layout: Annotated[
         str,
@@ -220,13 +223,15 @@ def activations(
 
         tensors = model.tensors() | model.alias_tensors() | {t.name: t for t in model.inputs}
         labels = class_names(classes, model) or names or list(model.class_names)
-        paths = write_activations(
-            output, values, tensors,
-            inputs=given, samples=[sample.name for sample in samples],
-            labels=labels, layout=layout,
-        )  # fmt: skip
+        with show.written_to(output, ".csv", as_json) as place:
+            paths = write_activations(
+                place, values, tensors,
+                inputs=given, samples=[sample.name for sample in samples],
+                labels=labels, layout=layout,
+            )  # fmt: skip
         many = f"{len(values)} layer{'s' if len(values) != 1 else ''}"
-        show.note(f"wrote {paths[0]}" + (f" ... {paths[-1]}" if paths[1:] else "") + f": {many}")
+        last = f" ... {paths[-1]}" if paths[1:] else ""
+        show.wrote(output, f"{paths[0]}{last}: {many}")
     if as_json:
         show.as_json(dict(values))
     elif output is None:

@@ -55,6 +55,9 @@ Std = Annotated[
 ]
 Invert = Annotated[bool, typer.Option("--invert", help="255 - value first: black on white.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+OutputOrStream = Annotated[
+    Path, typer.Option("--output", "-o", help="The file to write; - for standard output.")
+]
 
 
 def spare(output: Path, *read: Path | str | None) -> None:

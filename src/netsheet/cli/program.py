@@ -88,5 +88,8 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Results only: no notes, no progress (anywhere).")
+    ] = False,
 ) -> None:
     pass

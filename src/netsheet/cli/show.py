@@ -6,12 +6,14 @@ import json
 import math
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netsheet.errors import InputWarning, one_line, spelled
+from netsheet.errors import InputWarning, UsageError, one_line, spelled
 from netsheet.tables import Columns, text_table
 
 if TYPE_CHECKING:
@@ -34,9 +36,12 @@ def say(text: str = "") -> None:
     print(spelled(text))
 
 
+quiet = False  # --quiet: no notes and no progress; warnings are said all the same
+
+
 def note(text: str) -> None:
     """A line beside the result, on standard error."""
-    if text:
+    if text and (not quiet or text.startswith("warning: ")):
         print(spelled(text), file=sys.stderr)
 
 
@@ -75,6 +80,34 @@ def console_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
 
 
+@contextmanager
+def written_to(output: Path, suffix: str, as_json: bool = False) -> Iterator[Path]:
+    """The file to write; for ``-`` one of its own, whose bytes then go to standard output.
+
+    Raises:
+        UsageError: JSON is to go there as well, or several files were written.
+    """
+    if str(output) != "-":
+        yield output
+        return
+    if as_json:
+        raise UsageError("-o - and --json both write to standard output; choose one.")
+    with tempfile.TemporaryDirectory(prefix="netsheet-") as folder:
+        path = Path(folder) / f"output{suffix}"
+        yield path
+        if not path.is_file():
+            raise UsageError("several files cannot go to standard output; name one with -o.")
+        sys.stdout.flush()
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def wrote(output: Path, text: str) -> None:
+    """Notes what was written, unless it went to standard output."""
+    if str(output) != "-":
+        note(f"wrote {text}")
+
+
 def as_json(data: Any) -> None:
     """JSON on standard output; numbers that JSON does not have become null.
 
@@ -109,8 +142,8 @@ def _numbers(array: Any) -> Any:
 
 @contextmanager
 def progress(what: str) -> Iterator[Progress | None]:
-    """A progress bar on a terminal; nothing in a pipe."""
-    if not sys.stderr.isatty():
+    """A progress bar on a terminal; nothing in a pipe, in a notebook or with --quiet."""
+    if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
