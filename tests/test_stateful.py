@@ -143,3 +143,31 @@ def test_a_stateful_layer_that_is_called_twice_is_refused(tmp_path: Path) -> Non
     keras.Model(inputs, layer(layer(inputs))).save(tmp_path / "m.keras")
     with pytest.raises(UnsupportedError, match="called several times"):
         netsheet.load(tmp_path / "m.keras").predict(np.ones((1, 2, 3)))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
+def test_evaluation_carries_the_states_as_keras_does(kind: str, batch: int, tmp_path: Path) -> None:
+    """Masked steps and an activity penalty depend on Keras's batches, too."""
+    keras = pytest.importorskip(kind)
+    random = np.random.default_rng(5)
+    x = random.normal(size=(12, 5, 3)).astype(np.float32)
+    x[random.random((12, 5)) < 0.3] = 0
+    y = random.integers(0, 2, (12, 5))
+    layers = keras.layers
+    given = layers.Input(batch_shape=(batch, 5, 3))
+    masked = layers.Masking()(given)
+    hidden = layers.LSTM(4, stateful=True, return_sequences=True)(masked)
+    hidden = layers.GRU(3, stateful=True, return_sequences=True)(hidden)
+    out = layers.Dense(2, activation="softmax")(hidden)
+    model = keras.Model(given, out)
+    model.compile(loss="sparse_categorical_crossentropy")
+    path = tmp_path / ("net.h5" if kind == "tf_keras" else "net.keras")
+    model.save(path)
+    loss = model.evaluate(x, y, batch_size=batch, verbose=0)
+    found = netsheet.load(path).evaluate(x, y)
+    assert found.loss == pytest.approx(loss, rel=1e-5)
+    assert f"batch of {batch} from zeros" in found.note
+    if batch > 1:
+        short = netsheet.load(path).evaluate(x[:10], y[:10])
+        assert "last batch has only 2 samples" in short.note

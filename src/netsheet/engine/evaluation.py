@@ -11,7 +11,7 @@ import numpy as np
 from netsheet.engine.compiled import Compiled, compiled
 from netsheet.engine.losses import CLASSES, NamedLoss, Prediction, aligned, loss_named, stored_name
 from netsheet.engine.metrics import Metric, Value, metric_named, plain_accuracy
-from netsheet.engine.outputs import Output, keras_major, outputs, penalties
+from netsheet.engine.outputs import Output, about_states, keras_major, outputs, penalties
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
@@ -90,13 +90,19 @@ def evaluate(
     names = [output.name for output in found]
     targets = _for_outputs(y, names, "targets")
     weights = _for_outputs(sample_weight, names, "sample weights")
-    notes: list[str] = []
+    size = model.batch_size or 1
+    notes = [about_states(size, len(next(iter(arrays.values()))))] if model.states else []
     parts = []
     for output, stored, target, weight in zip(
         found, compiled(model.training_config, _keras_names(model)), targets, weights, strict=True
     ):
         true = None if target is None else _target(output, target, arrays, stored, loss, notes)
-        parts.append(_Part(output, stored, true, _weights(output, weight), keras_major(model)))
+        parts.append(
+            _Part(
+                output, stored, true, _weights(output, weight), keras_major(model),
+                size if model.states else BATCH,
+            )
+        )  # fmt: skip
     return _evaluation(model, arrays, parts, loss, notes)
 
 
@@ -197,6 +203,7 @@ class _Part:
     target: FloatArray | None
     weights: FloatArray | None
     major: int
+    batch: int = BATCH
 
     @property
     def prediction(self) -> Prediction:
@@ -230,7 +237,7 @@ class _Part:
     def batch_sizes(self) -> list[int]:
         """How many samples each of Keras's batches has."""
         count = len(self.prediction)
-        return [min(BATCH, count - start) for start in range(0, count, BATCH)]
+        return [min(self.batch, count - start) for start in range(0, count, self.batch)]
 
     def batch_losses(self, named: NamedLoss) -> list[float]:
         """The loss of each batch: where a mask or a sum decides, it is not the samples' mean."""
@@ -249,7 +256,7 @@ class _Part:
                 None if weights is None else weights[part],
                 named.reduction,
             )
-            for part in (slice(n, n + BATCH) for n in range(0, len(values), BATCH))
+            for part in (slice(n, n + self.batch) for n in range(0, len(values), self.batch))
         ]
 
     def measured(self, metric: Metric) -> Value:

@@ -105,6 +105,14 @@ def _acts_last(layer: Layer) -> bool:
     return not hasattr(layer, "return_sequences")
 
 
+def about_states(size: int, samples: int) -> str:
+    """What a network that keeps states makes of the order of the samples."""
+    said = f"stateful: the states go on from batch to batch of {size} from zeros, as Keras's do"
+    if samples % size:
+        said += f"; the last batch has only {samples % size} samples, which Keras refuses"
+    return said
+
+
 # ------------------------------------------------------------------------------ penalties
 
 
@@ -150,8 +158,9 @@ def _activities(network: Network, arrays: Mapping[str, FloatArray]) -> float:
     count = len(next(iter(arrays.values())))
     keys = list(dict.fromkeys(tensor.name for node, _ in acting for tensor in node.outputs))
     total = 0.0
-    for start in range(0, count, AT_A_TIME):
-        part = {name: array[start : start + AT_A_TIME] for name, array in arrays.items()}
+    step = count if network.states else AT_A_TIME  # each call begins with states of zeros
+    for start in range(0, count, step):
+        part = {name: array[start : start + step] for name, array in arrays.items()}
         values = engine.named(part, keys)
         total += sum(
             regularizer.penalty(np.asarray(values[tensor.name], float))
