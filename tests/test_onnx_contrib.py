@@ -57,7 +57,7 @@ def file(folder: Path, nodes: list[Any], shape: list[Any], stored: dict[str, Any
 
 Q = ["sx", "zx"]
 S = {"sx": scale(0.02), "zx": zero(120), "sw": scale(0.01), "zw": zero(3, np.int8),
-     "sy": scale(0.03), "zy": zero(110), "sb": scale(0.015), "zb": zero(100)}  # fmt: skip
+     "sy": scale(0.0307), "zy": zero(110), "sb": scale(0.0153), "zb": zero(100)}  # fmt: skip
 
 # Behind a QuantizeLinear of x to q; the result y is dequantised again.
 QUANTISED: dict[str, tuple[list[str], dict[str, Any], dict[str, Any], list[int]]] = {
@@ -126,12 +126,6 @@ FUSED: dict[str, tuple[list[str], dict[str, Any], dict[str, Any], list[int]]] = 
     "BiasGelu": (["x", "c"], {"c": f32(4)}, {}, [3, 4]),
     "FastGelu": (["x", "c"], {"c": f32(4)}, {}, [3, 4]),
     "QuickGelu": (["x"], {}, {"alpha": 1.5}, [3, 4]),
-    "SkipLayerNormalization": (
-        ["x", "s", "g", "b"],
-        {"s": f32(1, 3, 4), "g": f32(4), "b": f32(4)},
-        {"epsilon": 1e-5},
-        [1, 3, 4],
-    ),
     "DynamicQuantizeMatMul": (
         ["x", "w", "sw", "zw"],
         {"w": s8(4, 5), "sw": scale(0.01), "zw": zero(2, np.int8)},
@@ -147,6 +141,52 @@ def test_fused_operators(op: str, tmp_path: Path) -> None:
     nodes = [helper.make_node(op, inputs, ["y"], name="node", domain=MS, **attributes)]
     path = file(tmp_path, nodes, shape, stored, {"y": TensorProto.FLOAT})
     agrees(path, f32(*shape), tmp_path)
+
+
+# Each with as many of its inputs, then with as many of its outputs, as exporters give.
+NORMS: dict[str, tuple[str, list[str], dict[str, Any], dict[str, Any], list[str]]] = {
+    "skip": ("SkipLayerNormalization", ["x", "s", "g", "b"],
+             {"s": f32(1, 3, 4), "g": f32(4), "b": f32(4)}, {"epsilon": 1e-5}, ["y"]),
+    "skip and bias": ("SkipLayerNormalization", ["x", "s", "g", "", "c"],
+                      {"s": f32(1, 3, 4), "g": f32(4), "c": f32(4)}, {}, ["y"]),
+    "skip and its sum": ("SkipLayerNormalization", ["x", "s", "g", "b", "c"],
+                         {"s": f32(1, 3, 4), "g": f32(4), "b": f32(4), "c": f32(4)},
+                         {}, ["y", "", "", "sum"]),
+    "skip that repeats": ("SkipLayerNormalization", ["x", "s", "g", "b"],
+                          {"s": f32(3, 4), "g": f32(4), "b": f32(4)}, {}, ["y"]),
+    "skip rms": ("SkipSimplifiedLayerNormalization", ["x", "s", "g", "c"],
+                 {"s": f32(1, 3, 4), "g": f32(4), "c": f32(4)}, {}, ["y", "", "", "sum"]),
+    "skip rms without bias": ("SkipSimplifiedLayerNormalization", ["x", "s", "g"],
+                              {"s": f32(1, 3, 4), "g": f32(4)}, {"epsilon": 1e-3}, ["y"]),
+    "rms": ("SimplifiedLayerNormalization", ["x", "g"], {"g": f32(4)}, {"epsilon": 1e-3}, ["y"]),
+    "rms over two axes": ("SimplifiedLayerNormalization", ["x", "g"], {"g": f32(3, 4)},
+                          {"axis": 1}, ["y"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_fused_normalisations(name: str, tmp_path: Path) -> None:
+    op, inputs, stored, attributes, outputs = NORMS[name]
+    domain = "" if op.startswith("Simplified") else MS
+    nodes = [helper.make_node(op, inputs, outputs, name="node", domain=domain, **attributes)]
+    given = {result: TensorProto.FLOAT for result in outputs if result}
+    agrees(file(tmp_path, nodes, [1, 3, 4], stored, given), f32(1, 3, 4), tmp_path)
+
+
+@pytest.mark.parametrize(("opset", "axis"), [(13, -1), (13, 1), (12, 1)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_quantised_softmax(opset: int, axis: int, signed: bool, tmp_path: Path) -> None:
+    kind = np.int8 if signed else np.uint8
+    stored = {"sx": scale(0.02), "zx": zero(5, kind), "sy": scale(1 / 256),
+              "zy": zero(-128 if signed else 0, kind)}  # fmt: skip
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", *Q], ["q"], name="quantise"),
+        helper.make_node("QLinearSoftmax", ["q", *Q, "sy", "zy"], ["r"], name="node", domain=MS,
+                         axis=axis, opset=opset),
+        helper.make_node("DequantizeLinear", ["r", "sy", "zy"], ["y"], name="real"),
+    ]  # fmt: skip
+    path = file(tmp_path, nodes, [2, 3, 5], stored, {"y": TensorProto.FLOAT})
+    agrees(path, f32(2, 3, 5), tmp_path)
 
 
 def test_an_integer_product_becomes_real(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_open_sizes_want_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UnsupportedError, match="with open sizes: give an input"):
         to_onnx(model, tmp_path / "net.onnx")
     np.save(tmp_path / "x.npy", np.zeros((6, 5, 1), np.float32))
-    monkeypatch.setattr(netsheet, "load", lambda path, batch_axis: model)
+    monkeypatch.setattr(netsheet, "load", lambda *_: model)
     artefacts.onnx(tmp_path / "any.keras", tmp_path / "net.onnx", [str(tmp_path / "x.npy")])
     monkeypatch.undo()
     assert netsheet.load(tmp_path / "net.onnx").sources[0].shape == (6, 5, 1)

@@ -51,6 +51,12 @@ adds up or steps along it; so PyTorch's (time, batch, unit) and clouds of points
 ONNX file the names and the rank of inputs and outputs, too. `netsheet csv --import` puts edited
 weights into a copy of the file.
 
+## Open sizes
+
+Sizes that are open in the file but decided by stored weights (the channels of a kernel, the rows of
+a matrix, the features of an LSTM) are read from these, and `netsheet summary` says so; the others
+take the sizes of an input (`--input`).
+
 ## Verifying
 
 For every target the reference is the original file in ONNX Runtime, its intermediate values marked

@@ -340,39 +340,6 @@ def quick_gelu(node: OnnxNode) -> Formula:
     return pointwise(x.shape, node.dtype(), lambda at: x[at] * call("sigmoid", x[at] * alpha))
 
 
-def skip_layer_normalization(node: OnnxNode) -> Formula:
-    """The layer normalisation, over the last axis, of a sum (input, skip, bias)."""
-    x, skip, gamma = (node.input(n) for n in range(3))
-    epsilon, units = float(node.attr("epsilon", 1e-12)), x.shape[-1]
-    if skip.shape != x.shape or gamma.shape != (units,):
-        raise UnsupportedError(f"{node.op} of {x.shape}, {skip.shape} and {gamma.shape}")
-    for n in (3, 4):
-        if node.has(n) and node.input(n).shape != (units,):
-            raise UnsupportedError(f"{node.op}: input {n} of {node.input(n).shape}")
-
-    def write(outputs: Sequence[Tensor]) -> list[Equation]:
-        y = outputs[0]
-        added = y.like("sum")
-        rest = x.axes[:-1], x.shape[:-1]
-        mean, variance = y.step("mean", *rest), y.step("variance", *rest)
-        at = indices(x.shape)
-        total = x[at] + skip[at]
-        total = total + node.input(4)[at[-1]] if node.has(4) else total
-        off = added[at] - mean[at[:-1]]
-        value = off / call("sqrt", variance[at[:-1]] + epsilon) * gamma[at[-1]]
-        value = value + node.input(3)[at[-1]] if node.has(3) else value
-        return [
-            equation(added[at], total),
-            equation(mean[at[:-1]], reduce("mean", at[-1:], added[at])),
-            equation(variance[at[:-1]], reduce("mean", at[-1:], off * off)),
-            equation(y[at], value),
-        ]
-
-    if node.outputs > 1:
-        raise UnsupportedError(f"{node.op} with more than one output is not computed")
-    return Formula([x.shape], ["float32"], write)
-
-
 ROWS: dict[str, Any] = {
     "QLinearAdd": binary(lambda a, b: a + b),
     "QLinearMul": binary(lambda a, b: a * b),
@@ -391,5 +358,4 @@ ROWS: dict[str, Any] = {
     "BiasGelu": gelu(False),
     "FastGelu": gelu(True),
     "QuickGelu": quick_gelu,
-    "SkipLayerNormalization": skip_layer_normalization,
 }

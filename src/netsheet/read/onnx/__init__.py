@@ -33,6 +33,7 @@ from netsheet.read.onnx.batch import (
     symbolic,
 )
 from netsheet.read.onnx.file import in_order, opsets, read_proto
+from netsheet.read.onnx.open_sizes import tell_open_sizes
 from netsheet.read.onnx.original import OnnxOriginal
 from netsheet.read.onnx.values import Computed, KnownValue, Uncomputed
 
@@ -54,19 +55,23 @@ def load_onnx(path: str | Path, batch_axis: str | int | None = AUTO) -> Network:
     path = Path(path)
     proto = read_proto(path)
     in_order(proto.graph)
+    told = tell_open_sizes(proto.graph)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     given = _given(proto.graph, ())
     if batch_axis != AUTO:
         axis = chosen_axis(batch_axis, given)
         if axis not in (None, 0):
             _fix(given, axis or 0)
-        return from_proto(proto, path, sha256, batch=axis == 0)
+        network = from_proto(proto, path, sha256, batch=axis == 0)
+        network.notes += told
+        return network
 
     def whole(shapes: Shapes) -> Network:
         return from_proto(proto, path, sha256, batch=False, shapes=shapes)
 
     batch = is_batch(proto.graph, given, whole)
     network = from_proto(proto, path, sha256, batch=batch)
+    network.notes += told
     if not batch:
         named = ", ".join(
             f"{entry.name} ({dimensions(entry)[0] or '?'})" for entry in symbolic(given)

@@ -290,6 +290,8 @@ class Assembly:
         if isinstance(layer, Operator):
             cuts = layer.cuts(layer.formula(tensors).shapes)
         for n, (name, (axes, shape)) in enumerate(zip(proto.output, signatures, strict=False)):
+            if not name:
+                continue  # made all the same, but nothing reads it
             label = key if len(signatures) == 1 else f"{key}[{n}]"
             sizes = tuple(size or 0 for size in shape)
             tensor = Tensor(label, axes, sizes)

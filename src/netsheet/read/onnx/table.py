@@ -10,6 +10,7 @@ from netsheet.operators import (
     fitting_moves,
     fitting_sums,
     fused,
+    fused_norms,
     lookup,
     loss,
     movement,
@@ -44,6 +45,7 @@ _ROWS: dict[str, Rule] = {
     **sampling.ROWS,
     **classic.ROWS,
     **fused.ROWS,
+    **fused_norms.ROWS,
 }
 
 # Each rule asks first whether the inputs' shapes go together.
