@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import netsheet
+from netsheet.errors import NetsheetError
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -75,3 +77,85 @@ def test_loss_is_what_keras_evaluates(keras: Any, case: str, tmp_path: Path) -> 
     if activation == "softmax":
         right = np.asarray(model(X)).argmax(-1) == CLASSES
         assert found.accuracy == pytest.approx(right.mean())
+
+
+# ------------------------------------------------------------------ what does not fit
+
+
+def saved(keras: Any, path: Path, outputs: int, activation: str | None, loss: Any) -> Any:
+    """A compiled network of six inputs, and its file."""
+    layers = keras.layers
+    model = keras.Sequential([layers.Input((6,)), layers.Dense(outputs, activation)])
+    model.compile("adam", loss)
+    model.save(path)
+    return model
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+@pytest.mark.parametrize(
+    ("outputs", "activation", "loss"),
+    [
+        (4, "softmax", "sparse_categorical_crossentropy"),
+        (4, "softmax", None),
+        (1, "sigmoid", "binary_crossentropy"),
+    ],
+)
+def test_labels_out_of_range_are_refused_with_their_row(
+    keras: Any, outputs: int, activation: str, loss: str | None, shift: int, tmp_path: Path
+) -> None:
+    model = saved(keras, tmp_path / "m.keras", outputs, activation, loss)
+    labels = np.arange(40) % max(outputs, 2)
+    loaded = netsheet.load(tmp_path / "m.keras")
+    if loss is not None:
+        wanted = float(model.evaluate(X, labels, verbose=0))
+        assert loaded.evaluate(X, labels).loss == pytest.approx(wanted, rel=1e-5)
+    with pytest.raises(NetsheetError, match=r"(row|sample) \d+") as refused:
+        loaded.evaluate(X, labels + shift)
+    wrong = np.flatnonzero((labels + shift < 0) | (labels + shift >= max(outputs, 2)))
+    number = int(re.findall(r"(?:row|sample) (\d+)", str(refused.value))[0])
+    assert number - 1 in wrong or number in wrong
+
+
+@pytest.mark.parametrize("given", ["targets", "labels"])
+@pytest.mark.parametrize("loss", ["mse", "binary_crossentropy", "mae"])
+def test_an_autoencoder_is_compared_with_its_input(
+    keras: Any, loss: str, given: str, tmp_path: Path
+) -> None:
+    activation = "sigmoid" if loss == "binary_crossentropy" else None
+    model = saved(keras, tmp_path / "m.keras", 6, activation, loss)
+    x = RANDOM.uniform(0, 1, (40, 6)).astype("float32")
+    wanted = float(model.evaluate(x, x, verbose=0))
+    targets = x if given == "targets" else np.arange(40) % 10
+    found = netsheet.load(tmp_path / "m.keras").evaluate(x, targets)
+    assert found.loss == pytest.approx(wanted, rel=1e-5)
+    assert ("autoencoder" in found.note) == (given == "labels")
+
+
+def test_an_unknown_loss_is_named_and_none_is_made_up(keras: Any, tmp_path: Path) -> None:
+    def own(true: Any, predicted: Any) -> Any:
+        return keras.ops.mean((true - predicted) ** 4) if hasattr(keras, "ops") else predicted**4
+
+    saved(keras, tmp_path / "m.keras", 4, "softmax", own)
+    loaded = netsheet.load(tmp_path / "m.keras")
+    found = loaded.evaluate(X, ONE_HOT)
+    assert found.loss is None and found.loss_name is None
+    assert "own" in found.note
+    model = saved(keras, tmp_path / "mse.keras", 4, "softmax", "mse")
+    wanted = float(model.evaluate(X, ONE_HOT, verbose=0))
+    asked = netsheet.load(tmp_path / "mse.keras").evaluate(X, ONE_HOT, loss="mse")
+    assert asked.loss == pytest.approx(wanted, rel=1e-5)
+    with pytest.raises(NetsheetError, match="own_loss"):
+        loaded.evaluate(X, ONE_HOT, loss="own_loss")
+
+
+def test_whole_numbers_and_fractions_have_one_loss(keras: Any, tmp_path: Path) -> None:
+    """Features of a table, far from zero: the logits count, as Keras has it."""
+    model = saved(keras, tmp_path / "m.h5", 1, "sigmoid", "binary_crossentropy")
+    x = RANDOM.integers(0, 200, (40, 6))
+    np.savez(tmp_path / "whole.npz", x=x, y=BITS)
+    np.savez(tmp_path / "float.npz", x=x.astype("float32"), y=BITS)
+    wanted = float(model.evaluate(x.astype("float32"), BITS, verbose=0))
+    loaded = netsheet.load(tmp_path / "m.h5")
+    for name in ("whole", "float"):
+        found = loaded.evaluate(str(tmp_path / f"{name}.npz"))
+        assert found.loss == pytest.approx(wanted, rel=1e-5)

@@ -230,6 +230,8 @@ class _Part:
         try:
             return loss_named(stored, self.major)
         except UnsupportedError as error:
+            if given is not None:  # asked for by name: nothing else stands in for it
+                raise UsageError(str(error)) from error
             notes.append(str(error))
             return None
 
