@@ -55,6 +55,9 @@ def test_json_says_what_was_written(tmp_path: Path) -> None:
     found = json.loads(run("excel", NETWORK, "-i", PICTURE, "-o", book, "--json").stdout)
     assert found["path"] == str(book) and found["size"] == book.stat().st_size
     assert found["formulas"] > 1_000
+    page = tmp_path / "n.html"
+    found = json.loads(run("page", NETWORK, "-i", PICTURE, "-o", page, "--json").stdout)
+    assert found == {"path": str(page), "layers": 4, "size": page.stat().st_size}
 
 
 def test_quiet_stands_anywhere_and_leaves_results() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from netsheet.cli import options, show
 from netsheet.cli.artefacts import Samples, Until
 from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.opening import opened
-from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import UsageError
 
 
@@ -30,6 +31,7 @@ def page(
     mean: Mean = None,
     std: Std = None,
     invert: Invert = False,
+    as_json: Json = False,
     batch_axis: BatchAxis = "auto",
     open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
@@ -49,6 +51,8 @@ def page(
         class_names=class_names(classes, model) or names,
     )  # fmt: skip
     show.note(f"wrote {output}: {report}")
+    if as_json:
+        show.as_json(asdict(report) | {"path": str(output)})
     if open_it:
         import webbrowser
 
