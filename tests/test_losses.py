@@ -159,3 +159,21 @@ def test_whole_numbers_and_fractions_have_one_loss(keras: Any, tmp_path: Path) -
     for name in ("whole", "float"):
         found = loaded.evaluate(str(tmp_path / f"{name}.npz"))
         assert found.loss == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize("form", ["npz", "folder", "file"])
+@pytest.mark.parametrize("names", [("x", "y"), ("X_test", "y_test"), ("X", "Y")])
+def test_arrays_with_labels_and_sample_weights(
+    keras: Any, form: str, names: tuple[str, str], tmp_path: Path
+) -> None:
+    model = saved(keras, tmp_path / "m.keras", 4, "softmax", "sparse_categorical_crossentropy")
+    weights = RANDOM.uniform(0.2, 2, 40).astype("float32")
+    held = {names[0]: X, names[1]: CLASSES, "sample_weight": weights}
+    np.savez(tmp_path / "all.npz", **held)  # type: ignore[arg-type]
+    (tmp_path / "d").mkdir()
+    for name, array in held.items():
+        np.save(tmp_path / "d" / f"{name}.npy", array)
+    spec = {"npz": "all.npz", "folder": "d", "file": f"d/{names[0]}.npy"}[form]
+    wanted = float(model.evaluate(X, CLASSES, sample_weight=weights, verbose=0))
+    found = netsheet.load(tmp_path / "m.keras").evaluate(str(tmp_path / spec))
+    assert found.loss == pytest.approx(wanted, rel=1e-5)

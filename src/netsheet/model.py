@@ -76,6 +76,7 @@ class Model(Network):
 
             dataset = read_dataset(str(x), self)
             x, y = dataset.x, dataset.y
+            options = {"sample_weight": dataset.sample_weight, **options}
         if y is None:
             raise NetsheetError("there are no labels to compare with.")
         return evaluate(self, given_arrays(self, x), y, **options)

@@ -65,7 +65,10 @@ def evaluate(
     if dataset.y is None:
         raise NetsheetError(f"{data} has no labels to compare with.")
     with show.progress("evaluating") as bar:
-        result = run(model, dataset.x, dataset.y, loss=loss, progress=bar)
+        weights = dataset.sample_weight
+        result = run(
+            model, dataset.x, dataset.y, loss=loss, sample_weight=weights, progress=bar
+        )  # fmt: skip
     show.note(result.note)
     if as_json:
         show.as_json(result.to_json())

@@ -38,8 +38,8 @@ Data = Annotated[
     str | None,
     typer.Option(
         "--data",
-        help="A folder of IDX files or of one folder per class, an .npz or CSV with labels, "
-        "or mnist, fashion_mnist, cifar10.",
+        help="A folder of IDX files or of one folder per class, an .npz, .npy pair or CSV with "
+        "labels, or mnist, fashion_mnist, cifar10.",
     ),
 ]
 Scale = Annotated[

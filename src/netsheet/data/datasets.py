@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.data.arrays import csv_numbers, is_idx, npz_names, read_idx, read_npz, readable
+from netsheet.data.arrays import (
+    csv_numbers,
+    is_idx,
+    npz_names,
+    read_idx,
+    read_npy,
+    read_npz,
+    readable,
+)
 from netsheet.data.download import KNOWN, fetch
 from netsheet.data.fit import picture, scaled, shaped_batch, text
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.images import SUFFIXES
 from netsheet.data.inputs import InputValue, Sample
+from netsheet.data.named_arrays import NamedArrays, beside, named_arrays
 from netsheet.data.scaling import Scaling, decided
 from netsheet.data.tables import columns_of, read_table, text_of
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
@@ -50,6 +59,7 @@ class Dataset:
     names: Sequence[str] = field(default_factory=list)
     raw: Array | None = None
     scaling: Scaling | None = None
+    sample_weight: Array | None = None  # of each sample in the loss, where the source has them
 
     def __len__(self) -> int:
         return len(self.x)
@@ -87,6 +97,7 @@ class _Found:
     note: str
     class_names: list[str] | None = None
     names: Sequence[str] = ()
+    weights: Array | None = None  # of the samples in a loss
     pictures: bool = False  # pixels, whatever the network's input looks like
 
 
@@ -101,7 +112,8 @@ def read_dataset(
     """The samples that ``spec`` names, in the shape of the network's input.
 
     ``spec`` is a folder of IDX files (the test set, where it has one), a folder with a folder of
-    pictures for each class, an .npz with x and y, a CSV of one sample a row (its label in the
+    pictures for each class, an .npz with x and y (and sample_weight), x.npy with y.npy beside it,
+    or a folder of both, a CSV of one sample a row (its label in the
     column that ``label`` names, or that is found out), or ``mnist``, ``fashion_mnist`` or
     ``cifar10``. How values are scaled is decided from the network and from all samples, whatever
     ``limit`` is, unless ``scaling`` says (:mod:`netsheet.data.scaling`).
@@ -122,6 +134,10 @@ def read_dataset(
     name = str(spec)
     if found.y is not None and len(found.y) != len(found.x):
         raise FormatError(f"{spec}: has {len(found.x)} samples, but {len(found.y)} labels.")
+    if found.weights is not None and len(found.weights) != len(found.x):
+        raise FormatError(
+            f"{spec}: has {len(found.x)} samples, but {len(found.weights)} sample weights."
+        )
     used = scaling or decided(network, tensors[0], found.x, found.pictures)
     raw = shaped_batch(found.x[:limit], tensors[0], name)
     warn_of_inversion(network, tensors[0], raw, Path(name).name, scaling, found.pictures)
@@ -131,6 +147,7 @@ def read_dataset(
     return Dataset(
         Path(name).name, x, y, found.class_names, note, found.names[:limit],
         raw if used.changes else None, used,
+        None if found.weights is None else found.weights[:limit],
     )  # fmt: skip
 
 
@@ -168,6 +185,9 @@ def _found(
     if path.is_dir():
         if any(is_idx(item) for item in sorted(path.iterdir()) if item.is_file()):
             return _idx_folder(path)
+        arrays = named_arrays([item.stem for item in sorted(path.glob("*.npy"))])
+        if arrays is not None:
+            return _npy_files(path, arrays)
         return _class_folders(path, tensor, classes, limit, progress)
     name = str(spec).lower().replace("-", "_")
     if not path.exists() and name in KNOWN:
@@ -178,13 +198,16 @@ def _found(
         )
     if path.suffix.lower() == ".npz":
         return _npz(path)
+    if path.suffix.lower() == ".npy":
+        return _npy_files(path.parent, beside(path))
     if path.suffix.lower() in (".csv", ".tsv", ".data", ".txt"):
         return _csv(path, tensor, classes, label)
     if is_idx(path):
         return _idx_pair(path, path.name)
     raise UsageError(
         f"{path}: not a data set that netsheet reads; give a folder of IDX files or of one folder "
-        f"of pictures for each class, an .npz, a .csv, or one of {', '.join(KNOWN)}."
+        "of pictures for each class, an .npz, a .npy (its labels beside it), a .csv, or one of "
+        f"{', '.join(KNOWN)}."
     )
 
 
@@ -216,32 +239,28 @@ def _idx_pair(images: Path, note: str) -> _Found:
     )
 
 
-# The names under which people keep samples, their labels and what they are called here.
-_SAMPLES = ("x_test", "X_test", "test_images", "test_x", "x", "X", "images", "data", "features",
-            "inputs", "x_train", "X_train", "train_images", "train_x")  # fmt: skip
-_TARGETS = {
-    "x": "y", "X": "y", "images": "labels", "data": "labels", "features": "labels",
-    "inputs": "targets", "test_images": "test_labels", "train_images": "train_labels",
-}  # fmt: skip
-
-
 def _npz(path: Path) -> _Found:
-    """Samples and labels under any of the usual names, those of a test set first."""
+    """Samples, labels and weights under any of the usual names, those of a test set first."""
     names = npz_names(path)
-    for x in _SAMPLES:
-        if x not in names:
-            continue
-        usual = _TARGETS.get(x, x.replace("x", "y").replace("X", "y"))
-        y = next((n for n in (usual, "y", "Y", "labels", "label", "target", "targets")
-                  if n in names), None)  # fmt: skip
-        arrays = read_npz(path, [x] if y is None else [x, y])
-        kind = "the training set" if "train" in x else "the test set" if "test" in x else ""
-        what = kind or (x if y is None else f"{x} and {y}")
-        return _Found(arrays[x], None if y is None else arrays[y], f"{path.name}, {what}")
-    raise NetsheetError(
-        f"{path}: has the arrays {', '.join(names) or 'none'}; samples are expected as x and y, "
-        "or x_test and y_test."
-    )
+    found = named_arrays(names)
+    if found is None:
+        raise NetsheetError(
+            f"{path}: has the arrays {', '.join(names) or 'none'}; samples are expected as x and "
+            "y, or x_test and y_test."
+        )
+    return _of_names(found, read_npz(path, found.all), f"{path.name}, {found}")
+
+
+def _npy_files(folder: Path, found: NamedArrays) -> _Found:
+    """Samples in a .npy file, with the files of labels and weights beside it."""
+    arrays = {name: read_npy(folder / f"{name}.npy") for name in found.all}
+    return _of_names(found, arrays, ", ".join(f"{name}.npy" for name in found.all))
+
+
+def _of_names(found: NamedArrays, arrays: dict[str, Array], note: str) -> _Found:
+    y = None if found.y is None else arrays[found.y]
+    weights = None if found.weights is None else arrays[found.weights]
+    return _Found(arrays[found.x], y, note, weights=weights)
 
 
 def _csv(path: Path, tensor: Tensor, classes: int | None, label: str | None) -> _Found:

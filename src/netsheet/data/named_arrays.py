@@ -1,0 +1,59 @@
+"""Which of several arrays are samples, which labels and which weights: by the usual names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# The names under which people keep samples, those of a test set first, and their labels.
+SAMPLES = ("x_test", "X_test", "test_images", "test_x", "x", "X", "images", "data", "features",
+           "inputs", "x_train", "X_train", "train_images", "train_x")  # fmt: skip
+TARGETS = {
+    "x": "y", "X": "y", "images": "labels", "data": "labels", "features": "labels",
+    "inputs": "targets", "test_images": "test_labels", "train_images": "train_labels",
+}  # fmt: skip
+WEIGHTS = ("sample_weight", "sample_weights")
+
+
+@dataclass(frozen=True)
+class NamedArrays:
+    """The names of samples, and of their labels and weights where there are any."""
+
+    x: str
+    y: str | None = None
+    weights: str | None = None
+
+    @property
+    def all(self) -> list[str]:
+        """Those that there are."""
+        return [name for name in (self.x, self.y, self.weights) if name is not None]
+
+    def __str__(self) -> str:
+        what = "the training set" if "train" in self.x else "the test set"
+        said = what if "train" in self.x or "test" in self.x else " and ".join(self.all[:2])
+        return f"{said}, weighted by {self.weights}" if self.weights else said
+
+
+def named_arrays(names: Sequence[str], x: str | None = None) -> NamedArrays | None:
+    """The samples among arrays of these names (or ``x``), with what belongs to them.
+
+    None where no name is one of the usual ones.
+    """
+    for one in SAMPLES if x is None else (x,):
+        if one not in names:
+            continue
+        usual = TARGETS.get(one, one.replace("x", "y").replace("X", "y"))
+        also = (usual, usual.replace("y", "Y"), "y", "Y", "labels", "label", "target", "targets")
+        y = next((name for name in also if name in names and name != one), None)
+        part = next((part for part in ("test", "train") if part in one), "")
+        weights = [f"{name}_{part}" for name in WEIGHTS] if part else []
+        weight = next((name for name in (*weights, *WEIGHTS) if name in names), None)
+        return NamedArrays(one, y, weight)
+    return None
+
+
+def beside(path: Path) -> NamedArrays:
+    """A .npy file of samples with those of labels and weights in its folder."""
+    stems = [item.stem for item in sorted(path.parent.glob("*.npy"))]
+    return named_arrays(stems, path.stem) or NamedArrays(path.stem)
