@@ -13,14 +13,8 @@ import netsheet
 from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.layer import Layer
 from netsheet.layers.activation import ELU, GELU, PReLU, ReLU, ReLU6, Sigmoid, SiLU, Tanh
-from netsheet.layers.conv import (
-    Conv1D,
-    Conv2D,
-    Conv2DTranspose,
-    Conv3D,
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-)
+from netsheet.layers.conv import Conv1D, Conv2D, Conv3D, DepthwiseConv1D, DepthwiseConv2D
+from netsheet.layers.conv_transpose import Conv2DTranspose
 from netsheet.layers.dense import Dense
 from netsheet.layers.merge import Add, Multiply
 from netsheet.layers.norm import BatchNormalization

@@ -20,7 +20,8 @@ from excel_models import (
 )
 from netsheet.equations import FUNCTIONS, Equation, Tensor, call, equation, indices_of
 from netsheet.layer import Layer, Signature
-from netsheet.layers.conv import Conv2D, Conv2DTranspose, DepthwiseConv2D
+from netsheet.layers.conv import Conv2D, DepthwiseConv2D
+from netsheet.layers.conv_transpose import Conv2DTranspose
 from netsheet.layers.merge import Add
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef

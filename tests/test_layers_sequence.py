@@ -18,17 +18,13 @@ from netsheet.equations.evaluation import evaluate
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer, default_axes
 from netsheet.layers import activation as act
-from netsheet.layers.attention import (
-    AdditiveAttention,
-    Attention,
-    GroupQueryAttention,
-    MultiHeadAttention,
-)
+from netsheet.layers.attention import AdditiveAttention, Attention
 from netsheet.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from netsheet.layers.conv import Conv2D
 from netsheet.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from netsheet.layers.dense import Dense
 from netsheet.layers.embedding import Embedding, Masking
+from netsheet.layers.multi_head import GroupQueryAttention, MultiHeadAttention
 from netsheet.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from netsheet.layers.wrappers import Bidirectional, TimeDistributed
 from netsheet.write.onnx.builder import Builder

@@ -29,7 +29,8 @@ from netsheet.equations import (
 from netsheet.equations.evaluation import evaluate
 from netsheet.layer import Layer
 from netsheet.layers.base import constant
-from netsheet.layers.conv import Conv1D, Conv2D, Conv2DTranspose, DepthwiseConv2D, SeparableConv2D
+from netsheet.layers.conv import Conv1D, Conv2D, DepthwiseConv2D, SeparableConv2D
+from netsheet.layers.conv_transpose import Conv2DTranspose
 from netsheet.layers.dense import Dense
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.functions import SPELLED

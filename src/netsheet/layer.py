@@ -60,8 +60,6 @@ class Layer:
     type_name: str = ""
     weights: dict[str, Weight] = field(default_factory=dict, repr=False)
     reason: str = ""  # why it is shown only and not computed; empty where it is computed
-    # For a Dense behind a Flatten: axes and shape of the feature map, in flattening order.
-    flattened: tuple[tuple[str, ...], tuple[int, ...]] | None = field(default=None, repr=False)
     # What it adds to the loss, by the label of the weight or "activity".
     regularizers: dict[str, Regularizer] = field(default_factory=dict, repr=False)
     trainable: bool = field(default=True, repr=False)
@@ -127,6 +125,25 @@ class Layer:
     def with_state_outputs(self) -> Layer:
         """The same layer with the states as further inputs and as its last outputs."""
         raise UnsupportedError(f"a state that is kept inside a {self.type} is not computed")
+
+    def unrolled(self, x: Tensor) -> Signature | None:
+        """Of a layer that only lays its input out in one row: the axes and sizes, in that order."""
+        return None
+
+    def blind_to(self, gone: Sequence[bool], output: bool = False) -> Layer:
+        """The layer as it is where it does not see the masks of those inputs.
+
+        ``output``: its output has no mask either.
+        """
+        return self
+
+    def loses_mask(self, gone: Sequence[bool]) -> bool:
+        """True if its output has no mask where those of its inputs have lost theirs."""
+        return any(gone)
+
+    def strips_masks(self) -> list[int]:
+        """The inputs off which Keras takes the masks, so that no later layer sees them."""
+        return []
 
     def output_name(self, key: str, number: int, count: int) -> str:
         """The name of one of ``count`` outputs of the call ``key``."""

@@ -1,9 +1,7 @@
-"""Convolutions: plain, grouped, dilated, causal, depthwise, separable, transposed; 1, 2, 3-D."""
+"""Convolutions: plain, grouped, dilated, causal, depthwise, separable; along 1, 2 or 3 axes."""
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,9 +17,7 @@ from netsheet.equations import (
     Weight,
     equation,
     reduce,
-    value,
 )
-from netsheet.errors import UnsupportedError
 from netsheet.layer import Graph, Layer, Signature
 from netsheet.layers.base import activated, activated_onnx, named
 from netsheet.layers.window import (
@@ -38,13 +34,14 @@ from netsheet.layers.window import (
     windows,
 )
 
-MAX_PHASES = 4096
 OUT_NAMES = {1: ("t",), 2: ("y", "x"), 3: ("z", "y", "x")}
 TAP_NAMES = {1: ("u",), 2: ("u", "v"), 3: ("w", "u", "v")}
 
 
 @dataclass(eq=False, kw_only=True)
-class _Convolution(Layer):
+class Convolution(Layer):
+    """What all convolutions have: a kernel's size, strides and dilation, padding, a bias."""
+
     rank: ClassVar[int] = 2
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
@@ -85,16 +82,18 @@ class _Convolution(Layer):
         return [s.at(o, u) for s, o, u in triples], [s.guard(o, u) for s, o, u in triples]
 
 
-def _plus(total: Expr, bias: Value) -> Expr:
+def plus(total: Expr, bias: Value) -> Expr:
+    """The sum with its bias, where there is one."""
     return total if isinstance(bias, int) else total + bias
 
 
-def _kernel(weight: Weight, rank: int, taps: Sequence[Position], **channels: Position) -> Expr:
+def kernel_at(weight: Weight, rank: int, taps: Sequence[Position], **channels: Position) -> Expr:
+    """A value of a kernel: at these taps, and at channels by the names of their axes."""
     return named(weight, weight.axes)(dict(zip(KERNEL[rank], taps, strict=True)) | channels)
 
 
 @dataclass(eq=False, kw_only=True)
-class Conv2D(_Convolution):
+class Conv2D(Convolution):
     """``y[o, c] = sum(u, i) x[o * s + u * d - p, i] * kernel[u, i, c] + bias[c]``."""
 
     filters: int
@@ -124,11 +123,11 @@ class Conv2D(_Convolution):
             c, source = group * within.size + within, group * i.size + i
         axes = tensor_axes(self.rank, self.data_format)
         places, guards = self._reads(spans, outs, taps)
-        term = named(x, axes)(placed(self.rank, places, source)) * _kernel(
+        term = named(x, axes)(placed(self.rank, places, source)) * kernel_at(
             self.weights["kernel"], self.rank, taps, **{"in": i, "out": c}
         )
         total = reduce("sum", (*taps, i), term, guards)
-        return equation(named(y, axes)(placed(self.rank, outs, c)), _plus(total, self._bias(c)))
+        return equation(named(y, axes)(placed(self.rank, outs, c)), plus(total, self._bias(c)))
 
     def onnx(
         self,
@@ -167,7 +166,7 @@ class Conv3D(Conv2D):
 
 
 @dataclass(eq=False, kw_only=True)
-class DepthwiseConv2D(_Convolution):
+class DepthwiseConv2D(Convolution):
     """Each channel for itself; output channel ``i * depth_multiplier + m``."""
 
     depth_multiplier: int = 1
@@ -193,7 +192,7 @@ class DepthwiseConv2D(_Convolution):
         c = i * m.size + m if m.size > 1 else i + 0
         axes = tensor_axes(self.rank, self.data_format)
         places, guards = self._reads(spans, outs, taps)
-        kernel = _kernel(
+        kernel = kernel_at(
             self.weights[self.kernel_label],
             self.rank,
             taps,
@@ -201,7 +200,7 @@ class DepthwiseConv2D(_Convolution):
         )
         term = named(x, axes)(placed(self.rank, places, i)) * kernel
         total = reduce("sum", taps, term, guards)
-        result = _plus(total, bias(c)) if callable(bias) else total
+        result = plus(total, bias(c)) if callable(bias) else total
         return equation(named(y, axes)(placed(self.rank, outs, c)), result)
 
     def _depthwise_onnx(self, graph: Graph, x: str, spans: Sequence[Window]) -> str:
@@ -243,7 +242,7 @@ class DepthwiseConv1D(DepthwiseConv2D):
     rank = 1
 
 
-def _channel_weight(graph: Graph, layer: _Convolution, label: str) -> str:
+def _channel_weight(graph: Graph, layer: Convolution, label: str) -> str:
     """A per-channel weight that broadcasts over a feature map in the layer's data format."""
     bias = layer.weights[label].values
     if layer.data_format == "channels_first":
@@ -275,11 +274,11 @@ class SeparableConv2D(DepthwiseConv2D):
         shape = arranged([span.out for span in spans], middle, self.data_format)
         depth = outputs[0].step("depthwise", axes, tuple(n or 0 for n in shape))
         i, c = Index("i", middle), Index("c", self.filters)
-        pointwise = _kernel(
+        pointwise = kernel_at(
             self.weights["pointwise_kernel"], self.rank, [0] * self.rank, **{"in": i, "out": c}
         )
         total = reduce("sum", (i,), named(depth, axes)(placed(self.rank, outs, i)) * pointwise)
-        result = _plus(total, self._bias(c))
+        result = plus(total, self._bias(c))
         return [
             self._depthwise(x, depth, None),
             *activated(
@@ -310,158 +309,6 @@ class SeparableConv1D(SeparableConv2D):
     """SeparableConv2D along one axis."""
 
     rank = 1
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """Outputs ``stride * p + offset`` of one axis, which share their kernel taps."""
-
-    p: Index
-    out: Position
-    tap: Index | None
-    kernel: Position
-    source: Position
-    guard: Guard | None
-
-
-@dataclass(eq=False, kw_only=True)
-class Conv2DTranspose(_Convolution):
-    """The gradient of a convolution: input ``q`` and tap ``k`` add to output ``q s + k d - p``.
-
-    Solved for the output, one equation for each remainder of the output position modulo the
-    stride. Output lengths as in Keras (keras/src/backend/common/backend_utils.py).
-    """
-
-    filters: int
-    output_padding: tuple[int, ...] | None = None
-
-    def weight_axes(self) -> dict[str, tuple[str, ...]]:
-        axes = {"kernel": (*KERNEL[self.rank], "out", "in")}
-        return axes | self._more_axes()
-
-    def _lengths(self, x: Tensor) -> list[tuple[int | None, int, int]]:
-        """Output length, padding before and after, for each axis."""
-        lengths, _ = sizes(x, self.rank, self.data_format, self.name)
-        result: list[tuple[int | None, int, int]] = []
-        for axis, n in enumerate(lengths):
-            stride, extra = self.strides[axis], (self.output_padding or (0,) * self.rank)[axis]
-            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
-            if n is None:
-                result.append((None, 0, 0))
-                continue
-            full = (n - 1) * stride + extent
-            if isinstance(self.padding, tuple):
-                before, after = self.padding[axis]
-                out = full - before - after + extra
-            elif self.output_padding is None:
-                out = n * stride + (max(extent - stride, 0) if self.padding == "valid" else 0)
-                before = max(full - out, 0) // 2 if self.padding == "same" else 0
-            else:
-                out = full + extra - (2 * (extent // 2) if self.padding == "same" else 0)
-                before = max(full - out, 0) // 2 if self.padding == "same" else 0
-            result.append((out, before, full - out - before))
-        return result
-
-    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
-        return self._signature([out for out, _, _ in self._lengths(inputs[0])], self.filters)
-
-    def _phases(self, axis: int, n: int, out: int, before: int) -> list[_Phase]:
-        stride, dilation = self.strides[axis], self.dilation_rate[axis]
-        step = stride // math.gcd(stride, dilation)
-        phases = []
-        for remainder in range(min(stride, out)):
-            first = (remainder - before) % stride
-            if first >= out:
-                continue
-            p = Index(OUT_NAMES[self.rank][axis], (out - 1 - first) // stride + 1)
-            taps = [k for k in range(self.kernel_size[axis]) if k * dilation % stride == remainder]
-            place = p * stride + first
-            if not taps:
-                phases.append(_Phase(p, place, None, 0, 0, None))
-                continue
-            tap = Index(TAP_NAMES[self.rank][axis], len(taps))
-            kernel = tap * step + taps[0]
-            # q = (out + before - k d) / s, exact for the taps of this phase
-            source = p + (first + before - taps[0] * dilation) // stride
-            source = source - tap * (step * dilation // stride)
-            phases.append(_Phase(p, place, tap, kernel, source, Guard(source, 0, n)))
-        return phases
-
-    def _check_phases(self) -> None:
-        """Phases and taps are written out one by one: their number has to be a sound one."""
-        kernel = self.weights["kernel"]
-        stored = tuple(kernel.shape[kernel.axes.index(axis)] for axis in KERNEL[self.rank])
-        if stored != tuple(self.kernel_size):
-            raise ValueError(f"the kernel's size is {stored}, not {tuple(self.kernel_size)}")
-        if math.prod(self.strides) > MAX_PHASES:
-            raise UnsupportedError(f"strides of {tuple(self.strides)} are not supported")
-
-    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
-        self._check_phases()
-        x = inputs[0]
-        lengths, channels = sizes(x, self.rank, self.data_format, self.name)
-        axes = [
-            self._phases(axis, n or 0, out or 0, before)
-            for axis, (n, (out, before, _)) in enumerate(
-                zip(lengths, self._lengths(x), strict=True)
-            )
-        ]
-        return activated(
-            self.active(),
-            outputs[0],
-            lambda y: [self._equation(x, y, channels, p) for p in itertools.product(*axes)],
-        )
-
-    def _equation(self, x: Tensor, y: Tensor, channels: int, phases: Sequence[_Phase]) -> Equation:
-        axes = tensor_axes(self.rank, self.data_format)
-        c, i = Index("c", self.filters), Index("i", channels)
-        taps = [phase.tap for phase in phases if phase.tap is not None]
-        target = named(y, axes)(placed(self.rank, [phase.out for phase in phases], c))
-        if len(taps) < self.rank:  # the kernel does not reach these outputs
-            return equation(target, value(self._bias(c)))
-        kernel = _kernel(
-            self.weights["kernel"],
-            self.rank,
-            [phase.kernel for phase in phases],
-            **{"in": i, "out": c},
-        )
-        term = named(x, axes)(placed(self.rank, [p.source for p in phases], i)) * kernel
-        guards = [phase.guard for phase in phases if phase.guard is not None]
-        return equation(target, _plus(reduce("sum", (*taps, i), term, guards), self._bias(c)))
-
-    def onnx(
-        self,
-        graph: Graph,
-        names: Sequence[str],
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Tensor],
-    ) -> list[str]:
-        lengths = self._lengths(inputs[0])
-        kernel = graph.weight(self.weights["kernel"], ("in", "out", *KERNEL[self.rank]))
-        bias = [graph.weight(self.weights["bias"])] if self.use_bias else []
-        y = graph.node(
-            "ConvTranspose",
-            [as_channels_first(graph, names[0], self.rank, self.data_format), kernel, *bias],
-            kernel_shape=list(self.kernel_size),
-            strides=list(self.strides),
-            dilations=list(self.dilation_rate),
-            pads=[before for _, before, _ in lengths] + [max(a, 0) for _, _, a in lengths],
-            output_padding=[max(-after, 0) for _, _, after in lengths],
-        )
-        y = as_stored(graph, y, self.rank, self.data_format)
-        return [activated_onnx(graph, self.active(), y, outputs[0])]
-
-
-class Conv1DTranspose(Conv2DTranspose):
-    """Conv2DTranspose along one axis."""
-
-    rank = 1
-
-
-class Conv3DTranspose(Conv2DTranspose):
-    """Conv2DTranspose along three axes."""
-
-    rank = 3
 
 
 CONVOLUTIONS: dict[int, type[Conv2D]] = {1: Conv1D, 2: Conv2D, 3: Conv3D}  # by axes of space

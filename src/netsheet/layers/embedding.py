@@ -54,6 +54,9 @@ class Embedding(Layer):
         axes = ("time",) if len(x.shape) == 1 else x.axes
         return [Signature((*axes, "channel"), (*x.shape, self.output_dim))]
 
+    def loses_mask(self, gone: Sequence[bool]) -> bool:
+        return False  # it makes its own
+
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
         x = inputs[0]
         if not self.mask_zero:
@@ -89,6 +92,9 @@ class Masking(Layer):
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         return [Signature(inputs[0].axes, inputs[0].shape)]
+
+    def loses_mask(self, gone: Sequence[bool]) -> bool:
+        return False  # it makes its own
 
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
         x = inputs[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce as fold
 from typing import ClassVar
 
@@ -136,6 +136,9 @@ class _Masked(_Merge):
 
     ignored_masks: tuple[int, ...] = ()
 
+    def blind_to(self, gone: Sequence[bool], output: bool = False) -> Layer:
+        return replace(self, ignored_masks=tuple(n for n, lost in enumerate(gone) if lost))
+
     def _kept(self, inputs: Sequence[Tensor], at: Sequence[Index]) -> list[Expr | None]:
         """Each input's mask at this element, None without one."""
         kept: list[Expr | None] = []
@@ -244,6 +247,9 @@ class Concatenate(Layer):
         if self.any_mask and any(x.mask is None for x in inputs):
             return None  # a step that is kept everywhere
         return _joined_mask(inputs, name)
+
+    def loses_mask(self, gone: Sequence[bool]) -> bool:
+        return all(gone)
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         first = inputs[0]

@@ -106,11 +106,10 @@ class Flatten(Layer):
             flat = flat * index.size + index
         return [equation(y[flat], x[(first, *rest)])]
 
-    def order(self, x: Tensor) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """Axes and shape of the input in the order in which it is flattened."""
+    def unrolled(self, x: Tensor) -> Signature:
         if self._channels_last(x):
-            return x.axes, x.shape
-        return (*x.axes[1:], x.axes[0]), (*x.shape[1:], x.shape[0])
+            return Signature(x.axes, x.shape)
+        return Signature((*x.axes[1:], x.axes[0]), (*x.shape[1:], x.shape[0]))
 
     def onnx(
         self,

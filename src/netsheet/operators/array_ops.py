@@ -36,6 +36,9 @@ from netsheet.operators.reduction import reduction
 class ArrayOperation(Operator):
     """A rule applied to whole tensors; axes are named as Keras orders them."""
 
+    op: str = ""
+    opset: int = 13  # the form in which operators that rules are made of take their attributes
+
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         same = {tensor.shape: tensor.axes for tensor in inputs}
         return [

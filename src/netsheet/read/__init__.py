@@ -35,7 +35,7 @@ def load(
             return load_onnx(path, batch_axis)
         if batch_axis != "auto":
             raise UsageError("a batch axis is chosen for ONNX files only: Keras says its own.")
-        from netsheet.read.keras.assembly import load_keras
+        from netsheet.read.keras.load import load_keras
 
         return load_keras(path, architecture)
     except NetsheetError as error:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layer import Layer
 from netsheet.layers.composite import Composite, InnerCall
-from netsheet.layers.dense import Dense
 from netsheet.layers.opaque import Opaque
-from netsheet.layers.shape import Flatten
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
-from netsheet.read.keras.architecture import in_order, joined, read_architecture
 from netsheet.read.keras.arguments import Arguments
-from netsheet.read.keras.container import read_keras
 from netsheet.read.keras.context import Context, Row
 from netsheet.read.keras.graph import (
     FUNCTIONAL,
@@ -29,113 +24,42 @@ from netsheet.read.keras.graph import (
     parse_graph,
 )
 from netsheet.read.keras.inputs import batch_size, half_precision, shape_read_by, sources
-from netsheet.read.keras.legacy_layout import assign_legacy
-from netsheet.read.keras.masks import LostMasks, carries_masks, lost_masks
+from netsheet.read.keras.masks import LostMasks, carries_masks
 from netsheet.read.keras.old_configs import modern
-from netsheet.read.keras.old_weights import Era
 from netsheet.read.keras.order import ends, ordered_calls
 from netsheet.read.keras.regularizers import regularizers
+from netsheet.read.keras.seen_through import unwrapped
 from netsheet.read.keras.stored import KerasFile
 from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
 from netsheet.read.keras.training import refusal, trains
-from netsheet.read.keras.unnamed import axes_of_weights
-from netsheet.read.keras.v3_layout import assign_v3
-from netsheet.read.keras.weights import Placing
 from netsheet.read.keras.wiring import mask_operations, wired
 from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NESTING, MAX_STEPS
 
 REGISTERED: dict[str, Row] = {}
 
+_ROUNDS = (
+    "it rounds as 8-bit integers would, for quantisation-aware training; save the model as it was "
+    "before quantize_apply, and let netsheet quantise"
+)
 _OPAQUE = {
+    "ClusterWeights": "it clusters its weights in training; save the model after strip_clustering",
     "Lambda": "it is a Lambda layer: its code is not run",
+    "QuantizeLayer": _ROUNDS,
+    "QuantizeWrapper": _ROUNDS,
+    "QuantizeWrapperV2": _ROUNDS,
     "StringLookup": "it works on strings",
     "TextVectorization": "it works on strings",
 }
 
 
-def load_keras(path: str | Path, architecture: str | Path | None = None) -> Network:
-    """The model in a Keras file; FormatError or UnsupportedError say what is wrong with it.
-
-    ``architecture``: the file whose architecture the weights of ``path`` belong to.
-    """
-    file = read_keras(path)
-    stored_by = version = file.keras_version
-    if architecture is not None:
-        given = read_architecture(architecture)
-        file, version = joined(file, given), given.version
-    if file.config is None:
-        return _weights_only(
-            file, "the file holds weights only, no architecture",
-            "The file holds weights only: the architecture is missing. Weights can be listed and "
-            "written; to compute, give it too: --architecture model.json (or a .keras, .h5).",
-        )  # fmt: skip
-    class_name = str(file.config.get("class_name", "Functional"))
-    config = file.config.get("config", file.config)
-    if class_name not in ("Sequential", "Functional", "Model"):
-        return _weights_only(
-            file, "the architecture is in the program that made the file",
-            f"A model of the class {class_name!r} has no readable architecture, only Sequential "
-            "and Functional models do: weights can be listed and written; nothing can be computed.",
-        )  # fmt: skip
-    major = _major(version)
-    graph = parse_graph(config, class_name, major, file.config.get("build_config"))
-    if architecture is not None:
-        file = in_order(file, graph)
-    assembly = _Assembly(major, masks=lost_masks(version))
-    assembly.make_layers(graph, "")
-    legacy = file.layout == "legacy"
-    placing = Placing(Era(_major(stored_by), file.backend), trained_first=legacy)
-    assign = assign_legacy if legacy else assign_v3
-    for layer in assign(graph, assembly.layers, file, placing):
-        assembly.unclaimed.append(layer)
-    assembly.refuse_unbuilt()
-    return assembly.model(graph, file, placing.paths)
-
-
-def _major(version: str) -> int:
-    digits = version.split(".", 1)[0]
-    return int(digits) if digits.isdigit() else 2
-
-
-def _weights_only(file: KerasFile, reason: str, note: str) -> Network:
-    layers = []
-    placing = Placing()
-    for stored in file.layers:
-        layer = Opaque(
-            name=stored.keras_name or stored.name,
-            type_name="?",
-            reason=reason,
-        )
-        placing.give(layer, stored.weights)
-        shapes = {label: weight.shape for label, weight in layer.weights.items()}
-        axes = axes_of_weights(stored.name, shapes)
-        layer.weights = {
-            label: replace(weight, axes=axes[label]) for label, weight in layer.weights.items()
-        }
-        layers.append(layer)
-    return Network(
-        name=file.path.stem,
-        calls=[],
-        sources=[],
-        results=[],
-        entries=[Entry(layer.name, "?", None, layer) for layer in layers],
-        path=file.path,
-        format=_format(file),
-        sha256=file.sha256,
-        framework_version=file.keras_version,
-        notes=[*file.notes, note],
-        stored=placing.paths,
-        extra_layers=layers,
-    )
-
-
-def _format(file: KerasFile) -> str:
+def format_of(file: KerasFile) -> str:
+    """The kind of file, with the version of Keras: ``Keras 2.15.0 HDF5``."""
     kind = {"h5": "HDF5", "keras": ".keras", "weights": "HDF5 weights"}[file.kind]
     return f"Keras {file.keras_version} {kind}"
 
 
 @dataclass
-class _Assembly:
+class Assembly:
     """A model in the making."""
 
     major: int
@@ -278,7 +202,7 @@ class _Assembly:
                 "outputs differ by about 1e-3."
             )
         called = {call.layer.name for call in self.calls}
-        model = Network(
+        return Network(
             name=graph.name,
             calls=self.calls,
             sources=self.sources,
@@ -289,7 +213,7 @@ class _Assembly:
             ],
             aliases=self.aliases,
             path=file.path,
-            format=_format(file),
+            format=format_of(file),
             sha256=file.sha256,
             framework_version=file.keras_version,
             notes=notes,
@@ -301,8 +225,6 @@ class _Assembly:
                 *self.unclaimed,
             ],
         )
-        _name_flattened(model)
-        return model
 
     def _inferred(self, graph: GraphConfig, notes: list[str]) -> list[Source] | None:
         """The input that the first layer's weights tell: Keras 2.2.0 left out the input layer."""
@@ -379,6 +301,7 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
             made += 1
             if made > MAX_STEPS:
                 raise UnsupportedError(f"it holds more than {MAX_STEPS:,} layers")
+            entry, _ = unwrapped(entry)
             kind, own = class_of(entry), entry.get("config")
             own = own if isinstance(own, Mapping) else {}
             if kind in SEQUENTIAL or (kind in FUNCTIONAL and "layers" in own):
@@ -401,7 +324,7 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
 
 def _composite(graph: GraphConfig, major: int) -> Composite:
     """A model inside a wrapper, as one layer."""
-    inside = _Assembly(major)
+    inside = Assembly(major)
     inside.make_layers(graph, "")
     given = [ValueRef("", number) for number in range(max(len(graph.inputs), 1))]
     results = inside.inline(graph, "", "", given)
@@ -429,18 +352,3 @@ def _steps(layer: Layer, known: dict[Layer, int]) -> int:
         parts += [value for value in vars(layer).values() if isinstance(value, Layer)]
         known[layer] = 1 + sum(_steps(part, known) for part in parts)
     return known[layer]
-
-
-def _name_flattened(model: Network) -> None:
-    """Tells each Dense behind a Flatten which feature map its rows come from."""
-    makers = {tensor: node for node in model.nodes for tensor in node.outputs}
-    for node in model.nodes:
-        if not isinstance(node.layer, Dense) or not node.inputs:
-            continue
-        maker = makers.get(node.inputs[0])
-        while maker is not None and len(maker.inputs) == 1 and not isinstance(maker.layer, Flatten):
-            if maker.inputs[0].shape != maker.outputs[0].shape or maker.layer.weights:
-                break
-            maker = makers.get(maker.inputs[0])
-        if maker is not None and isinstance(maker.layer, Flatten):
-            node.layer.flattened = maker.layer.order(maker.inputs[0])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from netsheet.errors import FormatError
+from netsheet.read.keras.seen_through import unwrapped
 from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NAME
 
 SEQUENTIAL = frozenset({"Sequential"})
@@ -64,6 +65,7 @@ class LayerConfig:
     config: Mapping[str, Any]
     calls: tuple[CallConfig, ...] = ()
     graph: GraphConfig | None = None
+    wrapper: str = ""  # the class around it that is seen through
 
     @property
     def is_op(self) -> bool:
@@ -86,6 +88,11 @@ class GraphConfig:
     inputs: tuple[TensorRef, ...] = ()
     outputs: tuple[TensorRef, ...] = ()
     input_shape: tuple[int | None, ...] | None = None  # with batch; of a Sequential model
+
+    def wrapped(self) -> list[LayerConfig]:
+        """The layers, those of nested models included, whose wrapper is seen through."""
+        inside = [found for layer in self.layers if layer.graph for found in layer.graph.wrapped()]
+        return [layer for layer in self.layers if layer.wrapper] + inside
 
 
 def refs_in(tree: Any) -> Iterator[TensorRef]:
@@ -163,6 +170,7 @@ class _Parser:
     def layer(self, entry: Any) -> LayerConfig:
         if not isinstance(entry, Mapping):
             _broken(f"a layer is {type(entry).__name__}, not a dictionary")
+        entry, wrapper = unwrapped(entry)
         class_name = class_of(entry)
         config = entry.get("config")
         if isinstance(config, list) and class_name in SEQUENTIAL:
@@ -186,7 +194,7 @@ class _Parser:
         bare = not {"trainable", "dtype", "layers"} & set(config) or class_name in _TYPED
         if not module and self.major >= 3 and bare:
             module = OPERATIONS  # Keras 3 leaves the module out in HDF5
-        return LayerConfig(name, class_name, module, config, calls, graph)
+        return LayerConfig(name, class_name, module, config, calls, graph, wrapper)
 
     def _counted(self, node: Any) -> CallConfig:
         call = self._call(node)

@@ -10,15 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field
 
 from netsheet.layer import Layer
-from netsheet.layers.merge import Concatenate, Maximum, Minimum, Multiply
 from netsheet.network import ValueRef
-
-if TYPE_CHECKING:
-    from netsheet.layers.attention import Attention
 
 LOSES_SINCE = (3, 8)
 HEEDS_SINCE = (2, 10)
@@ -56,35 +51,16 @@ class LostMasks:
         self, layer: Layer, inputs: Sequence[ValueRef], outputs: Sequence[ValueRef], given: bool
     ) -> Layer:
         """The layer as it runs, called in order of execution; ``given``: masks are arguments."""
-        if not self.heeded and layer.type == "MultiHeadAttention":
-            ignored = ("query", "value", "key", "output")
-            return replace(cast("Attention", layer), ignored_masks=ignored)
+        stripped = [n for n in layer.strips_masks() if n < len(inputs)]
+        if not self.heeded and stripped:
+            return layer.blind_to([n in stripped for n in range(len(inputs))], output=True)
         if not self.active:
             return layer
         gone = [ref in self.lost for ref in inputs]
         result = layer
         if any(gone) and not given:
-            if layer.attends:
-                attention = cast("Attention", layer)
-                names = zip(attention.arguments, gone, strict=False)
-                result = replace(
-                    attention, ignored_masks=tuple(name for name, is_gone in names if is_gone)
-                )
-            elif isinstance(layer, (Multiply, Maximum, Minimum)):
-                result = replace(layer, ignored_masks=tuple(n for n, g in enumerate(gone) if g))
-        if self._loses(layer, gone, given):
+            result = layer.blind_to(gone)
+        if gone and not given and layer.loses_mask(gone):
             self.lost.update(outputs)
-        if layer.attends and layer.type == "MultiHeadAttention":
-            by_name = dict(zip(cast("Attention", layer).arguments, inputs, strict=False))
-            self.lost |= {by_name[n] for n in ("query", "value", "key") if n in by_name}
+        self.lost |= {inputs[n] for n in stripped}
         return result
-
-    @staticmethod
-    def _loses(layer: Layer, gone: Sequence[bool], given: bool) -> bool:
-        if given or layer.type in ("Embedding", "Masking") or not gone:
-            return False
-        if isinstance(layer, Concatenate):
-            return all(gone)
-        if layer.attends:
-            return gone[cast("Attention", layer).arguments.index("query")]
-        return any(gone)

@@ -14,7 +14,8 @@ import numpy as np
 from netsheet.equations import FloatArray
 from netsheet.errors import FormatError
 from netsheet.layer import Layer
-from netsheet.layers.conv import Conv1D, Conv2D, Conv2DTranspose
+from netsheet.layers.conv import Conv1D, Conv2D
+from netsheet.layers.conv_transpose import Conv2DTranspose
 from netsheet.layers.window import KERNEL
 from netsheet.read.keras.stored import StoredWeight
 

@@ -316,7 +316,7 @@ def _add_n(c: OperationCall) -> Made:
 def _matmul(c: OperationCall) -> Made:
     refs = [c.get(0, _FIRST), c.get(1, _SECOND)]
     if not all(isinstance(ref, TensorRef) for ref in refs):
-        from netsheet.read.keras.ops_array import matrix_product
+        from netsheet.read.keras.ops_matrices import matrix_product
 
         return matrix_product(c)
     layer = ops.MatMul(transpose_a=c.flag("transpose_a"), transpose_b=c.flag("transpose_b"))

@@ -3,55 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsheet.equations import Weight, call
+from netsheet.equations import call
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
 from netsheet.layers import activation, norm, ops, shape, sparse
 from netsheet.layers.base import constant
 from netsheet.operators import array_ops
-from netsheet.operators.base import Formula, OnnxNode, Rule
-from netsheet.operators.products import einsum, matmul
+from netsheet.operators.base import Formula, OnnxNode
 from netsheet.operators.reduction import arg, log_sum_exp, top_k
 from netsheet.read.keras.graph import TensorRef
+from netsheet.read.keras.ops_made import Made, OperationRow, made
+from netsheet.read.keras.ops_matrices import MATRICES
 
 if TYPE_CHECKING:
     from netsheet.read.keras.ops import OperationCall
-
-Made = tuple[Layer, list[TensorRef]]
-OperationRow = Callable[["OperationCall"], Made]
-
-
-def made(
-    rule: Rule,
-    given: Sequence[Any],
-    *,
-    count: int = 1,
-    opset: int = 13,
-    attributes: Mapping[str, Any] | None = None,
-) -> Made:
-    """The rule applied to tensors and constants, and the tensors."""
-    operands: list[int | str] = []
-    refs: list[TensorRef] = []
-    weights: dict[str, Weight] = {}
-    for part in given:
-        if isinstance(part, TensorRef):
-            operands.append(len(refs))
-            refs.append(part)
-        else:
-            label = f"constant{len(weights)}"
-            weights[label] = constant(label, np.asarray(part, float))
-            operands.append(label)
-    layer = array_ops.ArrayOperation(
-        rule=rule, op="", opset=opset, attributes=dict(attributes or {}), count=count,
-        operands=tuple(operands), dtypes=("float32",) * len(operands),
-        stripped=(True,) * len(refs), batch=True, settings=weights,
-    )  # fmt: skip
-    return layer, refs
 
 
 def _axes(c: OperationCall, position: int = 1, default: Any = None) -> list[int]:
@@ -238,73 +208,6 @@ def _slice(c: OperationCall) -> Made:
     return shape.Slice(parts=parts), [c.tensor()]
 
 
-# --------------------------------------------------------------------------- products
-
-
-def _einsum(c: OperationCall) -> Made:
-    args = [*c.args]
-    equation = next((part for part in args if isinstance(part, str)), None)
-    equation = c.kwargs.get("subscripts", c.kwargs.get("equation", equation))
-    given = [part for part in args if not isinstance(part, str)]
-    if not isinstance(equation, str):
-        raise UnsupportedError("it has no equation")
-    flat: list[Any] = []
-    for part in given:
-        flat += part if isinstance(part, (list, tuple)) else [part]
-    if len(flat) != equation.count(",") + 1:
-        raise UnsupportedError("the file does not say what it multiplies")
-    return made(einsum, flat, attributes={"equation": equation})
-
-
-def matrix_product(c: OperationCall) -> Made:
-    """A product of which one factor may be constant, or lie transposed."""
-    given = [c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))]
-    turned = (c.flag("transpose_a"), c.flag("transpose_b"))
-    if not any(turned):
-        return made(matmul, given)
-
-    def rule(node: OnnxNode) -> Formula:
-        ranks = [len(node.input(n).shape) - 2 for n in range(2)]
-        lead = "mnopqrstuvwxyz"[: max(ranks)]
-        pairs = ("ji" if turned[0] else "ij", "kj" if turned[1] else "jk")
-        words = [lead[len(lead) - n :] + pair for n, pair in zip(ranks, pairs, strict=True)]
-        return _summed(node, f"{words[0]},{words[1]}->{lead}ik")
-
-    return made(rule, given)
-
-
-def _summed(node: OnnxNode, equation: str) -> Formula:
-    attributes = {"equation": equation}
-    return einsum(OnnxNode("Einsum", node.opset, attributes, node.inputs, node.dtypes))
-
-
-def _tensordot(c: OperationCall) -> Made:
-    """A product summed along pairs of axes; the free axes of both follow each other."""
-    axes = c.get(2, ("axes",), 2)
-
-    def rule(node: OnnxNode) -> Formula:
-        a, b = node.input(0), node.input(1)
-        ranks = len(a.shape), len(b.shape)
-        if isinstance(axes, int):
-            pairs = (list(range(ranks[0] - axes, ranks[0])), list(range(axes)))
-        else:
-            first, second = (part if isinstance(part, (list, tuple)) else [part] for part in axes)
-            pairs = ([int(n) for n in first], [int(n) for n in second])
-        left = [chr(ord("a") + n) for n in range(ranks[0])]
-        right = [chr(ord("n") + n) for n in range(ranks[1])]
-        for one, other in zip(*pairs, strict=True):
-            if one % ranks[0] == 0:
-                raise UnsupportedError("it sums along the batch axis")
-            right[other % ranks[1]] = left[one % ranks[0]]
-        summed = {left[one % ranks[0]] for one in pairs[0]}
-        out = [letter for letter in left + right if letter not in summed]
-        if isinstance(a, Weight) or not isinstance(b, Weight):
-            raise UnsupportedError("only a product of a tensor and a constant is computed")
-        return _summed(node, f"{''.join(left)},{''.join(right)}->{''.join(out)}")
-
-    return made(rule, [c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))])
-
-
 def _normalize(c: OperationCall) -> Made:
     if c.get(2, ("order",), 2) != 2 and c.keras:
         raise UnsupportedError("only the norm of order 2 normalizes")
@@ -443,7 +346,7 @@ ARRAY: dict[str, OperationRow] = {
     "broadcast_to": _expand, "split": _split, "unstack": _unstack, "slice": _slice,
     "zeros_like": lambda c: made(array_ops.filled(0), [c.tensor()]),
     "ones_like": lambda c: made(array_ops.filled(1), [c.tensor()]),
-    "einsum": _einsum, "dot": matrix_product, "tensordot": _tensordot,
+    **MATRICES,
     "normalize": _normalize, "l2_normalize": _normalize,
     "strided_slice": _strided, "top_k": _top, "sort": _sorted, "matrix_transpose": _turned,
     "one_hot": _one_hot, "cast": _cast, "log_softmax": _log_softmax, "sparsemax": _sparsemax,

@@ -14,7 +14,7 @@ from netsheet.layers import conv, ops, pool, shape, spatial
 from netsheet.layers.base import constant
 from netsheet.operators import array_ops, local_norms
 from netsheet.read.keras.graph import TensorRef
-from netsheet.read.keras.ops_array import Made, OperationRow, made
+from netsheet.read.keras.ops_made import Made, OperationRow, made
 
 if TYPE_CHECKING:
     from netsheet.read.keras.ops import OperationCall

@@ -7,7 +7,7 @@ from typing import Any
 
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
-from netsheet.layers import attention, cells, conv_lstm, embedding, recurrent, wrappers
+from netsheet.layers import attention, cells, conv_lstm, embedding, multi_head, recurrent, wrappers
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.context import Context, Row
 
@@ -140,7 +140,7 @@ def _whole_numbers(a: Arguments, key: str) -> tuple[int, ...] | None:
 
 def _multi_head(a: Arguments, c: Context) -> Layer:
     width = a.get("value_dim")
-    return attention.MultiHeadAttention(
+    return multi_head.MultiHeadAttention(
         num_heads=a.positive("num_heads"),
         key_dim=a.positive("key_dim"),
         value_dim=None if width is None else a.positive("value_dim"),
@@ -153,7 +153,7 @@ def _multi_head(a: Arguments, c: Context) -> Layer:
 
 
 def _grouped_query(a: Arguments, c: Context) -> Layer:
-    return attention.GroupQueryAttention(
+    return multi_head.GroupQueryAttention(
         head_dim=a.positive("head_dim"),
         num_query_heads=a.positive("num_query_heads"),
         num_key_value_heads=a.positive("num_key_value_heads"),

@@ -16,6 +16,7 @@ from netsheet.layers import (
     category,
     contrast,
     conv,
+    conv_transpose,
     dense,
     local,
     lookup,
@@ -67,7 +68,7 @@ def _separable(kind: type[conv.SeparableConv2D], rank: int) -> Row:
     )
 
 
-def _transposed(kind: type[conv.Conv2DTranspose], rank: int) -> Row:
+def _transposed(kind: type[conv_transpose.Conv2DTranspose], rank: int) -> Row:
     def row(a: Arguments, c: Context) -> Layer:
         extra = a.get("output_padding")
         if extra is not None:
@@ -383,11 +384,11 @@ _ROWS: dict[str, Row] = {
     ),
     "Concatenate": lambda a, c: merge.Concatenate(axis=a.axis("axis"), any_mask=c.major >= 3),
     "Conv1D": _conv(conv.Conv1D, 1),
-    "Conv1DTranspose": _transposed(conv.Conv1DTranspose, 1),
+    "Conv1DTranspose": _transposed(conv_transpose.Conv1DTranspose, 1),
     "Conv2D": _conv(conv.Conv2D, 2),
-    "Conv2DTranspose": _transposed(conv.Conv2DTranspose, 2),
+    "Conv2DTranspose": _transposed(conv_transpose.Conv2DTranspose, 2),
     "Conv3D": _conv(conv.Conv3D, 3),
-    "Conv3DTranspose": _transposed(conv.Conv3DTranspose, 3),
+    "Conv3DTranspose": _transposed(conv_transpose.Conv3DTranspose, 3),
     "Cropping1D": _cropping(spatial.Cropping1D, 1),
     "Cropping2D": _cropping(spatial.Cropping2D, 2),
     "Cropping3D": _cropping(spatial.Cropping3D, 3),

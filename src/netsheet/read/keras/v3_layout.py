@@ -11,6 +11,7 @@ from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
 from netsheet.layers.opaque import Opaque
 from netsheet.read.keras.graph import OPERATIONS, GraphConfig, LayerConfig
+from netsheet.read.keras.seen_through import masked
 from netsheet.read.keras.stored import KerasFile, StoredLayer, StoredWeight
 from netsheet.read.keras.weights import Placing
 
@@ -84,15 +85,22 @@ class _Folders:
         for config in graph.layers:
             if config.is_op:
                 continue
-            kind = to_snake_case(config.class_name.rsplit(">", 1)[-1])
+            kind = to_snake_case((config.wrapper or config.class_name).rsplit(">", 1)[-1])
             kind = _OWN_FOLDERS.get(kind, kind)
             place = self._next(counts, kind, f"{folder}{container}")
+            beside: list[StoredWeight] = []
+            if config.wrapper:
+                self.used.add(place)
+                beside = self.stored[place].weights if place in self.stored else []
+                place += "/layer"
             if config.graph is not None:
                 self.assign(config.graph, f"{scope}{config.name}/", place + "/")
             elif scope + config.name in self.layers:
-                self._give(self.layers[scope + config.name], config, place)
+                self._give(self.layers[scope + config.name], config, place, beside)
 
-    def _give(self, layer: Layer, config: LayerConfig, place: str) -> None:
+    def _give(
+        self, layer: Layer, config: LayerConfig, place: str, beside: Sequence[StoredWeight]
+    ) -> None:
         names = self._ordered(place, list(self._inside(config.config, place)))
         self.used.update(names)
         weights: list[StoredWeight] = []
@@ -102,7 +110,7 @@ class _Folders:
                 weights = own[len(own) - layer.own_arrays :] + weights
             else:
                 weights += own
-        self.placing.give(layer, weights)
+        self.placing.give(layer, masked(weights, beside) if beside else weights)
         for name, text in self._texts.get(place, ()):
             try:
                 layer.read_asset(name, text)

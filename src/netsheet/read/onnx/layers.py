@@ -7,14 +7,8 @@ from collections.abc import Callable
 from netsheet.equations import Weight
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
-from netsheet.layers.conv import (
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    Conv3D,
-    Conv3DTranspose,
-)
+from netsheet.layers.conv import Conv1D, Conv2D, Conv3D
+from netsheet.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from netsheet.layers.window import KERNEL
 from netsheet.operators.base import OnnxNode
 from netsheet.operators.convolution import transposed_pads

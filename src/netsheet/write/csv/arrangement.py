@@ -23,7 +23,8 @@ from netsheet.errors import FormatError
 from netsheet.write.csv.layout import Layout, Split, Table
 
 if TYPE_CHECKING:
-    from netsheet.layer import Layer
+    from netsheet.layer import Layer, Signature
+    from netsheet.nodes import Node
 
 Array = npt.NDArray[Any]
 
@@ -38,6 +39,9 @@ class Weighted(Protocol):
 
     @property
     def layers(self) -> dict[str, Layer]: ...
+
+    @property
+    def nodes(self) -> list[Node]: ...
 
 
 @dataclass(frozen=True)
@@ -195,8 +199,9 @@ def pages(model: Weighted, layout: Layout, newline: str = "\r\n") -> list[Page]:
     Raises:
         FormatError: the layout has no table that fits one of the weights.
     """
+    maps = _feature_maps(model)
     arranged = [
-        _arranged(layer, label, weight, layout)
+        _arranged(layer, label, weight, layout, maps.get(layer))
         for layer in model.layers.values()
         for label, weight in layer.weights.items()
     ]
@@ -249,18 +254,36 @@ class _Arranged:
         return self.blocks + self.down + self.across
 
 
-def _arranged(layer: Layer, label: str, weight: Weight, layout: Layout) -> _Arranged:
+def _feature_maps(network: Weighted) -> dict[Layer, Signature]:
+    """For each layer behind one that lays a feature map out in a row: that map, as laid out."""
+    makers = {tensor: node for node in network.nodes for tensor in node.outputs}
+    found: dict[Layer, Signature] = {}
+    for node in network.nodes:
+        maker = makers.get(node.inputs[0]) if node.inputs else None
+        while maker is not None and len(maker.inputs) == 1:
+            (x,) = maker.inputs
+            row = maker.layer.unrolled(x)
+            if row is not None:
+                found[node.layer] = row
+            if row is not None or x.shape != maker.outputs[0].shape or maker.layer.weights:
+                break
+            maker = makers.get(x)
+    return found
+
+
+def _arranged(
+    layer: Layer, label: str, weight: Weight, layout: Layout, flattened: Signature | None
+) -> _Arranged:
     values, axes = weight.values, weight.axes
-    flattened = layer.flattened
     if (
         layout.unflatten
         and flattened is not None
         and axes[:1] == ("in",)
         and len(axes) == 2
-        and math.prod(flattened[1]) == values.shape[0]
+        and math.prod(n or 0 for n in flattened.shape) == values.shape[0]
     ):
-        values = values.reshape(*flattened[1], values.shape[1])
-        axes = (*flattened[0], axes[1])
+        values = values.reshape(*(n or 0 for n in flattened.shape), values.shape[1])
+        axes = (*flattened.axes, axes[1])
     ordered = axes
     if layout.order == "channels-first":
         ordered = Weight(weight.name, axes, values.shape).channels_first_axes

@@ -1,0 +1,86 @@
+"""Products and matrices of keras.ops and TensorFlow: which arguments become which rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netsheet.equations import Weight
+from netsheet.errors import UnsupportedError
+from netsheet.operators.base import Formula, OnnxNode
+from netsheet.operators.products import einsum, matmul
+
+if TYPE_CHECKING:
+    from netsheet.read.keras.ops import OperationCall
+
+from netsheet.read.keras.ops_made import Made, OperationRow, made
+
+
+def _einsum(c: OperationCall) -> Made:
+    args = [*c.args]
+    equation = next((part for part in args if isinstance(part, str)), None)
+    equation = c.kwargs.get("subscripts", c.kwargs.get("equation", equation))
+    given = [part for part in args if not isinstance(part, str)]
+    if not isinstance(equation, str):
+        raise UnsupportedError("it has no equation")
+    flat: list[Any] = []
+    for part in given:
+        flat += part if isinstance(part, (list, tuple)) else [part]
+    if len(flat) != equation.count(",") + 1:
+        raise UnsupportedError("the file does not say what it multiplies")
+    return made(einsum, flat, attributes={"equation": equation})
+
+
+def matrix_product(c: OperationCall) -> Made:
+    """A product of which one factor may be constant, or lie transposed."""
+    given = [c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))]
+    turned = (c.flag("transpose_a"), c.flag("transpose_b"))
+    if not any(turned):
+        return made(matmul, given)
+
+    def rule(node: OnnxNode) -> Formula:
+        ranks = [len(node.input(n).shape) - 2 for n in range(2)]
+        lead = "mnopqrstuvwxyz"[: max(ranks)]
+        pairs = ("ji" if turned[0] else "ij", "kj" if turned[1] else "jk")
+        words = [lead[len(lead) - n :] + pair for n, pair in zip(ranks, pairs, strict=True)]
+        return _summed(node, f"{words[0]},{words[1]}->{lead}ik")
+
+    return made(rule, given)
+
+
+def _summed(node: OnnxNode, equation: str) -> Formula:
+    attributes = {"equation": equation}
+    return einsum(OnnxNode("Einsum", node.opset, attributes, node.inputs, node.dtypes))
+
+
+def _tensordot(c: OperationCall) -> Made:
+    """A product summed along pairs of axes; the free axes of both follow each other."""
+    axes = c.get(2, ("axes",), 2)
+
+    def rule(node: OnnxNode) -> Formula:
+        a, b = node.input(0), node.input(1)
+        ranks = len(a.shape), len(b.shape)
+        if isinstance(axes, int):
+            pairs = (list(range(ranks[0] - axes, ranks[0])), list(range(axes)))
+        else:
+            first, second = (part if isinstance(part, (list, tuple)) else [part] for part in axes)
+            pairs = ([int(n) for n in first], [int(n) for n in second])
+        left = [chr(ord("a") + n) for n in range(ranks[0])]
+        right = [chr(ord("n") + n) for n in range(ranks[1])]
+        for one, other in zip(*pairs, strict=True):
+            if one % ranks[0] == 0:
+                raise UnsupportedError("it sums along the batch axis")
+            right[other % ranks[1]] = left[one % ranks[0]]
+        summed = {left[one % ranks[0]] for one in pairs[0]}
+        out = [letter for letter in left + right if letter not in summed]
+        if isinstance(a, Weight) or not isinstance(b, Weight):
+            raise UnsupportedError("only a product of a tensor and a constant is computed")
+        return _summed(node, f"{''.join(left)},{''.join(right)}->{''.join(out)}")
+
+    return made(rule, [c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))])
+
+
+MATRICES: dict[str, OperationRow] = {
+    "einsum": _einsum,
+    "dot": matrix_product,
+    "tensordot": _tensordot,
+}
