@@ -8,8 +8,9 @@ import itertools
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -34,6 +35,7 @@ class Network:
 
     name: str
     layers: dict[str, Layer]
+    nodes: list[Any] = field(default_factory=list)
 
 
 def network(*layers: tuple[str, dict[str, tuple[tuple[str, ...], tuple[int, ...]]]]) -> Network:

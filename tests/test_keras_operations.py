@@ -87,6 +87,13 @@ TABLES: Operations = {
     "is_finite": lambda x: tf.where(tf.math.is_finite(x), x, 0.0),
     "ensure_shape": lambda x: tf.ensure_shape(x, (None, 5, 3)),
     "matrix_transpose": tf.linalg.matrix_transpose,
+    "crelu": tf.nn.crelu,
+    "crelu, axis": lambda x: tf.nn.crelu(x, axis=1),
+    "diag_part": tf.linalg.diag_part,
+    "diag_part, k": lambda x: tf.linalg.diag_part(x, k=-1),
+    "trace": tf.linalg.trace,
+    "band_part": lambda x: tf.linalg.band_part(x, 1, -1),
+    "band_part, narrow": lambda x: tf.linalg.band_part(x, 0, 1),
     "dropout of nothing": lambda x: tf.nn.dropout(x, 0.0),
 }  # fmt: skip
 

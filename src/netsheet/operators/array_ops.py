@@ -329,6 +329,24 @@ def filled(number: Value) -> Rule:
     return lambda node: pointwise(node.input(0).shape, node.dtype(), lambda at: value(number))
 
 
+def both_signs(axis: int) -> Rule:
+    """CReLU: an axis with what is above 0, then with what is below, turned positive."""
+
+    def rule(node: OnnxNode) -> Formula:
+        x = node.input(0)
+        place = inner(axis, len(x.shape))
+        size = x.shape[place]
+
+        def element(at: tuple[Index, ...]) -> Expr:
+            source: list[Position] = [*at]
+            source[place] = at[place] % size
+            return call("max", x[tuple(source)] * (1 - 2 * Number(affine(at[place] // size))), 0)
+
+        return pointwise((*x.shape[:place], 2 * size, *x.shape[place + 1 :]), node.dtype(), element)
+
+    return rule
+
+
 def gated(axis: int) -> Rule:
     """GLU: the first half of an axis times the sigmoid of the second."""
 

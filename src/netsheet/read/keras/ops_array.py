@@ -308,6 +308,10 @@ def _glu(c: OperationCall) -> Made:
     return made(array_ops.gated(_axis(c, 1, -1)), [c.tensor()])
 
 
+def _both_signs(c: OperationCall) -> Made:
+    return made(array_ops.both_signs(_axis(c, 1, -1)), [c.tensor()])
+
+
 def _cast(c: OperationCall) -> Made:
     """To whole numbers rounds towards 0, to truth is 1 where there is no 0."""
     dtype = c.get(1, ("dtype",), None)
@@ -350,6 +354,7 @@ ARRAY: dict[str, OperationRow] = {
     "normalize": _normalize, "l2_normalize": _normalize,
     "strided_slice": _strided, "top_k": _top, "sort": _sorted, "matrix_transpose": _turned,
     "one_hot": _one_hot, "cast": _cast, "log_softmax": _log_softmax, "sparsemax": _sparsemax,
+    "crelu": _both_signs,
     "glu": _glu, "celu": _with(activation.CELU, alpha=1.0),
     "soft_shrink": _with(activation.SoftShrink, threshold=0.5),
     "hard_shrink": _with(activation.HardShrink, threshold=0.5),

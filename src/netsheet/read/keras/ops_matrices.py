@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netsheet.equations import Weight
 from netsheet.errors import UnsupportedError
+from netsheet.operators import matrices
 from netsheet.operators.base import Formula, OnnxNode
 from netsheet.operators.products import einsum, matmul
 
@@ -79,8 +80,51 @@ def _tensordot(c: OperationCall) -> Made:
     return made(rule, [c.get(0, ("a", "x1")), c.get(1, ("b", "x2"))])
 
 
+def _offset(c: OperationCall, name: str) -> int:
+    """The number of a diagonal; UnsupportedError where it does not run over the last two axes."""
+    axes = c.get(2, ("axis1",), 0), c.get(3, ("axis2",), 1)
+    if c.keras and axes != (-2, -1):
+        raise UnsupportedError(f"its axes {axes} are not named from the end as -2 and -1")
+    offset = c.get(1, (name,), 0) if c.keras else c.kwargs.get(name, 0)
+    if not isinstance(offset, int):
+        raise UnsupportedError("it takes several diagonals")
+    return offset
+
+
+def _diagonal(c: OperationCall) -> Made:
+    name = "offset" if c.keras else "k"
+    return made(matrices.diagonal(_offset(c, name)), [c.tensor()])
+
+
+def _trace(c: OperationCall) -> Made:
+    return made(matrices.trace(_offset(c, "offset")), [c.tensor()])
+
+
+def _band(c: OperationCall) -> Made:
+    bounds = c.get(1, ("num_lower",)), c.get(2, ("num_upper",))
+    if not all(isinstance(bound, int) for bound in bounds):
+        raise UnsupportedError("the bounds of its band are computed")
+    lower, upper = (None if bound < 0 else bound for bound in bounds)
+    return made(matrices.band(None if lower is None else -lower, upper), [c.tensor()])
+
+
+def _triangle(upper: bool) -> OperationRow:
+    def row(c: OperationCall) -> Made:
+        edge = int(c.get(1, ("k",), 0))
+        rule = matrices.band(edge, None) if upper else matrices.band(None, edge)
+        return made(rule, [c.tensor()])
+
+    return row
+
+
 MATRICES: dict[str, OperationRow] = {
     "einsum": _einsum,
     "dot": matrix_product,
     "tensordot": _tensordot,
+    "diag_part": _diagonal,
+    "diagonal": _diagonal,
+    "trace": _trace,
+    "band_part": _band,
+    "tril": _triangle(False),
+    "triu": _triangle(True),
 }
