@@ -148,6 +148,21 @@ def test_no_picture(tmp_path: Path, content: bytes) -> None:
         read_input(tmp_path / "p.png", [LAST])
 
 
+def test_a_picture_of_a_telephone(tmp_path: Path) -> None:
+    path = tmp_path / "p.heic"
+    try:
+        import pillow_heif
+    except ImportError:
+        path.write_bytes(b"\0\0\0\x18ftypheic")
+        with pytest.raises(UnsupportedError, match="pip install pillow-heif"):
+            read_input(path, [COLOUR])
+        return
+    pillow_heif.register_heif_opener()
+    Image.fromarray(np.full((4, 6, 3), 90, np.uint8)).save(path)
+    found = read_input(path, [COLOUR], Scaling())
+    np.testing.assert_allclose(found.arrays[0], 90, atol=4)
+
+
 def test_a_decompression_bomb(tmp_path: Path) -> None:
     Image.new("1", (30_000, 30_000)).save(tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size < 200_000

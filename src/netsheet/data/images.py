@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+HEIC = (".heic", ".heif")  # what telephones write; read by an optional package
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", *HEIC)
 UPRIGHT = 1  # the EXIF orientation of a picture that lies in its file as it is seen
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
@@ -26,14 +28,16 @@ def open_image(path: Path) -> Image:
 
     Raises:
         FormatError: not a picture, or one whose size could exhaust the memory.
+        UnsupportedError: a HEIC picture without the package that reads it.
     """
     from PIL import Image, ImageOps
 
+    formats = (*FORMATS, *_heic(path))
     try:
         with warnings.catch_warnings():
             # Pillow warns of a decompression bomb before it refuses one: both are refusals here.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path, formats=formats) as image:
                 image.load()
                 turned = int(image.getexif().get(0x0112, UPRIGHT))
                 upright = ImageOps.exif_transpose(image)
@@ -46,6 +50,20 @@ def open_image(path: Path) -> Image:
         raise FormatError(
             f"{path}: not a picture that can be read (png, jpg, bmp, gif, webp, tiff): {error}."
         ) from error
+
+
+def _heic(path: Path) -> tuple[str, ...]:
+    """The format of such a file, once the package that reads it has been called."""
+    if path.suffix.lower() not in HEIC:
+        return ()
+    try:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    except ImportError as error:
+        raise UnsupportedError(
+            f"{path}: a HEIC picture is read by an optional package: pip install pillow-heif, or "
+            "save it as .png or .jpg."
+        ) from error
+    return ("HEIF",)
 
 
 def _changes(image: Image, orientation: int) -> list[str]:
