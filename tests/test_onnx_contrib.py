@@ -268,6 +268,67 @@ def test_a_linear_classifier(texts: bool, pair: bool, transform: str, tmp_path: 
     np.testing.assert_allclose(np.reshape(scores, wanted[1].shape), wanted[1], atol=1e-6)
 
 
+FOREST = {
+    "nodes_treeids": [0, 0, 0], "nodes_nodeids": [0, 1, 2], "nodes_featureids": [1, 0, 0],
+    "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"], "nodes_values": [0.5, 0.0, 0.0],
+    "nodes_truenodeids": [1, 0, 0], "nodes_falsenodeids": [2, 0, 0],
+    "class_treeids": [0, 0, 0, 0], "class_nodeids": [1, 1, 2, 2], "class_ids": [0, 1, 0, 1],
+    "class_weights": [0.9, 0.1, 0.2, 0.8], "classlabels_strings": ["no", "yes"],
+}  # fmt: skip
+MACHINE = {
+    "kernel_type": "RBF", "kernel_params": [0.5, 0.0, 3.0], "coefficients": [1.0, -1.0],
+    "support_vectors": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], "vectors_per_class": [1, 1],
+    "rho": [0.1], "classlabels_strings": ["no", "yes"], "prob_a": [-1.0], "prob_b": [0.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "said"),
+    [("TreeEnsembleClassifier", FOREST, "decision trees are not computed"),
+     ("SVMClassifier", MACHINE, "kernel machines are not computed")],
+)  # fmt: skip
+def test_what_is_no_network_is_refused_and_the_scaler_before_it_kept(
+    op: str, attributes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    nodes = [
+        helper.make_node("Scaler", ["x"], ["s"], name="scaler", domain=ML,
+                         offset=[1.0], scale=[2.0]),
+        helper.make_node(op, ["s"], ["label", "scores"], name="trees", domain=ML, **attributes),
+        helper.make_node("ZipMap", ["scores"], ["maps"], name="maps", domain=ML,
+                         classlabels_strings=["no", "yes"]),
+    ]  # fmt: skip
+    outputs = {"label": TensorProto.STRING, "scores": TensorProto.FLOAT}
+    path = file(tmp_path, nodes, ["N", 4], {}, outputs)
+    import onnxruntime
+
+    x = f32(3, 4)
+    onnxruntime.InferenceSession(path).run(None, {"x": x})  # a file that others compute
+    model = netsheet.load(path)
+    assert model.node("trees").refusal is not None
+    assert said in str(model.node("trees").refusal)
+    np.testing.assert_allclose(model.activations(x)["scaler"], (x - 1) * 2, rtol=1e-6)
+    with pytest.raises(UnsupportedError, match=said):
+        model.predict(x)
+    with pytest.raises(UnsupportedError, match="--until scaler"):
+        to_c(model, tmp_path / "out")
+
+
+def test_class_names_reach_c_and_predictions(tmp_path: Path) -> None:
+    labels = ["cat", "dog", "owl"]
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["g"], name="dense"),
+        helper.make_node("Softmax", ["g"], ["p"], name="softmax"),
+        helper.make_node("ZipMap", ["p"], ["maps"], name="maps", domain=ML,
+                         classlabels_strings=labels),
+    ]  # fmt: skip
+    path = file(tmp_path, nodes, ["N", 4], {"w": f32(4, 3)}, {"p": TensorProto.FLOAT})
+    model = netsheet.load(path)
+    assert model.class_names == labels
+    model.to_c(tmp_path / "code")
+    header = (tmp_path / "code" / "net.h").read_text()
+    assert [header.count(f'"{label}"') for label in labels] == [1, 1, 1]
+
+
 def test_text_labels_become_places(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Gemm", ["x", "w"], ["p"], name="dense"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsheet.equations import FloatArray, Tensor, Weight
+from netsheet.equations import FloatArray, Tensor
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layer import Layer
@@ -31,8 +31,9 @@ from netsheet.read.onnx.folding import (
 )
 from netsheet.read.onnx.layers import LAYERS, is_layer
 from netsheet.read.onnx.message import attribute_value, input_names, names_read
+from netsheet.read.onnx.operands import operands_of, weight_of
 from netsheet.read.onnx.sequences import SEQUENCES
-from netsheet.read.onnx.table import RULES
+from netsheet.read.onnx.table import REASONS, RULES
 from netsheet.read.onnx.values import Computed, KnownValue, Several, Uncomputed, Value
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ class Assembly:
         arrays: Sequence[FloatArray | None],
     ) -> list[FloatArray]:
         weights = [
-            None if array is None else _weight(f"{n}", str(n), array)
+            None if array is None else weight_of(f"{n}", str(n), array)
             for n, array in enumerate(arrays)
         ]
         dtypes = [None if array is None else str(array.dtype.name) for array in arrays]
@@ -307,6 +308,8 @@ class Assembly:
                 raise UnsupportedError("")  # the network says what it needs
             if value is not None:
                 check(value.dtype, proto.op_type)
+        if proto.op_type in REASONS:
+            raise UnsupportedError(REASONS[proto.op_type])
         if proto.op_type not in RULES:
             where = f" of {proto.domain!r}" if proto.domain not in ("", "ai.onnx") else ""
             raise UnsupportedError(f"the ONNX operator {proto.op_type}{where} is not computed")
@@ -319,31 +322,13 @@ class Assembly:
         inputs: Sequence[Value | None],
     ) -> tuple[Layer, list[str]]:
         """The layer, and the element types of its outputs."""
-        dtypes = tuple(
-            value.dtype if isinstance(value, (KnownValue, Computed)) else None for value in inputs
-        )
-        names = input_names(proto, self.version(proto))
-        operands: list[int | str | None] = []
-        weights: dict[str, Weight] = {}
-        seen: list[Tensor | None] = []
-        count = 0
-        for n, value in enumerate(inputs):
-            if isinstance(value, KnownValue):
-                label = names[n] if names[n] not in weights else f"{names[n]}{n}"
-                weights[label] = _weight(f"{key}/{label}", label, value.array)
-                self.stored[f"{key}/{label}"] = value.name
-                operands.append(label)
-                seen.append(weights[label])
-            elif isinstance(value, Computed):
-                operands.append(count)
-                count += 1
-                seen.append(Tensor(value.tensor.name, axes_of(value.shape), value.shape))
-            else:
-                operands.append(None)
-                seen.append(None)
         version = self.version(proto)
-        node = OnnxNode(proto.op_type, version, attributes, seen, dtypes, self._count(proto))
-        if is_layer(node) and count == 1 and isinstance(inputs[0], Computed):
+        given = operands_of(proto, key, version, inputs)
+        self.stored |= given.stored
+        dtypes = tuple(given.dtypes)
+        count = self._count(proto)
+        node = OnnxNode(proto.op_type, version, attributes, given.tensors, dtypes, count)
+        if is_layer(node) and len(given.stripped) == 1 and isinstance(inputs[0], Computed):
             RULES[proto.op_type](node)  # says what does not fit
             layer = LAYERS[proto.op_type](node, key)
             layer.name, layer.type_name = key, proto.op_type
@@ -353,19 +338,18 @@ class Assembly:
             whole = not inputs[0].stripped
             chosen = Batched(inner=layer, weights=layer.weights) if whole else layer
             return chosen, [inputs[0].dtype]
-        stripped = tuple(value.stripped for value in inputs if isinstance(value, Computed))
         operator = Operator(
             name=key,
             rule=RULES[proto.op_type],
             op=proto.op_type,
             opset=version,
             attributes=attributes,
-            operands=tuple(operands),
+            operands=tuple(given.sources),
             dtypes=dtypes,
-            stripped=stripped,
+            stripped=tuple(given.stripped),
             batch=self.batch,
             count=node.outputs,
-            weights=weights,
+            weights=given.weights,
         )
         formula = operator.rule(node)
         if any(0 in shape for shape in formula.shapes):
@@ -377,7 +361,7 @@ class Assembly:
 
     def _constant(self, name: str, value: KnownValue) -> None:
         """A layer without inputs for an output that is stored."""
-        weight = _weight(f"{name}/value", "value", value.array)
+        weight = weight_of(f"{name}/value", "value", value.array)
         operator = Operator(
             name=name,
             type_name="Constant",
@@ -407,12 +391,8 @@ class Assembly:
         layer = Opaque(name=key, type_name=proto.op_type, reason=str(error))
         for n, value in enumerate(inputs):
             if isinstance(value, KnownValue) and value.array.dtype.kind not in "OSU":
-                layer.weights[names[n]] = _weight(f"{key}/{names[n]}", names[n], value.array)
+                layer.weights[names[n]] = weight_of(f"{key}/{names[n]}", names[n], value.array)
         refs = tuple(value.ref for value in inputs if isinstance(value, (Computed, Uncomputed)))
         self.calls.append(LayerCall(key, layer, refs))
         for n, name in enumerate(proto.output):
             self.values[name] = Uncomputed(ValueRef(key, n))
-
-
-def _weight(name: str, label: str, array: FloatArray) -> Weight:
-    return Weight(name, axes_of(array.shape), array.shape, label=label, values=array)

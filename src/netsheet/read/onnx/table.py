@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netsheet.operators import (
     attention,
+    blocks,
     classic,
     convolution,
     elementwise,
@@ -30,6 +31,7 @@ from netsheet.operators.fitting import checked
 _ROWS: dict[str, Rule] = {
     **elementwise.ROWS,
     **movement.ROWS,
+    **blocks.ROWS,
     **products.ROWS,
     **reduction.ROWS,
     **lookup.ROWS,
@@ -53,4 +55,21 @@ _CONDITIONS = {**fitting_moves.CONDITIONS, **fitting_sums.CONDITIONS}
 RULES: dict[str, Rule] = {
     op: checked(rule, fitting_sums.PATTERNS.get(op), _CONDITIONS.get(op, ()))
     for op, rule in _ROWS.items()
+}
+
+# Why some are not computed, and what to do instead.
+_TREES = (
+    "decision trees are not computed; what comes before them is. What gives the same classes and "
+    "probabilities as a network: a linear model or an MLP, trained on the trees' probabilities"
+)
+_MACHINES = (
+    "kernel machines are not computed; what comes before them is. What gives classes and "
+    "probabilities as a network: a linear one (LinearSVC calibrated, LogisticRegression) or an MLP"
+)
+REASONS: dict[str, str] = {
+    "TreeEnsembleClassifier": _TREES,
+    "TreeEnsembleRegressor": _TREES,
+    "TreeEnsemble": _TREES,
+    "SVMClassifier": _MACHINES,
+    "SVMRegressor": _MACHINES,
 }
