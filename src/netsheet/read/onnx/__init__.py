@@ -23,7 +23,7 @@ from netsheet.layers.opaque import Opaque
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.operators.base import axes_of
 from netsheet.operators.elementwise import type_name
-from netsheet.read.onnx.assembly import FREE_KNOWN, KNOWN_PER_BYTE, Assembly
+from netsheet.read.onnx.assembly import FREE_KNOWN, KNOWN_PER_BYTE, GraphAssembly
 from netsheet.read.onnx.batch import (
     AUTO,
     Dimension,
@@ -110,7 +110,7 @@ def from_proto(
 ) -> Network:
     """The model in a message; ``constants`` fixes inputs to values, ``shapes`` their open sizes."""
     graph, constants, shapes = proto.graph, constants or {}, shapes or {}
-    assembly = Assembly(opsets(proto), batch)
+    assembly = GraphAssembly(opsets(proto), batch)
     assembly.known_left = max(FREE_KNOWN, KNOWN_PER_BYTE * proto.ByteSize())
     assembly.values.update({name: KnownValue(array, name) for name, array in constants.items()})
     if graph.sparse_initializer:
@@ -151,14 +151,14 @@ def from_proto(
     return network
 
 
-def _is_whole(assembly: Assembly, name: str) -> bool:
+def _is_whole(assembly: GraphAssembly, name: str) -> bool:
     """True for an output that has no batch axis in the file."""
     value = assembly.values.get(name)
     return isinstance(value, Computed) and not value.stripped
 
 
 def _sources(
-    given: Sequence[ValueInfoProto], batch: bool, shapes: Shapes, assembly: Assembly
+    given: Sequence[ValueInfoProto], batch: bool, shapes: Shapes, assembly: GraphAssembly
 ) -> list[Source]:
     """The inputs, made known to the assembly."""
     sources = []

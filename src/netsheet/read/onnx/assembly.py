@@ -49,7 +49,7 @@ KNOWN_PER_BYTE = 8  # and for each byte of the file
 
 
 @dataclass(eq=False)
-class Assembly:
+class GraphAssembly:
     """Calls in the order of the graph's nodes; ``values`` by ONNX's names.
 
     With ``batch``, values without an axis of size 1 in front that ONNX counts as the batch.

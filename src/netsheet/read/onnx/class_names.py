@@ -14,14 +14,14 @@ from netsheet.read.onnx.values import Computed, KnownValue, Value
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-    from netsheet.read.onnx.assembly import Assembly
+    from netsheet.read.onnx.assembly import GraphAssembly
     from netsheet.read.onnx.sequences import Rule
 
 TEXT = 8  # onnx.TensorProto.STRING
 
 
 def zip_map(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Sequence[Any]
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Sequence[Any]
 ) -> Value | None:
     """ZipMap: the probabilities themselves."""
     labels = attributes.get("classlabels_strings") or attributes.get("classlabels_int64s") or ()
@@ -32,7 +32,7 @@ def zip_map(
 
 
 def looked_up(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Sequence[Any]
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Sequence[Any]
 ) -> Value | None:
     """ArrayFeatureExtractor in stored texts: the place where it looks."""
     table, place = given[0], given[1]
@@ -47,7 +47,7 @@ def looked_up(
 
 
 def as_text(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Sequence[Any]
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Sequence[Any]
 ) -> Value | None:
     """Cast to text: the number itself."""
     return given[0] if attributes.get("to") == TEXT and isinstance(given[0], Computed) else None

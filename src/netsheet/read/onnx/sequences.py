@@ -15,10 +15,10 @@ from netsheet.read.onnx.values import Computed, KnownValue, Several, Uncomputed,
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-    from netsheet.read.onnx.assembly import Assembly
+    from netsheet.read.onnx.assembly import GraphAssembly
 
 Given = Sequence[Value | None]
-Rule = Callable[["Assembly", "NodeProto", Mapping[str, Any], Given], Value | None]
+Rule = Callable[["GraphAssembly", "NodeProto", Mapping[str, Any], Given], Value | None]
 
 
 def _items(value: Value | None) -> list[KnownValue | Computed | Uncomputed] | None:
@@ -37,7 +37,7 @@ def _single(
 
 
 def construct(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
 ) -> Value | None:
     """SequenceConstruct, SequenceEmpty."""
     items = _single(given)
@@ -45,7 +45,7 @@ def construct(
 
 
 def at(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
 ) -> Value | None:
     """SequenceAt."""
     items, place = _items(given[0]), _number(given[1])
@@ -55,7 +55,7 @@ def at(
 
 
 def length(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
 ) -> Value | None:
     """SequenceLength."""
     items = _items(given[0])
@@ -63,7 +63,7 @@ def length(
 
 
 def insert(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
 ) -> Value | None:
     """SequenceInsert: at the end where no place is given."""
     items, added = _items(given[0]), _single(given[1:2])
@@ -74,7 +74,7 @@ def insert(
 
 
 def erase(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
 ) -> Value | None:
     """SequenceErase: the last one where no place is given."""
     items = _items(given[0])
@@ -86,7 +86,7 @@ def erase(
 
 
 def split(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
 ) -> Value | None:
     """SplitToSequence as a Split, and a Squeeze of each piece where the axis goes."""
     x = given[0]
@@ -119,7 +119,7 @@ def split(
 
 
 def joined(
-    assembly: Assembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
+    assembly: GraphAssembly, node: NodeProto, attributes: Mapping[str, Any], given: Given
 ) -> Value | None:
     """ConcatFromSequence as a Concat, of tensors with one more axis where they are stacked."""
     items = _items(given[0])
