@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from netsheet.equations import Weight
 from netsheet.errors import FormatError
+from netsheet.write.csv.feature_maps import feature_maps
 from netsheet.write.csv.layout import Layout, Split, Table
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def pages(model: Weighted, layout: Layout, newline: str = "\r\n") -> list[Page]:
     Raises:
         FormatError: the layout has no table that fits one of the weights.
     """
-    maps = _feature_maps(model)
+    maps = feature_maps(model.nodes)
     arranged = [
         _arranged(layer, label, weight, layout, maps.get(layer))
         for layer in model.layers.values()
@@ -252,23 +253,6 @@ class _Arranged:
     @property
     def axes(self) -> tuple[str, ...]:
         return self.blocks + self.down + self.across
-
-
-def _feature_maps(network: Weighted) -> dict[Layer, Signature]:
-    """For each layer behind one that lays a feature map out in a row: that map, as laid out."""
-    makers = {tensor: node for node in network.nodes for tensor in node.outputs}
-    found: dict[Layer, Signature] = {}
-    for node in network.nodes:
-        maker = makers.get(node.inputs[0]) if node.inputs else None
-        while maker is not None and len(maker.inputs) == 1:
-            (x,) = maker.inputs
-            row = maker.layer.unrolled(x)
-            if row is not None:
-                found[node.layer] = row
-            if row is not None or x.shape != maker.outputs[0].shape or maker.layer.weights:
-                break
-            maker = makers.get(x)
-    return found
 
 
 def _arranged(
