@@ -116,3 +116,16 @@ def test_a_regression_has_values_and_logits_no_percent(tmp_path: Path, loss: str
     np.testing.assert_allclose(found["outputs"]["out"], np.asarray(expected), rtol=1e-6)
     text = run("predict", file, "-i", tmp_path / "x.npy", "--json").stdout
     assert all(len(repr(value)) <= 13 for value in found["outputs"]["out"]), text
+
+
+def test_the_column_of_labels_is_asked_for_everywhere(tmp_path: Path) -> None:
+    rows = "\n".join(",".join(["0"] * 784 + [str(n)]) for n in (3, 7))
+    (tmp_path / "d.csv").write_text(
+        ",".join([*(f"p{n}" for n in range(784)), "digit"]) + f"\n{rows}\n"
+    )
+    for column in ("digit", "last"):
+        done = run("predict", NETWORK, "--data", tmp_path / "d.csv", "--label", column)
+        assert [line.split()[2] for line in done.stdout.splitlines() if "#" in line] == ["3", "7"]
+    for command in ("predict", "activations", "evaluate"):
+        wrong = run(command, NETWORK, "--data", tmp_path / "d.csv", "--label", "none", code=2)
+        assert "none" in wrong.stderr and len(wrong.stderr.splitlines()) == 1

@@ -10,7 +10,7 @@ import typer
 
 from netsheet.cli import options, show
 from netsheet.cli.class_names import Classes, class_names
-from netsheet.cli.opening import opened
+from netsheet.cli.opening import Label, opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import refused, require_layers, told
@@ -41,10 +41,7 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Take only the first N samples.")
     ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option("--label", help="Of a CSV, the column of labels: its heading, first, last."),
-    ] = None,
+    label: Label = None,
     scale: Scale = None,
     mean: Mean = None,
     std: Std = None,

@@ -32,6 +32,12 @@ OwnLayers = Annotated[
     ),
 ]
 
+Label = Annotated[
+    str | None,
+    typer.Option("--label", help="Of a CSV, the column of labels: its heading, first, last."),
+]
+
+_label: ContextVar[str | None] = ContextVar("label", default=None)
 _architecture: ContextVar[Path | None] = ContextVar("architecture", default=None)
 
 
@@ -40,23 +46,34 @@ def opened(model_file: Path, batch_axis: str = "auto") -> Model:
     return netsheet.load(model_file, batch_axis, _architecture.get())
 
 
+def label_column() -> str | None:
+    """The column of labels that the command's options name."""
+    return _label.get()
+
+
 def opening(command: Callable[..., Any]) -> Callable[..., Any]:
     """The command with the options that say how its model is opened, if it takes one."""
     signature = inspect.signature(command)
     if "model_file" not in signature.parameters:
         return command
 
+    # what reads data has the option, if it does not have one of its own
+    asks_label = "data" in signature.parameters and "label" not in signature.parameters
+
     @functools.wraps(command)
     def run(architecture: Path | None = None, own_layers: Path | None = None, **given: Any) -> Any:
         token = _architecture.set(architecture)
+        column = _label.set(given.pop("label", None) if asks_label else None)
         try:
             if own_layers is not None:
                 run_own_layers(own_layers)
             return command(**given)
         finally:
+            _label.reset(column)
             _architecture.reset(token)
 
     more = {"architecture": Architecture, "own_layers": OwnLayers}
+    more |= {"label": Label} if asks_label else {}
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
         for name, kind in more.items()

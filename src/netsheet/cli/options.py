@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netsheet.cli.opening import label_column
 from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def samples_of(
     samples = [read_input(spec, model, wanted) for spec in inputs or ()]
     names: list[str] | None = None
     if data is not None:
-        dataset = read_dataset(data, model, wanted, count)
+        dataset = read_dataset(data, model, wanted, count, label=label_column())
         samples += [dataset.sample(n, model.inputs) for n in range(min(count, len(dataset)))]
         names = list(dataset.class_names) if dataset.class_names else None
     _check_sizes(samples)
