@@ -86,17 +86,22 @@ def page_html(
     network = part(model, until, shapes)
     require_bound(network, "a page")
     require_computed(network)
-    _refuse_oversized(network)
+    _refuse_unfit(network)
     program = page_program(network)
     data = page_data(program, samples or [probe(network)], class_names)
     data |= {"language": lang, "first": first}
     return document(data, program_text(program), lang)
 
 
-def _refuse_oversized(network: Network) -> None:
-    """NetsheetError, with the numbers, where a browser could not hold the page."""
-    from netsheet.errors import NetsheetError
+def _refuse_unfit(network: Network) -> None:
+    """NetsheetError where a page cannot hold the network: states, or too many numbers."""
+    from netsheet.errors import NetsheetError, UnsupportedError
 
+    if network.states:
+        raise UnsupportedError(
+            "a page computes one run, and this network keeps states from run to run: "
+            "netsheet excel, c and onnx carry them"
+        )
     weights = sum(w.size for layer in network.layers.values() for w in layer.weights.values())
     values = sum(tensor.size for tensor in network.tensors().values())
     if 4 * (weights + values) > MAX_BYTES:
