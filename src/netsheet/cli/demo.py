@@ -15,7 +15,7 @@ from typing import Any
 import netsheet
 from netsheet.cli import show
 from netsheet.cli.predict import verdict_line
-from netsheet.data.datasets import read_dataset
+from netsheet.data.datasets import Dataset, read_dataset
 from netsheet.data.inputs import Sample, read_input
 from netsheet.errors import NetsheetError, one_line
 
@@ -80,26 +80,38 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
     model.to_csv(folder / "weights.csv")
     yield f"csv {file.name} -o weights.csv", "all weights, channels-first, in headed blocks"
 
+    yield from _artefacts(model, file.name, picture.name, folder, digit, dataset)
+
+
+def _artefacts(
+    model: netsheet.model.Model,
+    file: str,
+    picture: str,
+    folder: Path,
+    digit: Sample,
+    dataset: Dataset,
+) -> Iterator[tuple[str, str]]:
+    """What the network is written as, and a proof of each."""
     report = model.to_excel(folder / "digits.xlsx", [digit])
-    yield f"excel {file.name} --input {picture.name} -o digits.xlsx", str(report)
-    command = f"verify {file.name} --target excel --xlsx digits.xlsx"
+    yield f"excel {file} --input {picture} -o digits.xlsx", str(report)
+    command = f"verify {file} --target excel --xlsx digits.xlsx"
     yield _proof(model, command, digit, xlsx=folder / "digits.xlsx")
     samples = [digit, *(dataset.sample(n, model.inputs) for n in range(8))]
     page = model.to_page(folder / "digits.html", samples=samples)
     yield (
-        f"page {file.name} -i {picture.name} --data digits --samples 8 -o digits.html",
+        f"page {file} -i {picture} --data digits --samples 8 -o digits.html",
         f"draw a digit and watch it think: {page}",
     )
-    yield _proof(model, f"verify {file.name} --target page --input {picture.name}", digit)
+    yield _proof(model, f"verify {file} --target page --input {picture}", digit)
     figures = model.to_c(folder / "c", sample=digit)
     yield (
-        f"c {file.name} --input {picture.name} -o c",
+        f"c {file} --input {picture} -o c",
         f"C99 and a test program: {figures.flash:,} bytes of flash, {figures.arena:,} of RAM",
     )
-    yield _proof(model, f"verify {file.name} --target c --input {picture.name}", digit)
+    yield _proof(model, f"verify {file} --target c --input {picture}", digit)
     model.to_onnx(folder / "digits.onnx")
-    yield f"onnx {file.name} -o digits.onnx", "for any ONNX runtime"
-    yield _proof(model, f"verify {file.name} --target onnx --input {picture.name}", digit)
+    yield f"onnx {file} -o digits.onnx", "for any ONNX runtime"
+    yield _proof(model, f"verify {file} --target onnx --input {picture}", digit)
 
 
 def _proof(

@@ -16,6 +16,9 @@ from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import refused, require_layers, told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from netsheet.data.inputs import Sample
     from netsheet.equations import Weight
     from netsheet.layer import Layer
     from netsheet.model import Model
@@ -198,8 +201,7 @@ def activations(
     """
     import numpy as np
 
-    from netsheet.cli.predict import verdict_line
-    from netsheet.engine.prediction import batch_of, predictions_from
+    from netsheet.engine.prediction import batch_of
     from netsheet.write.onnx import check_outputs
 
     if output is not None:
@@ -238,17 +240,34 @@ def activations(
         for key, array in values.items():
             show.say(f"{key}  {array.shape}")
             show.say(np.array2string(array, threshold=200, edgeitems=3, max_line_width=80))
-    results = [values[tensor.name] for tensor in model.outputs if tensor.name in values]
-    if not layer and results and len(results) == len(model.outputs):
-        called = class_names(classes, model) or names
-        say = show.note if as_json or output is not None else show.say
-        for found in predictions_from(model, samples, results, called):
-            text = verdict_line(found)
-            say(f"{found.sample}: {text}" if text and len(samples) > 1 else text)
     if not layer:
+        called = class_names(classes, model) or names
+        _say_predictions(
+            model, samples, values, called,
+            show.note if as_json or output is not None else show.say,
+        )  # fmt: skip
         check_outputs(model)
         for text in told(refused(model)):  # beside the way to the outputs
             show.note(f"Not computed: {text}")
+
+
+def _say_predictions(
+    model: Model,
+    samples: Sequence[Sample],
+    values: Mapping[str, Any],
+    names: Sequence[str] | None,
+    say: Callable[[str], None],
+) -> None:
+    """What the network makes of each sample, where all of its outputs are computed."""
+    from netsheet.cli.predict import verdict_line
+    from netsheet.engine.prediction import predictions_from
+
+    results = [values[tensor.name] for tensor in model.outputs if tensor.name in values]
+    if not results or len(results) < len(model.outputs):
+        return
+    for found in predictions_from(model, samples, results, names):
+        text = verdict_line(found)
+        say(f"{found.sample}: {text}" if text and len(samples) > 1 else text)
 
 
 def equations(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from netsheet.equations import Tensor
@@ -255,7 +254,7 @@ def code(lib: Library) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
 
 
-def _declared(lib: Library, words: AbstractSet[str]) -> list[str]:
+def _declared(lib: Library, words: Set[str]) -> list[str]:
     """The constants among these words."""
     found = [
         f"extern const float {lib.name}_{name}[{buffer.size}];"

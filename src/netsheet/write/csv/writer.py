@@ -75,13 +75,13 @@ def write_csv(
             if bom:
                 behind.write(codecs.BOM_UTF8)
             _write_page(
-                behind, page, Style(chosen.delimiter, NEWLINES[newline], chosen.decimal), count
+                behind, page, NumberForm(chosen.delimiter, NEWLINES[newline], chosen.decimal), count
             )
     return paths
 
 
 @dataclass(frozen=True)
-class Style:
+class NumberForm:
     """How numbers are set: what stands between them and behind a row, and their decimal mark."""
 
     separator: str
@@ -126,21 +126,23 @@ class _Behind:
             written.result()
 
 
-def _write_page(file: _Behind, page: Page, style: Style, count: Callable[[int], None]) -> None:
+def _write_page(file: _Behind, page: Page, form: NumberForm, count: Callable[[int], None]) -> None:
     file.write(page.head)
     for sheet in page.sheets:
         file.write(sheet.before)
         if sheet.columns > TEXT:
-            _write_long_rows(file, sheet, style, count)
+            _write_long_rows(file, sheet, form, count)
         else:
-            _write_rows(file, sheet, style, count)
+            _write_rows(file, sheet, form, count)
         file.write(sheet.end)
     file.write(page.tail)
 
 
-def _write_rows(file: _Behind, sheet: Sheet, style: Style, count: Callable[[int], None]) -> None:
+def _write_rows(
+    file: _Behind, sheet: Sheet, form: NumberForm, count: Callable[[int], None]
+) -> None:
     """Rows in runs of about TEXT numbers, with the texts that stand in front of units."""
-    unit, texts, end = sheet.unit_rows, sheet.texts(), style.newline.encode()
+    unit, texts, end = sheet.unit_rows, sheet.texts(), form.newline.encode()
     most = max(1, TEXT // sheet.columns) if sheet.columns else 1
     at = 0  # the row, counted over the weight
     for table in _gathered(sheet.values, sheet.across):
@@ -150,10 +152,10 @@ def _write_rows(file: _Behind, sheet: Sheet, style: Style, count: Callable[[int]
             begun = at % unit
             if not begun and left >= unit:
                 rows = left // unit * unit
-                run = style.rows(table[start : start + rows], unit)
+                run = form.rows(table[start : start + rows], unit)
             else:
                 rows = min(left, unit - begun)
-                run = style.rows(table[start : start + rows])
+                run = form.rows(table[start : start + rows])
             parts = [end] * (3 * len(run))
             parts[::3] = itertools.islice(texts, len(run)) if not begun else [b""]
             parts[1::3] = run
@@ -163,7 +165,7 @@ def _write_rows(file: _Behind, sheet: Sheet, style: Style, count: Callable[[int]
 
 
 def _write_long_rows(
-    file: _Behind, sheet: Sheet, style: Style, count: Callable[[int], None]
+    file: _Behind, sheet: Sheet, form: NumberForm, count: Callable[[int], None]
 ) -> None:
     """Rows that are too long to be gathered whole: one after the other, in pieces."""
     texts = sheet.texts()
@@ -174,11 +176,11 @@ def _write_long_rows(
         for part in _gathered(sheet.values[index], 0):
             for start in range(0, len(part), TEXT):
                 numbers = part[start : start + TEXT].reshape(1, -1)
-                text = style.rows(numbers)[0]
-                file.write(style.separator.encode() + text if begun else text)
+                text = form.rows(numbers)[0]
+                file.write(form.separator.encode() + text if begun else text)
                 begun = True
                 count(numbers.size)
-        file.write(style.newline.encode())
+        file.write(form.newline.encode())
 
 
 def _gathered(values: Array, across: int) -> Iterator[Array]:
