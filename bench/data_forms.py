@@ -31,6 +31,12 @@ inverted: where the network's answer for the inverted one differs more from its 
 ground, and is another class, one line says so and names `--invert`; Python gives an `InputWarning`.
 Nothing is inverted by itself, and about one picture in twenty is told wrongly.
 
+Pictures are resized by stretching (bilinear, averaged where they shrink), as Keras's `load_img`
+does with `interpolation="bilinear"`; its default there is `nearest`, and
+`image_dataset_from_directory` does not average. Unlike Keras, pictures are turned upright by their
+EXIF orientation, transparency is laid on white, and 16 bits become 8; each is said
+where it happens.
+
 | data | input | decided |
 |---|---|---|"""
 

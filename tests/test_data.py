@@ -634,3 +634,14 @@ def test_the_documented_decisions_are_those_taken() -> None:
         [sys.executable, root / "bench" / "data_forms.py"], capture_output=True, check=True
     )
     assert done.stdout.decode("utf-8") == (root / "docs" / "data.md").read_text("utf-8")
+
+
+def test_pictures_are_resized_as_keras_loads_them_bilinear(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    Image.fromarray(pixels(20, 30, 3)).save(tmp_path / "p.png")
+    load = keras.utils.load_img
+    wanted = load(tmp_path / "p.png", target_size=(4, 6), interpolation="bilinear")
+    found = read_input(tmp_path / "p.png", [COLOUR], Scaling())
+    np.testing.assert_array_equal(found.arrays[0], np.asarray(wanted))
+    usual = np.asarray(load(tmp_path / "p.png", target_size=(4, 6)))
+    assert not np.array_equal(found.arrays[0], usual)
