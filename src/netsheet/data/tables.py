@@ -27,7 +27,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Rows:
     """Rows of cells, with the heading where the first row was one."""
 
     path: Path
@@ -109,7 +109,7 @@ def numbers_at_once(path: Path) -> Array | None:
     return table.astype(np.int64) if whole else table
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> Rows:
     """All cells as text; the first row is a heading where it is not all numbers.
 
     Raises:
@@ -128,7 +128,7 @@ def read_table(path: Path) -> Table:
     heading = rows.pop(0) if len(rows) > 1 and is_heading(rows) else None
     if not rows:
         raise FormatError(f"{path}: has no rows.")
-    return Table(path, heading, rows)
+    return Rows(path, heading, rows)
 
 
 def is_heading(rows: Sequence[Sequence[str]]) -> bool:
@@ -168,7 +168,7 @@ class Columns:
     pixels: bool = False  # one column holds all values, with spaces between
 
 
-def columns_of(table: Table, size: int | None, classes: int | None, label: str | None) -> Columns:
+def columns_of(table: Rows, size: int | None, classes: int | None, label: str | None) -> Columns:
     """The columns of values and of labels.
 
     Args:
@@ -200,12 +200,12 @@ def columns_of(table: Table, size: int | None, classes: int | None, label: str |
     return Columns(tuple(n for n in kept if n not in labels), labels, why)
 
 
-def _shown(table: Table, column: int) -> str:
+def _shown(table: Rows, column: int) -> str:
     return repr(table.heading[column]) if table.heading else f"{column}"
 
 
 def _label_columns(
-    table: Table, names: Sequence[str], kept: Sequence[int], size: int | None, classes: int | None
+    table: Rows, names: Sequence[str], kept: Sequence[int], size: int | None, classes: int | None
 ) -> tuple[tuple[int, ...], str]:
     named = [n for n in kept if names[n] in LABELS]
     words = [n for n in kept if not all_numbers([row[n] for row in table.rows[:100]
@@ -240,7 +240,7 @@ def _is_pixels(cell: str, size: int | None) -> bool:
     return len(parts) > 3 and (size is None or len(parts) == size) and all_numbers(parts)
 
 
-def _is_numbering(table: Table, names: Sequence[str]) -> bool:
+def _is_numbering(table: Rows, names: Sequence[str]) -> bool:
     """True if the first column counts the rows."""
     if table.heading is not None and names[0] not in NUMBERINGS:
         return False
@@ -252,7 +252,7 @@ def _is_numbering(table: Table, names: Sequence[str]) -> bool:
                        [float(n + 1) for n in range(len(cells))])  # fmt: skip
 
 
-def _is_classes(table: Table, column: int, classes: int | None) -> bool:
+def _is_classes(table: Rows, column: int, classes: int | None) -> bool:
     cells = [row[column] for row in table.rows if len(row) > column]
     if not all_numbers(cells):
         return True
@@ -263,7 +263,7 @@ def _is_classes(table: Table, column: int, classes: int | None) -> bool:
     return bool(numbers.max() <= classes) if classes else len(set(numbers.tolist())) <= 20
 
 
-def _one_hot(table: Table, columns: Sequence[int]) -> bool:
+def _one_hot(table: Rows, columns: Sequence[int]) -> bool:
     try:
         rows = np.array([[row[n] for n in columns] for row in table.rows], dtype=object)
         numbers = rows.astype(float)

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.engine.losses import Options, Prediction, aligned
+from netsheet.engine.losses import Options, Predicted, aligned
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError
 
 Value = float | list[float]
-Function = Callable[[FloatArray, Prediction, FloatArray | None], Value]
+Function = Callable[[FloatArray, Predicted, FloatArray | None], Value]
 EPSILON = 1e-7
 
 
@@ -92,7 +92,7 @@ def _even(thresholds: FloatArray) -> bool:
     return bool(np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), atol=EPSILON))
 
 
-def _selected(y: FloatArray, p: Prediction, o: Options) -> tuple[FloatArray, FloatArray]:
+def _selected(y: FloatArray, p: Predicted, o: Options) -> tuple[FloatArray, FloatArray]:
     """Targets and outputs of the class and of the largest outputs that are asked for."""
     y, p = aligned(y, p)
     values = np.asarray(p.values, np.float32)
@@ -116,7 +116,7 @@ def _at_thresholds(read: Callable[[Counts], FloatArray]) -> Callable[[Options], 
         listed = given if isinstance(given, Sequence) else [default if given is None else given]
         thresholds = np.asarray(listed, float)
 
-        def whole(y: FloatArray, p: Prediction, weights: FloatArray | None) -> Value:
+        def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
             y, values = _selected(y, p, o)
             found = read(_counts(y, values, thresholds, weights, _even(thresholds)))
             return float(found[0]) if len(found) == 1 else [float(one) for one in found]
@@ -156,7 +156,7 @@ def _area(o: Options) -> Function:
         heights = {"minoring": np.minimum(a, b), "majoring": np.maximum(a, b)}.get(how, (a + b) / 2)
         return float(((x[:-1] - x[1:]) * heights).sum())
 
-    def whole(y: FloatArray, p: Prediction, weights: FloatArray | None) -> Value:
+    def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
         y, p = aligned(y, p)
         values = p.values
         if o.get("from_logits"):
@@ -191,7 +191,7 @@ def _best(
         count = int(o.get("num_thresholds", 200))
         thresholds = np.array([0.5]) if count == 1 else _thresholds(o)
 
-        def whole(y: FloatArray, p: Prediction, weights: FloatArray | None) -> Value:
+        def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
             y, values = _selected(y, p, o)
             counts = _counts(y, values, thresholds, weights, _even(thresholds))
             feasible = constrained(counts) >= float(o[name])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsheet.engine.compiled import Compiled, compiled
-from netsheet.engine.losses import CLASSES, NamedLoss, Prediction, aligned, loss_named, stored_name
+from netsheet.engine.losses import CLASSES, NamedLoss, Predicted, aligned, loss_named, stored_name
 from netsheet.engine.metrics import Metric, Value, metric_named, plain_accuracy
 from netsheet.engine.outputs import Output, about_states, keras_major, outputs, penalties
 from netsheet.engine.run import engine
@@ -206,7 +206,7 @@ class _Part:
     batch: int = BATCH
 
     @property
-    def prediction(self) -> Prediction:
+    def prediction(self) -> Predicted:
         return self.output.prediction
 
     @property
@@ -309,7 +309,7 @@ def _weighed(mask: FloatArray, weights: FloatArray) -> FloatArray:
     return more * less.reshape(*less.shape, *[1] * (more.ndim - less.ndim))
 
 
-def _usual(y: FloatArray, p: Prediction) -> str:
+def _usual(y: FloatArray, p: Predicted) -> str:
     if plain_accuracy(y, p) is None:
         return "mean_squared_error"
     return "binary_crossentropy" if p.classes == 1 else "categorical_crossentropy"

@@ -20,7 +20,7 @@ EPSILON = np.float32(1e-7)
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class Predicted:
     """An output with a batch axis; ``logits`` are what a final softmax or sigmoid got.
 
     TensorFlow's crossentropies take them in place of the output, so that nothing is clipped.
@@ -39,12 +39,12 @@ class Prediction:
 
 
 # Targets and a prediction -> a number for each sample (and step): the last axis is averaged.
-Loss = Callable[[FloatArray, Prediction], FloatArray]
+Loss = Callable[[FloatArray, Predicted], FloatArray]
 Options = Mapping[str, Any]
 KERAS_2 = "keras 2"  # an option of our own: to what it clips, Keras 2 adds the epsilon once more
 
 
-def aligned(y: FloatArray, p: Prediction) -> tuple[FloatArray, Prediction]:
+def aligned(y: FloatArray, p: Predicted) -> tuple[FloatArray, Predicted]:
     """Both with one number of axes: a last axis of size 1 is added to or taken from one of them.
 
     A prediction that loses an axis is another tensor: its logits are forgotten, as in Keras.
@@ -54,7 +54,7 @@ def aligned(y: FloatArray, p: Prediction) -> tuple[FloatArray, Prediction]:
     if p.values.ndim == y.ndim + 1 and p.values.shape[-1] == 1:
         if y.ndim == 1:
             return y[:, None], p
-        return y, Prediction(p.values[..., 0])
+        return y, Predicted(p.values[..., 0])
     return y, p
 
 
@@ -77,7 +77,7 @@ def _clipped(p: FloatArray) -> FloatArray:
     return np.clip(np.asarray(p, np.float32), EPSILON, np.float32(1) - EPSILON)
 
 
-def _logits(p: Prediction, options: Options) -> FloatArray | None:
+def _logits(p: Predicted, options: Options) -> FloatArray | None:
     if p.logits is not None:
         return p.logits.astype(float)
     return p.values.astype(float) if options.get("from_logits") else None
@@ -89,7 +89,7 @@ def _smooth(y: FloatArray, options: Options, classes: int) -> FloatArray:
 
 
 def _categorical(options: Options) -> Loss:
-    def loss(y: FloatArray, p: Prediction) -> FloatArray:
+    def loss(y: FloatArray, p: Predicted) -> FloatArray:
         logits = _logits(p, options)
         if logits is not None:
             log = _log_softmax(logits)
@@ -105,9 +105,9 @@ def _sparse(options: Options) -> Loss:
     """Of whole numbers; those of ``ignore_class`` count 0 (and are masked by the caller)."""
     ignored = options.get("ignore_class")
 
-    def loss(y: FloatArray, p: Prediction) -> FloatArray:
+    def loss(y: FloatArray, p: Predicted) -> FloatArray:
         if ignored is not None and not options.get(KERAS_2):
-            p = Prediction(p.values)  # Keras 3 sets outputs of that class to 0: another tensor
+            p = Predicted(p.values)  # Keras 3 sets outputs of that class to 0: another tensor
         logits = _logits(p, options)
         log = _log_softmax(
             np.log(_clipped(p.values)).astype(float) if logits is None else logits
@@ -120,7 +120,7 @@ def _sparse(options: Options) -> Loss:
     return loss
 
 
-def _binary_each(y: FloatArray, p: Prediction, options: Options) -> FloatArray:
+def _binary_each(y: FloatArray, p: Predicted, options: Options) -> FloatArray:
     logits = _logits(p, options)
     if logits is not None:
         return np.asarray(np.maximum(logits, 0) - logits * y + np.log1p(np.exp(-np.abs(logits))))
@@ -137,7 +137,7 @@ def _categorical_focal(options: Options) -> Loss:
     """``-alpha * (1 - p)^gamma * y * log p`` (Lin et al. 2017)."""
     alpha, gamma = options.get("alpha", 0.25), float(options.get("gamma", 2.0))
 
-    def loss(y: FloatArray, p: Prediction) -> FloatArray:
+    def loss(y: FloatArray, p: Predicted) -> FloatArray:
         values = p.values.astype(float)
         if options.get("from_logits"):
             values = np.exp(_log_softmax(values))
@@ -152,7 +152,7 @@ def _binary_focal(options: Options) -> Loss:
     """Binary crossentropy, weighed by ``(1 - p of the true class)^gamma``."""
     alpha, gamma = float(options.get("alpha", 0.25)), float(options.get("gamma", 2.0))
 
-    def loss(y: FloatArray, p: Prediction) -> FloatArray:
+    def loss(y: FloatArray, p: Predicted) -> FloatArray:
         y = _smooth(y, options, 2)
         values = p.values.astype(float)
         values = _sigmoid(values) if options.get("from_logits") else values
@@ -169,7 +169,7 @@ def _generalized(options: Options) -> Loss:
     """``(1 - p of the true class ^ q) / q`` (Zhang, Sabuncu 2018)."""
     q = float(options.get("q", 0.5))
 
-    def loss(y: FloatArray, p: Prediction) -> FloatArray:
+    def loss(y: FloatArray, p: Predicted) -> FloatArray:
         rows = y if y.shape == p.values.shape else one_hot(y, p.classes)
         true = (rows * p.values).sum(-1)
         return np.asarray((1 - true**q) / q)
@@ -200,7 +200,7 @@ def _signs(y: FloatArray) -> FloatArray:
 
 
 def _kl(options: Options) -> Loss:
-    def loss(y: FloatArray, p: Prediction) -> FloatArray:
+    def loss(y: FloatArray, p: Predicted) -> FloatArray:
         y, q = np.clip(y, EPSILON, 1), np.clip(p.values, EPSILON, 1)
         return np.asarray((y * np.log(y / q)).sum(-1))
 
@@ -219,7 +219,7 @@ def _cosine(options: Options) -> Loss:
 
 
 def _categorical_hinge(options: Options) -> Loss:
-    def loss(y: FloatArray, p: Prediction) -> FloatArray:
+    def loss(y: FloatArray, p: Predicted) -> FloatArray:
         wrong, right = ((1 - y) * p.values).max(-1), (y * p.values).sum(-1)
         return np.asarray(np.maximum(0, wrong - right + 1))
 
@@ -288,11 +288,11 @@ class NamedLoss:
     reduction: str = "sum_over_batch_size"
     ignored: int | None = None  # a class that does not count
 
-    def __call__(self, y: FloatArray, p: Prediction) -> FloatArray:
+    def __call__(self, y: FloatArray, p: Predicted) -> FloatArray:
         """A number for each sample (and step)."""
         return self.function(*aligned(self._rows(y, p), p))
 
-    def _rows(self, y: FloatArray, p: Prediction) -> FloatArray:
+    def _rows(self, y: FloatArray, p: Predicted) -> FloatArray:
         """The target as this loss takes it; NetsheetError where it does not fit the output."""
         shape = p.values.shape
         if self.name in _WHOLE:
@@ -314,7 +314,7 @@ class NamedLoss:
         raise _misfit(y, p)
 
 
-def _misfit(y: FloatArray, p: Prediction) -> NetsheetError:
+def _misfit(y: FloatArray, p: Predicted) -> NetsheetError:
     return NetsheetError(
         f"labels of the shape {y.shape} do not fit outputs of {p.values.shape}: a class for each, "
         "a row with a one, or as many values are needed."

@@ -16,7 +16,7 @@ from netsheet.engine.confusion import CONFUSION, per_sample
 from netsheet.engine.losses import (
     NamedLoss,
     Options,
-    Prediction,
+    Predicted,
     aligned,
     loss_named,
     one_hot,
@@ -29,9 +29,9 @@ from netsheet.errors import NetsheetError, UnsupportedError
 
 Value = float | list[float]
 # Targets, a prediction and the samples' weights (or None) -> one number, or one for each class.
-Function = Callable[[FloatArray, Prediction, FloatArray | None], Value]
+Function = Callable[[FloatArray, Predicted, FloatArray | None], Value]
 # Targets and a prediction -> numbers whose mean is the metric
-Mean = Callable[[FloatArray, Prediction], FloatArray]
+Mean = Callable[[FloatArray, Predicted], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +68,14 @@ def weighted_mean(values: FloatArray, weights: FloatArray | None) -> float:
 def _binary_accuracy(o: Options) -> Mean:
     threshold = np.float32(o.get("threshold", 0.5))
 
-    def each(y: FloatArray, p: Prediction) -> FloatArray:
+    def each(y: FloatArray, p: Predicted) -> FloatArray:
         y, p = aligned(y, p)
         return np.asarray((p.values > threshold) == y, float)
 
     return each
 
 
-def labels_of(y: FloatArray, p: Prediction) -> FloatArray:
+def labels_of(y: FloatArray, p: Predicted) -> FloatArray:
     """The classes of the targets, one for each row of the prediction."""
     shape = p.values.shape
     if y.shape == shape and p.classes > 1:
@@ -92,7 +92,7 @@ def _categorical_accuracy(o: Options) -> Mean:
 def _top_k(o: Options) -> Mean:
     k = int(o.get("k", 5))
 
-    def each(y: FloatArray, p: Prediction) -> FloatArray:
+    def each(y: FloatArray, p: Predicted) -> FloatArray:
         labels = labels_of(y, p).astype(int)
         known = (labels >= 0) & (labels < p.classes)
         own = np.take_along_axis(p.values, np.where(known, labels, 0)[..., None], -1)
@@ -106,14 +106,14 @@ def _equal(o: Options) -> Mean:
 
 
 def _cosine(o: Options) -> Mean:
-    def each(y: FloatArray, p: Prediction) -> FloatArray:
+    def each(y: FloatArray, p: Predicted) -> FloatArray:
         y, values = _both(y, p)
         return np.asarray((unit(y) * unit(values)).sum(-1))
 
     return each
 
 
-def _both(y: FloatArray, p: Prediction) -> tuple[FloatArray, FloatArray]:
+def _both(y: FloatArray, p: Predicted) -> tuple[FloatArray, FloatArray]:
     """Targets and outputs of one shape."""
     if y.shape != p.values.shape and y.size == p.values.size // p.classes and p.classes > 1:
         y = one_hot(y.reshape(p.values.shape[:-1]), p.classes)
@@ -139,7 +139,7 @@ _MEANS: dict[str, Callable[[Options], Mean]] = {
 
 
 def _root_mean_squared(o: Options) -> Function:
-    def whole(y: FloatArray, p: Prediction, weights: FloatArray | None) -> Value:
+    def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
         y, values = _both(y, p)
         return float(np.sqrt(weighted_mean((values - y) ** 2, weights)))
 
@@ -151,7 +151,7 @@ def _r2(o: Options) -> Function:
     if o.get("num_regressors"):
         raise UnsupportedError("an adjusted R2 score is not computed")
 
-    def whole(y: FloatArray, p: Prediction, weights: FloatArray | None) -> Value:
+    def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
         y, values = _both(y, p)
         w = np.ones((len(y), 1)) if weights is None else weights.reshape(-1, 1)
         total = (w * y * y).sum(0) - (w * y).sum(0) ** 2 / w.sum()
@@ -171,7 +171,7 @@ def _f_score(o: Options) -> Function:
     beta, average, threshold = float(o.get("beta", 1.0)), o.get("average"), o.get("threshold")
     tiny = 1e-7
 
-    def whole(y: FloatArray, p: Prediction, weights: FloatArray | None) -> Value:
+    def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
         y, values = _both(y, p)
         if threshold is None:
             hit = (values >= values.max(-1, keepdims=True)) & (np.abs(values) > 1e-9)
@@ -201,7 +201,7 @@ def _iou(kind: str, o: Options) -> Function:
     sparse_p = bool(o.get("sparse_y_pred", not rows)) or binary
     ignored = o.get("ignore_class")
 
-    def whole(y: FloatArray, p: Prediction, weights: FloatArray | None) -> Value:
+    def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
         values = (p.values >= np.float32(o.get("threshold", 0.5))) if binary else p.values
         true = (y if sparse_y else y.argmax(-1)).reshape(-1).astype(int)
         found = (values if sparse_p else values.argmax(-1)).reshape(-1).astype(int)
@@ -231,7 +231,7 @@ _OTHERS: dict[str, Callable[[Options], Function]] = {
 
 
 def metric_named(
-    stored: Any, y: FloatArray, p: Prediction, weighted: bool = False, major: int = 3
+    stored: Any, y: FloatArray, p: Predicted, weighted: bool = False, major: int = 3
 ) -> Metric:
     """A metric as a training configuration stores it; ``accuracy`` is chosen by the shapes.
 
@@ -256,7 +256,7 @@ def metric_named(
     return Metric(shown, _averaged(loss), True, weighted)
 
 
-def _crossentropy(y: FloatArray, p: Prediction) -> str:
+def _crossentropy(y: FloatArray, p: Predicted) -> str:
     if p.classes == 1:
         return "binary_crossentropy"
     sparse = y.ndim < p.values.ndim or y.shape[-1] == 1
@@ -267,7 +267,7 @@ def _averaged(each: Mean) -> Function:
     return lambda y, p, weights: weighted_mean(np.asarray(each(y, p), float), weights)
 
 
-def plain_accuracy(y: FloatArray, p: Prediction) -> float | None:
+def plain_accuracy(y: FloatArray, p: Predicted) -> float | None:
     """The share of right answers; None where the targets are no classes.
 
     One output: rounded at 0.5. Several outputs with a one-hot or integer target: the largest.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from netsheet.engine.losses import Prediction
+from netsheet.engine.losses import Predicted
 from netsheet.engine.run import Engine, Progress
 from netsheet.equations import FloatArray
 from netsheet.layer import Layer
@@ -23,7 +23,7 @@ class Output:
     """One output for all samples; ``mask`` is True for the steps that count."""
 
     name: str
-    prediction: Prediction
+    prediction: Predicted
     mask: FloatArray | None = None
 
 
@@ -76,7 +76,7 @@ class _Evaluated:
         return [
             Output(
                 name,
-                Prediction(values[name], None if before is None else values[before]),
+                Predicted(values[name], None if before is None else values[before]),
                 None if mask is None else values[mask],
             )
             for name, before, mask in zip(names, self.logits, masks, strict=True)

@@ -148,6 +148,11 @@ def _accuracy(p: FloatArray, y: FloatArray) -> float | None:
 def _check(network: Network, loss: str) -> None:
     if loss not in LOSSES:
         raise UsageError(f"there is no loss {loss!r}; losses are {', '.join(LOSSES)}.")
+    if network.states:
+        raise UnsupportedError(
+            f"{network.name} keeps states from batch to batch (stateful=True): training takes "
+            "networks without them. Save it with stateful=False, which has the same weights."
+        )
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         raise UnsupportedError(
             f"{network.name} has {len(network.inputs)} inputs and {len(network.outputs)} outputs: "

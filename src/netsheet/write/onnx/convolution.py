@@ -57,7 +57,7 @@ class WindowedAxis:
 
 
 @dataclass(frozen=True)
-class Convolution:
+class Windowed:
     """The roles of the indices of two reads; ``x`` is read in windows, ``w`` is not."""
 
     x: Read
@@ -93,7 +93,7 @@ class Convolution:
 MOST_WINDOWS = 2  # axes: beyond, runtimes are slow or refuse
 
 
-def convolution_of(expr: Reduce, fixed: Set[Index]) -> Convolution | None:
+def convolution_of(expr: Reduce, fixed: Set[Index]) -> Windowed | None:
     """The convolution that a sum of products is, or None."""
     parts = factors(expr.body)
     if expr.op != "sum" or len(parts) != 2 or fixed & _indices(parts):
@@ -115,7 +115,7 @@ def _indices(parts: Sequence[object]) -> set[Index]:
     }  # fmt: skip
 
 
-def _roles(expr: Reduce, x: Read, w: Read) -> Convolution | None:
+def _roles(expr: Reduce, x: Read, w: Read) -> Windowed | None:
     taps = [place.single() for place in w.at]
     if any(index is None for index in taps) or len(set(taps)) < len(taps):
         return None
@@ -146,7 +146,7 @@ def _roles(expr: Reduce, x: Read, w: Read) -> Convolution | None:
         return None
     if not 0 < len(windows) <= MOST_WINDOWS:
         return None
-    return Convolution(x, w, tuple(windows), tuple(rows), tuple(channels), outputs)
+    return Windowed(x, w, tuple(windows), tuple(rows), tuple(channels), outputs)
 
 
 def _window(axis: int, place: Affine, size: int, taps: Set[Index]) -> WindowedAxis | None:
@@ -162,7 +162,7 @@ def _window(axis: int, place: Affine, size: int, taps: Set[Index]) -> WindowedAx
     return WindowedAxis(axis, point, tap, stride, dilation, place.const, size)
 
 
-def _fits(found: Convolution, where: Sequence[Guard]) -> bool:
+def _fits(found: Windowed, where: Sequence[Guard]) -> bool:
     """True if the guards ask for zeros around ``x`` and nothing else."""
     guarded = {guard.value: guard for guard in where}
     for window in found.windows:
@@ -174,7 +174,7 @@ def _fits(found: Convolution, where: Sequence[Guard]) -> bool:
     return not guarded
 
 
-def in_order(graph: Graph, kernel: str, found: Convolution) -> str:
+def in_order(graph: Graph, kernel: str, found: Windowed) -> str:
     """The kernel (outputs, channels, taps) as ONNX reads it, in the direction of the positions."""
     axes = [n + 2 for n, window in enumerate(found.windows) if window.dilation < 0]
     if not axes:

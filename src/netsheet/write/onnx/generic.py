@@ -44,7 +44,7 @@ from netsheet.equations.grids import (
     position_grid,
     union,
 )
-from netsheet.write.onnx.convolution import Convolution, convolution_of, in_order
+from netsheet.write.onnx.convolution import Windowed, convolution_of, in_order
 from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
 from netsheet.write.onnx.reading import read_static
@@ -318,7 +318,7 @@ class Printer:
         points = self._sum(expr, [self._apply("Where", test, one, nothing)])
         return self._apply("Div", self._sum(expr, [body]), points)
 
-    def _convolution(self, found: Convolution) -> Part | None:
+    def _convolution(self, found: Windowed) -> Part | None:
         """One Conv; rows of samples lie in front of the other rows."""
         places = found.places
         x, w = self._value(found.image(places)), self._value(found.w)
