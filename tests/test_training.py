@@ -225,3 +225,38 @@ def test_mistakes(
     assert done.returncode == code, done.stderr
     assert expected in done.stderr
     assert not (tmp_path / "net.h5").exists()
+
+
+@pytest.mark.parametrize("loss, expected", [
+    ("mse", "mean_squared_error"),
+    ("BinaryCrossentropy(from_logits=True)", "binary_crossentropy_from_logits"),
+    ("log_cosh", None), (None, None),
+])  # fmt: skip
+def test_the_loss_of_the_file_is_never_guessed(
+    loss: str | None, expected: str | None, tmp_path: Path
+) -> None:
+    from netsheet.cli.train import _loss
+
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    if loss == "BinaryCrossentropy(from_logits=True)":
+        model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    elif loss is not None:
+        model.compile("sgd", loss)
+    model.save(tmp_path / "net.h5")
+    network = netsheet.load(tmp_path / "net.h5")
+    if expected is None:
+        with pytest.raises(UsageError, match="say --loss"):
+            _loss(network)
+    else:
+        assert _loss(network) == expected
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_training(
+    stripes: Path, tmp_path: Path
+) -> None:
+    done = run("--data", str(stripes), "--arch", "mlp", "--size", "16x16x1", "-o",
+               str(tmp_path / "net.keras"))  # fmt: skip
+    assert done.returncode == 2
+    assert "written as .h5" in done.stderr
+    assert done.stdout == ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,10 +71,10 @@ def train(
     plan = Plan(epochs, batch, rate, optimizer, validation, patience, seed, balanced)
     if output.suffix.lower() not in (".h5", ".keras", ".hdf5"):
         raise UsageError(f"{output}: a network is written as .h5 or .keras; name it so.")
-    start = _begun(arch, size, data, seed, output)
+    start = _begun(arch, size, data, seed, output, loss)
     samples, y = start.samples, start.targets
     frozen = _frozen(start.network, freeze)
-    trainer = Trainer(start.network, loss or start.loss, batch, frozen)
+    trainer = Trainer(start.network, start.loss, batch, frozen)
     state = output.with_name(f"{output.name}.training.npz")
     with show.progress("training") as bar:
 
@@ -110,8 +111,6 @@ class _Start:
         if self.described is not None:
             from netsheet.write.keras import write_h5
 
-            if output.suffix.lower() == ".keras":
-                raise UsageError(f"{output}: a new network is written as .h5; name it so.")
             weights = {
                 layer: {label: found.best.get(f"{layer}/{label}", values)
                         for label, values in own.items()}
@@ -129,7 +128,7 @@ class _Start:
         write_copy(self.source, by_dataset(self.network, found.best), output)
 
 
-def _begun(arch: str, size: str, data: str, seed: int, output: Path) -> _Start:
+def _begun(arch: str, size: str, data: str, seed: int, output: Path, loss: str | None) -> _Start:
     import tempfile
 
     from netsheet.data.datasets import read_dataset
@@ -151,7 +150,9 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path) -> _Start:
                     f"{node.key} ({node.layer.type}) acts as in prediction: what it does in "
                     "training only is left out."
                 )
-        return _Start(network, _loss(network), samples, y, source=path)
+        return _Start(network, loss or _loss(network), samples, y, source=path)
+    if output.suffix.lower() == ".keras":
+        raise UsageError(f"{output}: a new network is written as .h5; name it so.")
     shape = _size(size)
     samples = read_dataset(data, [Tensor("input_1", default_axes(3), shape)])
     y = _targets(samples, None)
@@ -163,7 +164,7 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path) -> _Start:
                  training_config=described.training_config,
                  keras_version=described.keras_version)  # fmt: skip
         network = netsheet.load(begun)
-    return _Start(network, "categorical_crossentropy", samples, y, described)
+    return _Start(network, loss or "categorical_crossentropy", samples, y, described)
 
 
 def _size(text: str) -> tuple[int, int, int]:
@@ -217,14 +218,30 @@ def _say_data(samples: Dataset, y: FloatArray) -> None:
         )
 
 
+SHORT_LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
+
+
 def _loss(network: Network) -> str:
-    """The loss that a file was trained with, of those that are known as equations."""
+    """The loss that a file was trained with, of those that are known as equations.
+
+    Raises:
+        UsageError: the file names none, or one that is not known; a guess would train wrongly.
+    """
     from netsheet.gradient import LOSSES
 
     stored = (network.training_config or {}).get("loss")
-    name = stored if isinstance(stored, str) else ""
-    name = name.removeprefix("sparse_")
-    return name if name in LOSSES else "categorical_crossentropy"
+    options: dict[str, Any] = {}
+    if isinstance(stored, dict) and isinstance(stored.get("config"), dict):
+        options = stored["config"]
+        stored = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(stored.get("class_name"))).lower()
+    name = stored.removeprefix("sparse_") if isinstance(stored, str) else ""
+    name = SHORT_LOSSES.get(name, name) + "_from_logits" * bool(options.get("from_logits"))
+    smoothed = options.get("label_smoothing") or options.get("delta", 1) != 1
+    if name not in LOSSES or smoothed:
+        what = "names no loss" if stored is None else f"was trained with {stored!r}, which is not"
+        known = "" if stored is None else " one of them as it stands"
+        raise UsageError(f"the file {what}{known}; say --loss, one of {', '.join(LOSSES)}.")
+    return name
 
 
 def _frozen(network: Network, freeze: str | None) -> list[str]:
