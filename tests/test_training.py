@@ -260,3 +260,10 @@ def test_a_file_that_cannot_be_written_is_refused_before_training(
     assert done.returncode == 2
     assert "written as .h5" in done.stderr
     assert done.stdout == ""
+
+
+def test_targets_that_are_no_probabilities_are_refused(small: Any) -> None:
+    path, _, x, y = small
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    with pytest.raises(NetsheetError, match="targets run from 0 to 2"):
+        fit(trainer, x, 2 * y, Plan(epochs=1))

@@ -86,6 +86,11 @@ def fit(
     """
     order = np.random.default_rng(plan.seed).permutation(len(x))
     held = round(len(x) * plan.validation)
+    if "crossentropy" in trainer.loss and not (0 <= y.min() and y.max() <= 1):
+        raise NetsheetError(
+            f"targets run from {y.min():g} to {y.max():g}, but {trainer.loss} compares with "
+            "probabilities, 0 to 1; correct the labels, or say another --loss."
+        )
     if len(x) - held < 1:
         raise NetsheetError(f"there are {len(x)} samples: too few to train with.")
     own, apart = order[held:], order[:held]
