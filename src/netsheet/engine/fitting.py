@@ -86,7 +86,7 @@ def fit(
     """
     order = np.random.default_rng(plan.seed).permutation(len(x))
     held = round(len(x) * plan.validation)
-    if "crossentropy" in trainer.loss and not (0 <= y.min() and y.max() <= 1):
+    if "crossentropy" in trainer.loss and not (y.min() >= 0 and y.max() <= 1):
         raise NetsheetError(
             f"targets run from {y.min():g} to {y.max():g}, but {trainer.loss} compares with "
             "probabilities, 0 to 1; correct the labels, or say another --loss."
