@@ -19,7 +19,7 @@ from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify import verify
 from netsheet.verify.engines.workbook import read_map
-from netsheet.write.excel import to_excel, workbook
+from netsheet.write.excel import network_book, to_excel
 from netsheet.write.xlsx import Book
 
 
@@ -70,7 +70,7 @@ def test_model_without_layers_is_refused(tmp_path: Path) -> None:
 def test_too_many_cells_are_refused_before_writing(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbook, "MAX_CELLS", 20)
+    monkeypatch.setattr(network_book, "MAX_CELLS", 20)
     with pytest.raises(NetsheetError, match=r"3 formulas and 22 numbers.*MB.*--until layer"):
         to_excel(model, tmp_path / "x.xlsx", random_samples(model))
     assert not list(tmp_path.iterdir())

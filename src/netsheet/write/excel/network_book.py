@@ -1,0 +1,260 @@
+"""The sheets of one workbook: layout, values, and every sheet when it is its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from netsheet.data.inputs import Sample
+from netsheet.engine.run import engine
+from netsheet.equations import FloatArray, Tensor, Weight
+from netsheet.equations.evaluation import evaluate
+from netsheet.errors import NetsheetError
+from netsheet.network import Network, Node
+from netsheet.write.excel import input_sheet, looks, overview_sheet
+from netsheet.write.excel.book_layout import (
+    OUTPUT,
+    BookLayout,
+    LayerSheet,
+    TensorBlock,
+    stated_equations,
+)
+from netsheet.write.excel.cell_block import numbers
+from netsheet.write.excel.cell_map_sheet import cell_map_sheet
+from netsheet.write.excel.check_sheet import (
+    MAX_CHOICES,
+    ReferenceValues,
+    check_sheet,
+    reference_sheet,
+)
+from netsheet.write.excel.explaining import Explaining
+from netsheet.write.excel.flow_sheet import flow_sheet, planned_flow
+from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
+from netsheet.write.excel.layer_sheet import layer_sheet
+from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
+from netsheet.write.excel.sheet_content import SheetContent
+from netsheet.write.excel.stored_numbers import as_stored
+
+MAX_CELLS = 8_000_000
+BYTES_PER_CELL = 12  # of a finished file, measured on convolutional networks
+
+
+class NetworkBook:
+    """Layout, values and sheets of one workbook."""
+
+    def __init__(
+        self,
+        model: Network,
+        samples: Sequence[Sample],
+        words: Mapping[str, str],
+        language: str,
+        arrangement: str,
+        class_names: Sequence[str] | None,
+    ) -> None:
+        self.model, self.samples = model, samples
+        self.words, self.language, self.class_names = words, language, class_names
+        stated = stated_equations(model)
+        self.nodes: list[Node] = [node for node, _ in stated]
+        self.plan = BookLayout(arrangement)
+        used = _used_inputs(model, self.nodes)
+        self.plan.arrange(used, [eq for _, equations in stated for eq in equations])
+        self.inputs: WorkbookInputs = input_sheet.laid_out(
+            self.plan,
+            used,
+            samples,
+            (words["input"], words["samples"]),
+            overview_sheet.chosen_place(words["overview"]),
+        )
+        taken = [
+            words[key]
+            for key in ("overview", "explain", "flow", "terms", "input", "samples", "check", "map")
+        ]
+        self.plan.add_layers(stated, [*taken, words["reference"]])
+        self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
+        outputs = [t for node in self.nodes for t in node.outputs]
+        ends = [t for t in model.outputs if t in outputs] or list(self.nodes[-1].outputs)
+        self.front = overview_sheet.planned(self.plan, words["overview"], self.inputs, ends)
+        self.flow = planned_flow(self.plan, words["flow"], self.inputs, self.layers)
+        self.checked = [t for t in outputs if t.name in model.tensors()]
+
+    # ------------------------------------------------------------------ sizes
+
+    @property
+    def formulas(self) -> int:
+        """Formula cells of all layers and inputs."""
+        return sum(
+            tensor.size
+            for sheet in self.plan.sheets
+            for tensor in {eq.target for eq in sheet.equations}
+        )
+
+    @property
+    def numbers(self) -> int:
+        """Stored numbers: weights, samples, references."""
+        stored = sum(t.size for t in self.plan.places if isinstance(t, Weight))
+        given = sum(t.size for t in self.inputs.shown.values()) if not self.inputs.choice else 0
+        return stored + given + sum(tensor.size for tensor in self.checked)
+
+    def refuse_oversized(self) -> None:
+        """NetsheetError, with the numbers, if Excel could not hold the workbook."""
+        cells = self.formulas + self.numbers
+        megabytes = cells * BYTES_PER_CELL / 1e6
+        advice = f"write fewer layers: --until {self._first_half()}"
+        if cells > MAX_CELLS:
+            raise NetsheetError(
+                f"the workbook would have {self.formulas:,} formulas and {self.numbers:,} numbers "
+                f"(about {megabytes:,.0f} MB; at most {MAX_CELLS:,} cells open in practice); "
+                f"{advice}."
+            )
+        for tensor, place in self.plan.places.items():
+            area = place.area
+            if area.bottom >= MAX_ROWS - 8 or area.right >= MAX_COLUMNS - 8:
+                raise NetsheetError(
+                    f"{tensor.name} ({' x '.join(map(str, tensor.shape))}) would take "
+                    f"{area.bottom + 1:,} rows and {area.right + 1:,} columns; a sheet of Excel "
+                    f"has {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns; {advice}."
+                )
+
+    def _first_half(self) -> str:
+        """The last layer before half of the cells are written."""
+        total, done = self.formulas, 0
+        for sheet in self.layers:
+            done += sum(tensor.size for tensor in {eq.target for eq in sheet.equations})
+            if done * 2 > total:
+                return sheet.node.key if sheet.node else ""
+        return self.nodes[-1].key
+
+    # ------------------------------------------------------------------ values
+
+    def _values(self) -> dict[Tensor, FloatArray]:
+        """Every tensor's value for the first sample, computed in doubles from stored numbers."""
+        given = dict(self.inputs.given)
+        for tensor in self.plan.places:
+            if isinstance(tensor, Weight) and tensor not in given:
+                given[tensor] = as_stored(tensor.values)
+        equations = [*self.plan.equations(), *self.front.equations, *self.flow.equations]
+        return {**given, **evaluate(equations, given)}
+
+    def _references(self) -> ReferenceValues:
+        cells = sum(tensor.size for tensor in self.checked)
+        stored = len(self.samples) if cells * len(self.samples) <= MAX_CHOICES else 1
+        batch = {
+            tensor.name: np.stack([s.inputs[tensor.name].values for s in self.samples[:stored]])
+            for tensor in self.model.inputs
+        }
+        keys = [tensor.name for tensor in self.checked]
+        found = engine(self.model).activations(batch, keys)
+        return ReferenceValues({key: found[key] for key in keys}, "ONNX Runtime", stored)
+
+    # ------------------------------------------------------------------ sheets
+
+    def sheets_in_order(self) -> Iterator[SheetContent]:
+        """All sheets, each made when it is its turn."""
+        values, references = self._values(), self._references()
+        choice = self._choice()
+        names = {t: sheet.name for sheet in self.layers for t in _outputs(sheet)}
+        stored, places = reference_sheet(
+            references, self.checked, self.plan, self.words["reference"], choice
+        )
+        check = check_sheet(
+            self.checked, names, self.plan, places, values, references, self.words,
+            self._notes(references), choice,
+        )  # fmt: skip
+        judged = {
+            tensor: (number, *_judged(values[tensor], references.of(tensor)[0]))
+            for number, tensor in enumerate(self.checked)
+        }
+        front = overview_sheet.overview_sheet(
+            self.front, self.model, self.plan, self.layers, self.inputs, values,
+            self.class_names, self.words, self.formulas, judged,
+        )  # fmt: skip
+        yield replace(front, tab_number=1)
+        sheet = self.inputs.sheet
+        shown = self._explained()
+        flow = flow_sheet(self.flow, self.plan, values, self.words)
+        yield replace(flow, tab_number=2 + shown.tabs)
+        content = layer_sheet(sheet, self.plan, values, self.words, self.language)
+        yield replace(content, tab_number=3 + shown.tabs)
+        yield from self._sample_sheets(values)
+        for sheet in self.layers:
+            content = layer_sheet(sheet, self.plan, values, self.words, self.language)
+            shown.note_formulas(sheet, content)
+            yield content
+        yield from shown.sheets(values)
+        yield check
+        yield stored
+        yield cell_map_sheet(self.plan.sheets, self._extra(places), self.words)
+
+    def _explained(self) -> Explaining:
+        return Explaining(self.layers, self.plan, self.words)
+
+    def _choice(self) -> str | None:
+        if self.inputs.choice is None:
+            return None
+        place = self.plan.places[self.inputs.choice]
+        return SheetContent(place.sheet).reference(place.row, place.col)
+
+    def _notes(self, references: ReferenceValues) -> list[str]:
+        notes = [
+            self.words["check about"].format(references.engine),
+            self.words["check changed"],
+        ]
+        if references.samples < len(self.samples):
+            notes.append(self.words["check first"].format(self.inputs.names[0]))
+        return notes
+
+    def _extra(self, places: Mapping[Tensor, Placement]) -> list[tuple[str, TensorBlock]]:
+        """Rows of the Map beside those of the sheets: samples, references, the selection."""
+        rows = [("", block) for block in self.inputs.tables]
+        if self.inputs.choice is not None:
+            place = self.plan.places[self.inputs.choice]
+            rows.append(("", TensorBlock(self.inputs.choice, place, "selection", 0)))
+        for tensor, place in places.items():
+            rows.append((tensor.name, TensorBlock(tensor, place, "reference", 0)))
+        return rows
+
+    def _sample_sheets(self, values: Mapping[Tensor, FloatArray]) -> Iterator[SheetContent]:
+        """The stored samples: one row each, name and label in front."""
+        names = dict.fromkeys([self.inputs.samples, *(b.place.sheet for b in self.inputs.tables)])
+        for name in names if self.inputs.choice is not None else ():
+            result = SheetContent(name, tab="F59E0B", column_width=6.0)
+            result.put(0, 0, self.words["samples"], looks.TITLE)
+            result.heights[0] = 27
+            if name == self.inputs.samples:
+                _list_samples(result, self.inputs, self.words)
+            for block in self.inputs.tables:
+                if block.place.sheet == name:
+                    result.put(block.title, block.place.col, block.tensor.name, looks.HEADING)
+                    result.grids.append((numbers(block.place, values[block.tensor]), looks.PLAIN))
+            yield result
+
+
+def _list_samples(result: SheetContent, found: WorkbookInputs, words: Mapping[str, str]) -> None:
+    result.widths.update({0: 6, 1: 26, 2: 12, 3: 3})
+    for column, head in enumerate(("#", words["sample"], words["true label"])):
+        result.put(SAMPLE_ROW - 1, column, head, looks.HEAD)
+    for number, (name, label) in enumerate(zip(found.names, found.labels, strict=True)):
+        result.put(SAMPLE_ROW + number, 0, number + 1, looks.PLAIN)
+        result.put(SAMPLE_ROW + number, 1, name, looks.PLAIN)
+        if label is not None:
+            result.put(SAMPLE_ROW + number, 2, label, looks.PLAIN)
+    result.frozen = (SAMPLE_ROW, SAMPLE_COL)
+
+
+def _used_inputs(model: Network, nodes: Sequence[Node]) -> list[Tensor]:
+    """The inputs that the written layers read."""
+    read = {tensor for node in nodes for tensor in node.inputs}
+    return [tensor for tensor in model.inputs if tensor in read]
+
+
+def _outputs(sheet: LayerSheet) -> list[Tensor]:
+    return [block.tensor for block in sheet.blocks if block.role == OUTPUT]
+
+
+def _judged(values: FloatArray, reference: FloatArray) -> tuple[float, bool]:
+    from netsheet.fidelity import judge
+
+    verdict = judge("", values, reference)
+    return verdict.max_abs, verdict.ok
