@@ -29,7 +29,7 @@ import netsheet
 from netsheet.data.probe import probe
 from netsheet.equations import multiply_accumulates
 from netsheet.model import Model
-from netsheet.verify.engines.c_board import emulator, measure_board
+from netsheet.verify.engines.c_board import CORTEX_M4, measure_board
 from netsheet.verify.engines.c_host import compiler
 from netsheet.write.c.arrays import numbers
 from netsheet.write.c.folder import put
@@ -114,7 +114,7 @@ def network(path: Path) -> Network:
 
 def board(networks: list[Network]) -> None:
     """Print the table of the board."""
-    print(f"on {emulator()}, one inference; other: the best other generator at -O2, as measured")
+    print(f"on {CORTEX_M4.version()}, one inference; other: the best other generator at -O2")
     head = ("network", "", "kinstr", "per MAC", "text", "bss", "stack", "other", "ratio")
     row = "{:24}{:>5}{:>10}{:>9}{:>11}{:>9}{:>7}{:>9}{:>7}"
     print(row.format(*head))

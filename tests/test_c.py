@@ -598,7 +598,7 @@ def test_wrong_requests(digits: Model, five: Sample, tmp_path: Path) -> None:
             to_c(digits, tmp_path / "c", name=name)
     with pytest.raises(UsageError, match="targets are"):
         to_c(digits, tmp_path / "c", target="avr")
-    with pytest.raises(UsageError, match="boards are qemu-cortex-m4"):
+    with pytest.raises(UsageError, match="boards are qemu-cortex-m0"):
         verify(digits, "c", [five], board="stm32")
     with pytest.raises(UsageError, match="at least one input"):
         verify(digits, "c", [])

@@ -19,15 +19,17 @@ from netsheet.layers.dense import Dense
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify import verify
+from netsheet.verify.engines.boards import BOARDS, Board
 from netsheet.verify.engines.c_board import (
-    GCC,
-    INSTRUCTIONS_PER_TICK,
     firmware,
     measure_board,
     run_firmware,
     run_on_board,
 )
 from netsheet.verify.engines.c_harness import WARNINGS, compile_c
+from netsheet.verify.engines.counts import counted
+from netsheet.verify.engines.cycle_tables import CORTEX_M0, IBEX
+from netsheet.verify.engines.cycle_tables import CORTEX_M4 as M4_CYCLES
 from netsheet.write.c import to_c
 from netsheet.write.c.library import library
 
@@ -136,7 +138,16 @@ def test_other_processors_compile(processor: list[str], tmp_path: Path) -> None:
     """With and without floating point; no double is computed anywhere."""
     to_c(netsheet.load(SAMPLE / "digits.h5"), tmp_path)
     warnings = [*WARNINGS, "-Wdouble-promotion", "-Wshadow"]
-    command = [GCC, *processor, *warnings, "-O2", "-c", "net.c", "net_weights.c", "net_test.c"]
+    command = [
+        "arm-none-eabi-gcc",
+        *processor,
+        *warnings,
+        "-O2",
+        "-c",
+        "net.c",
+        "net_weights.c",
+        "net_test.c",
+    ]
     for trace in ([], ["-DNET_TRACE"]):
         compile_c([*command, *trace, "-DNET_SAY=say"], tmp_path)
     names = subprocess.run(
@@ -153,27 +164,96 @@ COUNTED = """#include "board.h"
 
 int main(void)
 {
-    unsigned rounds = 500000, figures[2];
-    char used[1000];
-    board_paint();
+    unsigned rounds = 500000;
     board_count();
-    __asm__ volatile("1: subs %0, %0, #1\\n\\tbne 1b" : "+r"(rounds) : : "cc");
-    figures[0] = board_counted();
-    for (unsigned i = 0; i < sizeof used; i++)
-        ((volatile char *)used)[i] = 1;
-    figures[1] = board_used();
-    put(figures, sizeof figures);
+#ifdef __riscv
+    __asm__ volatile("1: addi %0, %0, -1\\n\\tbnez %0, 1b" : "+r"(rounds));
+#else
+    __asm__ volatile(".syntax unified\\n1: subs %0, %0, #1\\n\\tbne 1b" : "+r"(rounds) : : "cc");
+#endif
+    board_counted();
+    put("done", 4);
     return 0;
 }
 """
 
 
-def test_a_loop_of_a_million_instructions(tmp_path: Path) -> None:
-    """Two instructions, half a million times: what the counter has to say."""
+def installed(board: Board) -> None:
+    try:
+        board.require()
+    except NetsheetError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("name", [name for name in BOARDS if name.startswith("qemu")])
+def test_a_loop_of_a_million_instructions(name: str, tmp_path: Path) -> None:
+    """Two instructions, half a million times; the branch takes what its table says."""
+    board = BOARDS[name]
+    installed(board)
     (tmp_path / "main.c").write_text(COUNTED)
-    firmware(tmp_path, ["main.c"], ["-O1"])
-    ticks, _ = struct.unpack("<II", run_firmware(tmp_path, b""))
-    assert abs(ticks * INSTRUCTIONS_PER_TICK - 1_000_000) <= 2 * INSTRUCTIONS_PER_TICK
+    firmware(tmp_path, ["main.c"], ["-O1"], board=board)
+    assert run_firmware(tmp_path, b"", board, count=True) == b"done"
+    counts = counted(board, tmp_path)
+    assert abs(counts.instructions - 1_000_000) <= 20
+    if board.cycles is None:
+        assert counts.cycles is None and "no table" in counts.source
+    else:
+        assert counts.cycles is not None
+        assert abs(counts.cycles - (1_000_000 + 500_000 * board.cycles.taken)) <= 100
+
+
+COUNTED_AVR = """#include "board.h"
+
+int main(void)
+{
+    unsigned rounds;
+    if (!fetch(&rounds, 2))
+        return 1;
+    board_count();
+    __asm__ volatile("1: sbiw %0, 1\\n\\tbrne 1b" : "+w"(rounds));
+    board_counted();
+    put("done", 4);
+    return 0;
+}
+"""
+
+
+def test_an_avr_is_counted_by_its_simulator(tmp_path: Path) -> None:
+    """sbiw takes 2 cycles, a taken brne 2: the data sheet's instruction table."""
+    board = BOARDS["simavr-atmega2560"]
+    installed(board)
+    (tmp_path / "main.c").write_text(COUNTED_AVR)
+    firmware(tmp_path, ["main.c"], ["-O1"], board=board)
+    assert run_firmware(tmp_path, struct.pack("<H", 50_000), board, count=True) == b"done"
+    counts = counted(board, tmp_path)
+    assert abs(counts.instructions - 100_000) <= 20
+    assert counts.cycles is not None and abs(counts.cycles - 200_000) <= 40
+
+
+def test_tables_of_cycles() -> None:
+    """Single instructions, read off the tables of the manuals."""
+    assert M4_CYCLES.cycles("vmla", "s0, s1, s2") == 3
+    assert M4_CYCLES.cycles("smlad", "r0, r1, r2, r3") == 1
+    assert M4_CYCLES.cycles("ldrb", "r3, [r2, #1]") == 2
+    assert M4_CYCLES.cycles("ldrd", "r2, r3, [sp]") == 3
+    assert M4_CYCLES.cycles("push", "{r4, r5, r6, lr}") == 5
+    assert M4_CYCLES.cycles("stmdb", "sp!, {r4-r9, lr}") == 8
+    assert M4_CYCLES.cycles("vdiv", "s0, s1, s2") == 14
+    assert CORTEX_M0.cycles("muls", "r0, r1") == 1
+    assert CORTEX_M0.cycles("ldr", "r3, [pc, #20]") == 2
+    assert IBEX.cycles("lw", "a0,0(a1)") == 2
+    assert IBEX.cycles("divu", "a0,a0,a1") == 37
+
+
+@pytest.mark.parametrize("name", [name for name in BOARDS if name.startswith("qemu")])
+def test_a_small_network_on_every_board(name: str) -> None:
+    """Every layer, and the figures, on processors without and with an FPU, of 8 and of 32 bits."""
+    installed(BOARDS[name])
+    model = one_dense(24, 7)
+    verdict = verify(model, "c", [probe(model)], board=name)
+    assert verdict.ok, verdict.first_failure
+    assert BOARDS[name].title in verdict.engine
+    assert "instructions an inference" in verdict.notes[0]
 
 
 STACK = """#include "board.h"

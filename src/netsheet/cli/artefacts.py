@@ -38,6 +38,11 @@ def _engines_help() -> str:
     return "; ".join(f"{row.name}: {', '.join(row.engines)}" for row in rows)
 
 
+def _boards_help() -> str:
+    boards = [name for name in TARGETS["c"].engines if name != "host"]
+    return f"{', '.join(boards[:-1])} or {boards[-1]} instead of this machine"
+
+
 Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
 Until = Annotated[
     str | None, typer.Option("--until", help="Stop behind this layer (excel, c, page, onnx).")
@@ -236,9 +241,7 @@ def verify(
     arrangement: Annotated[
         str | None, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
     ] = None,
-    board: Annotated[
-        str | None, typer.Option("--board", help="For c: qemu-cortex-m4 instead of this machine.")
-    ] = None,
+    board: Annotated[str | None, typer.Option("--board", help=f"For c: {_boards_help()}.")] = None,
     sanitize: Annotated[
         bool, typer.Option("--sanitize", help="For c: under address and undefined sanitizers.")
     ] = False,

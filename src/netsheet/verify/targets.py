@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsheet.errors import UsageError
+from netsheet.verify.engines.boards import BOARDS
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
@@ -152,11 +153,12 @@ def _host(options: Options) -> OutsideEngine:
 
 
 def _board(options: Options) -> OutsideEngine:
+    from netsheet.verify.engines.boards import board_of
     from netsheet.verify.engines.c import BoardC
 
     if options.get("sanitize"):
         raise UsageError("sanitizers run on this computer only: leave out the board.")
-    return BoardC()
+    return BoardC(board_of(options["board"]))
 
 
 def _node(options: Options) -> OutsideEngine:
@@ -218,9 +220,9 @@ TARGETS: Mapping[str, Target] = {
             "c",
             "C",
             "C99, compiled with all warnings as errors and run",
-            "gcc or clang; for a board arm-none-eabi-gcc and qemu-system-arm",
+            "gcc or clang; for a board its cross compiler and its emulator",
             _c,
-            {"host": _host, "qemu-cortex-m4": _board},
+            {"host": _host, **dict.fromkeys(BOARDS, _board)},
             "board",
             {"board": None, "sanitize": False, "until": None},
         ),

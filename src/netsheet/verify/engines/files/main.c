@@ -1,5 +1,6 @@
 /* Runs the network on every input and writes its tensors: each is the length of a name, the name,
  * a count and the values. */
+#include <stdint.h>
 #include <string.h>
 #include "@lib.h"
 @system
@@ -10,10 +11,10 @@ static float space[GUARD + ARENA + GUARD];
 
 static void show(const char *name, int count, const float *values)
 {
-    const int length = (int)strlen(name);
+    const int32_t length = (int32_t)strlen(name), values_of = count;
     put(&length, sizeof length);
     put(name, (unsigned)length);
-    put(&count, sizeof count);
+    put(&values_of, sizeof values_of);
     put(values, (unsigned)count * (unsigned)sizeof(float));
 }
 
