@@ -46,7 +46,7 @@ class Summary(list[SummaryRow]):
 
     def text(self, width: int) -> str:
         """All of it for a terminal of so many columns."""
-        lines = text_table(COLUMNS, self._cells(), self._below(), width)
+        lines = text_table(COLUMNS, self.cells(), self.below(), width)
         return "\n".join([self.title, "", *lines, "", *self.totals])
 
     def __repr__(self) -> str:
@@ -56,11 +56,12 @@ class Summary(list[SummaryRow]):
         columns = (*COLUMNS, ("", "left"))
         rows = [
             (cell[0].replace("  ", "\u2003"), *cell[1:], below.strip())
-            for cell, below in zip(self._cells(), self._below(), strict=True)
+            for cell, below in zip(self.cells(), self.below(), strict=True)
         ]
         return html_table(columns, rows, self.title, "   ".join(self.totals))
 
-    def _cells(self) -> list[tuple[str, ...]]:
+    def cells(self) -> list[tuple[str, ...]]:
+        """The cells of each row, inner layers indented."""
         return [
             (
                 "  " * row.depth + row.name,
@@ -72,7 +73,7 @@ class Summary(list[SummaryRow]):
             for row in self
         ]
 
-    def _below(self) -> list[str]:
+    def below(self) -> list[str]:
         """What a layer was made with, and what it reads where that is not the layer above."""
         found = []
         inputs = self.network.inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from itertools import zip_longest
@@ -15,6 +16,12 @@ FOLDED = 16  # columns of a terminal that a folded column keeps at least
 MOST = 32  # rows and columns of a heat map in a notebook
 Columns = Sequence[tuple[str, str]]  # heading, "left" or "right"
 Colour = tuple[int, int, int]
+# What stays together in a line: a word of an alphabet, or one letter of a script without spaces,
+# with the signs that close something behind it.
+_UNITS = re.compile(
+    r"(?:[\u2e80-\uffef]|[^\s\u2e80-\uffef]+)"
+    r"[\u3001\u3002\u300d\u300f\u30fc\uff09\uff0c\uff0e\uff1a\uff01\uff1f]*\s*|\s+"
+)
 
 
 def text_table(
@@ -39,13 +46,13 @@ def text_table(
     lines = [_row(heads, widths, sides), " " + "─" * (sum(widths) + 2 * len(widths) - 2)]
     for number, row in enumerate(cells):
         parts = [
-            _folded(text, wide) if column in folds else [text]
+            folded(text, wide) if column in folds else [text]
             for column, (text, wide) in enumerate(zip(row, widths, strict=True))
         ]
         lines += [_row(texts, widths, sides) for texts in zip_longest(*parts, fillvalue="")]
         if number < len(below) and below[number]:
-            folded = _folded(one_line(below[number]), width - 6)
-            lines += [f"     {line}".rstrip() for line in folded]
+            under = folded(one_line(below[number]), width - 6)
+            lines += [f"     {line}".rstrip() for line in under]
     return lines
 
 
@@ -107,17 +114,22 @@ def _row(texts: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> s
     return (" " + "  ".join(parts)).rstrip()
 
 
-def _folded(text: str, width: int) -> list[str]:
-    """The text in lines of at most so many columns, parted at spaces where there are some."""
+def folded(text: str, width: int) -> list[str]:
+    """The text in lines of at most so many columns.
+
+    It is parted at spaces, and beside letters of scripts that write none (Japanese): there anywhere
+    but before a sign that ends something.
+    """
     from rich.cells import cell_len, chop_cells
 
     if cell_len(text) <= width:
         return [text]
     lines = [""]
-    for word in text.split(" "):
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(joined) <= width:
-            lines[-1] = joined
-            continue
-        lines += chop_cells(word, width)
-    return [line for line in lines if line]
+    for unit in _UNITS.findall(text):
+        if cell_len(lines[-1] + unit.rstrip()) <= width:
+            lines[-1] += unit
+        elif lines[-1]:
+            lines += chop_cells(unit, width)
+        else:
+            lines[-1:] = chop_cells(unit, width)
+    return [line.strip() for line in lines if line.strip()]

@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from netsheet.cli import language
 from netsheet.errors import NetsheetError, one_line
 
 
@@ -28,14 +29,18 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except NetsheetError as error:
-        print(f"netsheet: {one_line(str(error))}", file=sys.stderr)
+        _complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("netsheet: interrupted", file=sys.stderr)
+        _complain("interrupted")
         sys.exit(130)
     except MemoryError:
-        print("netsheet: there is not enough memory for this", file=sys.stderr)
+        _complain("there is not enough memory for this")
         sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    print(f"netsheet: {one_line(language.word(language.translated(text)))}", file=sys.stderr)
 
 
 def _end_cleanly() -> None:
@@ -54,6 +59,7 @@ def _ended(number: int, frame: object) -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    arguments = language.choose(arguments, os.environ)
     if "--quiet" in arguments:  # wherever it stands: it is no command's own
         from netsheet.cli import show
 

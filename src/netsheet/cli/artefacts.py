@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netsheet.cli import options, show
+from netsheet.cli import language, options, show
 from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.opening import opened
 from netsheet.cli.options import (
@@ -112,9 +112,6 @@ def excel(
     samples: Samples = 10,
     until: Until = None,
     arrangement: Arrangement = "auto",
-    lang: Annotated[
-        str, typer.Option("--lang", help="Labels in English (en) or Japanese (ja).")
-    ] = "en",
     classes: Classes = None,
     scale: Scale = None,
     mean: Mean = None,
@@ -140,7 +137,7 @@ def excel(
         show.note(text)
     with show.written_to(output, ".xlsx", as_json) as place, show.progress("writing cells") as bar:
         report = to_excel(
-            model, place, chosen, lang=lang, until=until, arrangement=arrangement,
+            model, place, chosen, lang=language.chosen, until=until, arrangement=arrangement,
             class_names=class_names(classes, model) or names or list(model.class_names) or None,
             progress=bar,
         )  # fmt: skip
@@ -158,7 +155,7 @@ def _spare_edited(output: Path) -> None:
     said = f"{output}: was edited since netsheet wrote it, or is somebody else's workbook"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{said}; name another file, or overwrite it with --force.")
-    if not typer.confirm(f"{said}. Overwrite it?", err=True):
+    if not typer.confirm(language.translated(f"{said}. Overwrite it?"), err=True):
         raise typer.Exit(1)
 
 
@@ -232,7 +229,7 @@ def verify(
     samples: Samples = 1,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", help=f"For {_engines_help()}."),
+        typer.Option("--engine", help=f"What recomputes; for {_engines_help()}."),
     ] = None,
     xlsx: Annotated[
         Path | None, typer.Option("--xlsx", help="Verify this workbook instead of a new one.")

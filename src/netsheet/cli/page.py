@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from netsheet.cli import options, show
+from netsheet.cli import language, options, show
 from netsheet.cli.artefacts import Samples, Until
 from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.opening import opened
@@ -23,9 +23,6 @@ def page(
     data: Data = None,
     samples: Samples = 10,
     until: Until = None,
-    lang: Annotated[
-        str, typer.Option("--lang", help="en or ja; without it, the reader's browser decides.")
-    ] = "",
     classes: Classes = None,
     scale: Scale = None,
     mean: Mean = None,
@@ -47,7 +44,7 @@ def page(
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
     report = to_page(
-        model, output, samples=chosen, lang=lang, until=until,
+        model, output, samples=chosen, lang=language.chosen if language.asked else "", until=until,
         class_names=class_names(classes, model) or names,
     )  # fmt: skip
     show.note(f"wrote {output}: {report}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import netsheet
-from netsheet.cli import show
+from netsheet.cli import language, show
 from netsheet.cli.opening import opening
 from netsheet.errors import UsageError, choices
 
@@ -51,7 +51,12 @@ def run(arguments: list[str]) -> int:
     arguments = arguments or ["--help"]
     try:
         with show.warnings_as_notes():
-            code = app(arguments)(arguments, standalone_mode=False)
+            command = typer.main.get_command(app(arguments))
+            if language.chosen != "en":
+                from netsheet.cli.helptexts import translate_help
+
+                translate_help(command)
+            code = command(arguments, standalone_mode=False)
     except _WRONGLY_USED as error:
         raise UsageError(_one_sentence(error, arguments)) from None
     except typer.Abort:
@@ -91,5 +96,8 @@ def _options(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Results only: no notes, no progress (anywhere).")
     ] = False,
+    lang: Annotated[
+        str, typer.Option("--lang", help="Of messages and of what is written: en or ja (anywhere).")
+    ] = "",
 ) -> None:
     pass

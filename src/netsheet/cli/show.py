@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netsheet.cli.language import translated, word
 from netsheet.errors import InputWarning, UsageError, one_line, spelled
 from netsheet.tables import Columns, text_table
 
@@ -32,8 +33,8 @@ def console(stderr: bool = False) -> Console:
 
 
 def say(text: str = "") -> None:
-    """A line on standard output, without markup."""
-    print(spelled(text))
+    """A line on standard output, without markup, in the language of this run."""
+    print(spelled(translated(text)))
 
 
 quiet = False  # --quiet: no notes and no progress; warnings are said all the same
@@ -42,7 +43,7 @@ quiet = False  # --quiet: no notes and no progress; warnings are said all the sa
 def note(text: str) -> None:
     """A line beside the result, on standard error."""
     if text and (not quiet or text.startswith("warning: ")):
-        print(spelled(text), file=sys.stderr)
+        print(spelled(translated(text)), file=sys.stderr)
 
 
 @contextmanager
@@ -68,11 +69,19 @@ def table(title: str, columns: Columns, rows: Sequence[Sequence[str]], foot: str
     """A table with a title, as :func:`~netsheet.tables.text_table` draws it."""
     say(one_line(title))
     say()
-    for line in text_table(columns, rows, width=console_width()):
-        say(line)
+    table_lines(columns, rows)
     say()
     if foot:
         say(foot)
+
+
+def table_lines(columns: Columns, rows: Sequence[Sequence[str]], below: Sequence[str] = ()) -> None:
+    """The lines of a table, its headings and what its cells say in the language of this run."""
+    heads = [(word(heading), side) for heading, side in columns]
+    cells = [[translated(cell) for cell in row] for row in rows]
+    under = [translated(line) for line in below]
+    for line in text_table(heads, cells, under, console_width()):
+        print(spelled(line))
 
 
 def console_width() -> int:
@@ -150,7 +159,7 @@ def progress(what: str) -> Iterator[Progress | None]:
     from rich.progress import Progress as Bar
 
     with Bar(
-        TextColumn(what), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn(word(what)), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(), console=console(stderr=True), transient=True,
     ) as bar:  # fmt: skip
         task = bar.add_task(what)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import netsheet
 from netsheet.cli import show
-from netsheet.summary import Summary
+from netsheet.summary import COLUMNS, Summary
 
 if TYPE_CHECKING:
     from netsheet.model import Model
@@ -24,7 +24,12 @@ def show_summary(model: Model, as_json: bool = False) -> None:
     if as_json:
         show.as_json(summary_json(rows))
         return
-    show.say(rows.text(show.console_width()))
+    show.say(rows.title)
+    show.say()
+    show.table_lines(COLUMNS, rows.cells(), rows.below())
+    show.say()
+    for line in rows.totals:
+        show.say(line)
     for text in model.notes:
         show.say(f"Note: {text}")
     for row in rows:

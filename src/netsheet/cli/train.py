@@ -238,9 +238,10 @@ def _loss(network: Network) -> str:
     name = SHORT_LOSSES.get(name, name) + "_from_logits" * bool(options.get("from_logits"))
     smoothed = options.get("label_smoothing") or options.get("delta", 1) != 1
     if name not in LOSSES or smoothed:
-        what = "names no loss" if stored is None else f"was trained with {stored!r}, which is not"
-        known = "" if stored is None else " one of them as it stands"
-        raise UsageError(f"the file {what}{known}; say --loss, one of {', '.join(LOSSES)}.")
+        what = "the file names no loss"
+        if stored is not None:
+            what = f"the file was trained with {stored!r}, which is not one of them as it stands"
+        raise UsageError(f"{what}; say --loss, one of {', '.join(LOSSES)}.")
     return name
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from netsheet.errors import UsageError
-
-LANGUAGES = ("en", "ja")
+from netsheet.language import LANGUAGES
 
 _WORDS: dict[str, tuple[str, str]] = {
     "font": ("Calibri", "Yu Gothic"),  # where it is missing, programs take what they have
