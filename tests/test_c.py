@@ -499,15 +499,20 @@ def test_the_esp_idf_example_runs(digits: Model, five: Sample, tmp_path: Path) -
         assert "class 5, reference 5" in run(["./t"], tmp_path)
 
 
-def test_commands_of_the_readme_work(digits: Model, five: Sample, tmp_path: Path) -> None:
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_commands_of_the_readme_work(
+    digits: Model, five: Sample, tmp_path: Path, lang: str
+) -> None:
     for target in TARGETS:
-        to_c(digits, tmp_path / target, target=target, sample=five)
-        text = (tmp_path / target / "README.md").read_text()
+        to_c(digits, tmp_path / target, target=target, sample=five, lang=lang)
+        text = (tmp_path / target / "README.md").read_text("utf-8")
         commands = re.findall(r"^    (cc .*)$", text, re.MULTILINE)
         written = "".join(path.read_text() for path in (tmp_path / target).rglob("*.*"))
         assert str(SAMPLE) not in written
         assert len(commands) == 2 and not re.search(r"@\w", text)
-        assert "scaled by 1/255" in text
+        assert ("scaled by 1/255" if lang == "en" else "1/255 倍") in text
+        prose = re.sub(r"`[^`]*`|```.*?```|^    .*$", "", text, flags=re.DOTALL | re.MULTILINE)
+        assert (lang == "en") == bool(re.search(r"\b(the|of|with|and) [a-z]", prose))
         assert "all agrees" in run(["sh", "-c", commands[1]], tmp_path / target)
 
 

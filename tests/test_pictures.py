@@ -12,7 +12,8 @@ import netsheet
 from netsheet.cli.inspect import activations
 from netsheet.data import __file__ as data_room
 from netsheet.equations import Tensor
-from netsheet.errors import UsageError
+from netsheet.errors import InputWarning, UsageError
+from netsheet.write.pictures import fonts
 from netsheet.write.pictures.activations import write_activations
 from netsheet.write.pictures.draw import VALUES, input_block, value_block, write_blocks
 
@@ -105,3 +106,40 @@ def test_layouts_are_for_csv(tmp_path: Path) -> None:
     for name, layout in (("a.npz", "planes"), ("a.csv", "plans")):
         with pytest.raises(UsageError, match="planes"):
             write_activations(tmp_path / name, {}, {}, layout=layout)
+
+
+def labelled(tmp_path: Path, names: list[str]) -> np.ndarray:
+    tensor = Tensor("x", ("unit",), (2,))
+    write_activations(
+        tmp_path / "l.png", {"x": np.array([[0.25, 0.75]], np.float32)}, {"x": tensor}, labels=names
+    )
+    return pixels(tmp_path / "l.png")
+
+
+def test_labels_are_drawn_in_letters_beyond_latin(tmp_path: Path) -> None:
+    if not fonts.drawable("ねこ犬"):
+        pytest.skip("no font with Japanese letters is installed")
+    numbers, japanese = labelled(tmp_path, ["0", "1"]), labelled(tmp_path, ["ねこ", "犬"])
+    assert numbers.shape == japanese.shape and not np.array_equal(numbers, japanese)
+    # the same letters as Pillow draws with that font, in the ink of labels
+    font = fonts.font_for("犬", 11)
+    ink = np.asarray(Image.frombytes("L", font.getmask("犬").size, bytes(font.getmask("犬"))))
+    dark = (japanese.astype(int).sum(-1) < 3 * 120).sum() - (
+        numbers.astype(int).sum(-1) < 3 * 120
+    ).sum()
+    assert dark > (ink > 200).sum() / 2
+
+
+def test_labels_without_a_font_are_numbers_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = labelled(tmp_path, ["0", "1"])
+    fonts._fonts.cache_clear()
+    monkeypatch.setattr(fonts, "KNOWN", ())
+    with pytest.warns(InputWarning, match="no font here has the letters of 'ねこ'"):
+        assert np.array_equal(labelled(tmp_path, ["ねこ", "犬"]), numbers)
+    fonts._fonts.cache_clear()
+    monkeypatch.setenv("NETSHEET_FONT", str(tmp_path / "l.png"))
+    with pytest.raises(UsageError, match=r"NETSHEET_FONT: .* is no font"):
+        labelled(tmp_path, ["ねこ", "犬"])
+    fonts._fonts.cache_clear()

@@ -28,13 +28,16 @@ from netsheet.language.catalogue import PARTS, parsed  # noqa: E402
 # Only what they raise is a message: the rest is C, XML, JavaScript, formulas or a notebook's HTML.
 PRINTERS = (
     "write/c/", "write/xlsx/", "write/page/print", "write/page/program", "write/page/document",
-    "write/mathematics", "write/excel/", "loops/", "verify/engines/c_harness", "tables.py",
+    "write/mathematics", "write/excel/words", "write/excel/sentences", "loops/", "verify/engines/c_harness", "tables.py",
 )  # fmt: skip
-SAID_ALL_THE_SAME = ("write/excel/workbook.py", "write/c/report.py", "write/c/writable.py")
+SAID_ALL_THE_SAME = (
+    "write/c/report.py", "write/c/writable.py", "write/c/readme.py",
+)  # fmt: skip
 
 # Texts of several words that no one is shown, or that are names in every language.
 NO_MESSAGES = frozenset({
-    "Ankle boot", "keras 2", "Keras {0} {1}", "ONNX Runtime", "onnxruntime {0}", "node {0}",
+    "Ankle boot", "keras 2", "ヒラギノ角ゴシック W3.ttc", "Hiragino Sans GB.ttc",
+    "Arial Unicode.ttf", "Keras {0} {1}", "ONNX Runtime", "onnxruntime {0}", "node {0}",
     "xlsx:Calc MS Excel 2007 XML", "Exception encountered when calling", "Status Message: ",
     "fetch({0}, sizeof {1})", "runs == 0", "{0}Pooling{1}D", "netsheet {0}", "version ",
     "gcc-arm-none-eabi libnewlib-arm-none-eabi", "it needs", "^layer '[^']*' ", "$ netsheet {0}",
@@ -43,7 +46,11 @@ NO_MESSAGES = frozenset({
     "chromium or node", "pip install formualizer.", "pip install 'netsheet[verify]'.",
     "netsheet (ONNX Runtime)", "pip install 'netsheet[verify]'", "layer_{0}_row",
     "netsheet.cli.{0}", "msgid ", "msgstr ", "output{0}", "{0}.training.npz",
-    " --engine {0}", '#include "board.h"\n',
+    " --engine {0}", '#include "board.h"\n', "map {0}", "axis {0}", "weight {0}", "{0}/from {1}",
+    "short deviation", "CODE (rx)", "SRAM (rwx)", "FAR (rwx)", "qemu ", "qemu {0}",
+    "simavr libsimavr-dev libelf-dev", "-Isrc examples/Test/@lib_test.c src/*.c",
+    "-Iinclude examples/classify/main/@lib_test.c *.c",
+    "-Isrc examples/Test/src/@lib_test.c src/*.c",
 })  # fmt: skip
 
 # What others raise or show through netsheet: the command line's parser and the system.
@@ -69,7 +76,7 @@ FOREIGN = (
     "No space left on device",
     "File name too long",
     "Show this message and exit.",
-    *PARTS, "{0} grey",
+    *PARTS, "{0} grey", "output", "height", "width", "depth", "channel", "time", "feature", "unit",
     "Input should be {0}",
     "greater than or equal to {0}",
     "less than or equal to {0}",

@@ -188,7 +188,7 @@ def c(
     with show.progress("writing C") as bar:
         report = to_c(
             model, output, name=name, target=target, sample=sample, until=until,
-            class_names=class_names(classes, model), progress=bar,
+            class_names=class_names(classes, model), lang=language.chosen, progress=bar,
         )  # fmt: skip
     show.note(report.sample)
     if as_json:

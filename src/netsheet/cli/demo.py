@@ -13,7 +13,7 @@ from textwrap import shorten
 from typing import Any
 
 import netsheet
-from netsheet.cli import show
+from netsheet.cli import language, show
 from netsheet.cli.predict import verdict_line
 from netsheet.data.datasets import Dataset, read_dataset
 from netsheet.data.inputs import Sample, read_input
@@ -65,7 +65,7 @@ def _steps(sample: Path, folder: Path) -> Iterator[tuple[str, str]]:
     (found,) = predictions(model, [digit])
     yield f"predict {file.name} --input {picture.name}", verdict_line(found)
     first = next(layer for layer in model.layers.values() if layer.weights)
-    write_weight(folder / "kernels.png", list(first.weights.values()))
+    write_weight(folder / "kernels.png", list(first.weights.values()), language.chosen)
     yield f"weights {file.name} {first.name} --plot kernels.png", "the kernels as heat maps"
 
     values = model.activations([array[None] for array in digit.arrays])
@@ -92,7 +92,7 @@ def _artefacts(
     dataset: Dataset,
 ) -> Iterator[tuple[str, str]]:
     """What the network is written as, and a proof of each."""
-    report = model.to_excel(folder / "digits.xlsx", [digit])
+    report = model.to_excel(folder / "digits.xlsx", [digit], lang=language.chosen)
     yield f"excel {file} --input {picture} -o digits.xlsx", str(report)
     command = f"verify {file} --target excel --xlsx digits.xlsx"
     yield _proof(model, command, digit, xlsx=folder / "digits.xlsx")
@@ -103,7 +103,7 @@ def _artefacts(
         f"draw a digit and watch it think: {page}",
     )
     yield _proof(model, f"verify {file} --target page --input {picture}", digit)
-    figures = model.to_c(folder / "c", sample=digit)
+    figures = model.to_c(folder / "c", sample=digit, lang=language.chosen)
     yield (
         f"c {file} --input {picture} -o c",
         f"C99 and a test program: {figures.flash:,} bytes of flash, {figures.arena:,} of RAM",

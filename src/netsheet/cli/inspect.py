@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netsheet.cli import options, show
+from netsheet.cli import language, options, show
 from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.opening import Label, opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
@@ -108,7 +108,7 @@ def weights(
         chosen = [weight for one in layers for weight in one.weights.values()]
         if not chosen:
             raise NetsheetError(f"layer {layer!r} has no weights to draw.")
-        write_weight(plot, chosen)
+        write_weight(plot, chosen, language.chosen)
         show.note(f"wrote {plot}")
     if as_json:
         show.as_json({one.name: _weights_json(one, axes) for one in layers})
@@ -229,7 +229,7 @@ def activations(
             paths = write_activations(
                 place, values, tensors,
                 inputs=given, samples=[sample.name for sample in samples],
-                labels=labels, layout=layout,
+                labels=labels, layout=layout, lang=language.chosen,
             )  # fmt: skip
         many = f"{len(values)} layer{'s' if len(values) != 1 else ''}"
         last = f" ... {paths[-1]}" if paths[1:] else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netsheet.errors import UsageError
+from netsheet.language import LANGUAGES
 from netsheet.write.c.report import CReport
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def to_c(
     sample: Sample | None = None,
     until: str | None = None,
     class_names: Sequence[str] | None = None,
+    lang: str = "en",
     progress: Callable[[int, int], None] | None = None,
 ) -> CReport:
     """Write the network as C99 with a test program and a README.
@@ -41,11 +43,12 @@ def to_c(
             every layer; None for random numbers, the same every time.
         until: the last layer to write; layers that it does not need are left out.
         class_names: what the classes are called; None: as the file says, if it does.
+        lang: of the README, ``en`` or ``ja``.
         progress: is given steps done and their number.
 
     Raises:
-        UsageError: an unknown target, a name that C cannot use, or names for another number of
-            classes.
+        UsageError: an unknown target or language, a name that C cannot use, or names for another
+            number of classes.
         UnsupportedError: a needed layer has no C; nothing is written.
         NetsheetError: the folder cannot be written; nothing is changed.
     """
@@ -62,6 +65,8 @@ def to_c(
 
     if target not in TARGETS:
         raise UsageError(f"there is no target {target!r}; targets are {', '.join(TARGETS)}.")
+    if lang not in LANGUAGES:
+        raise UsageError(f"there is no language {lang!r}; languages are en and ja.")
     library_name(name)
     show = progress or (lambda done, total: None)
     shapes = None if sample is None else [array.shape for array in sample.arrays]
@@ -77,7 +82,7 @@ def to_c(
     reference = {key: v[0] for key, v in {**engine(model).activations(batch), **batch}.items()}
     show(2, 4)
     made = report(lib, target, sample.note or sample.name, [])
-    texts = package(lib, target, sample, reference, made)
+    texts = package(lib, target, sample, reference, made, lang)
     show(3, 4)
     made.files.extend(write_folder(folder, texts))
     show(4, 4)

@@ -25,11 +25,15 @@ def package(
     sample: Sample,
     reference: Mapping[str, FloatArray],
     report: CReport,
+    lang: str = "en",
 ) -> dict[str, Content]:
-    """The texts of all files by their paths; ``reference`` has every layer and output by name."""
+    """The texts of all files by their paths; ``reference`` has every layer and output by name.
+
+    ``lang`` is that of the README.
+    """
     code = files(lib)
     test = program_text(lib, sample, reference)
-    made = {"README.md": readme(lib, target, sample, report)}
+    made = {"README.md": readme(lib, target, sample, report, lang)}
     if target == "plain":
         return {**code, f"{lib.name}_test.c": test, **made}
     given = sample_header(lib, sample)

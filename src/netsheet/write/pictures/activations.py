@@ -14,6 +14,7 @@ from netsheet.errors import UsageError, choices
 from netsheet.files import atomic
 from netsheet.write.float_text import row_texts
 from netsheet.write.pictures.draw import input_block, value_block, write_blocks
+from netsheet.write.pictures.fonts import warn_of
 from netsheet.write.pictures.planes import planes_of
 
 KINDS = (".npz", ".csv", ".json", ".png")
@@ -29,6 +30,7 @@ def write_activations(
     samples: Sequence[str] = (),
     labels: Sequence[str] = (),
     layout: str = "tidy",
+    lang: str = "en",
 ) -> list[Path]:
     """Writes arrays (batch axis in front) by layer key; the target's ending says the format.
 
@@ -36,7 +38,8 @@ def write_activations(
     ``planes``, a block with a heading for each channel as the workbook's sheets have it; or
     ``files``, such planes in one file a layer, ``<target>-<layer>.csv``. JSON holds axes, shape and
     nested values. PNG shows every sample as heat maps, the ``inputs`` (by name, among ``tensors``)
-    first. ``samples`` names the samples, ``labels`` the values of vectors as long as it.
+    first. ``samples`` names the samples, ``labels`` the values of vectors as long as it; ``lang``
+    is the language of what a picture says.
 
     Returns:
         The files written.
@@ -53,7 +56,8 @@ def write_activations(
     if layout != "tidy" and kind != ".csv":
         raise UsageError(f"{target}: the layout {layout} is for .csv.")
     if kind == ".png":
-        _png(target, values, tensors, inputs or {}, samples, labels)
+        warn_of(labels)
+        _png(target, values, tensors, inputs or {}, samples, labels, lang)
         return [target]
     if layout == "files":
         return [_layer_file(target, key, array, tensors[key]) for key, array in values.items()]
@@ -75,12 +79,12 @@ def write_activations(
 
 def _png(
     target: Path, values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor],
-    inputs: Mapping[str, FloatArray], samples: Sequence[str], labels: Sequence[str],
+    inputs: Mapping[str, FloatArray], samples: Sequence[str], labels: Sequence[str], lang: str,
 ) -> None:  # fmt: skip
     count = len(next(iter(values.values()))) if values else 0
     names = list(samples) if len(samples) == count else [f"sample {n}" for n in range(count)]
     sections = {
-        f"{name} ({number + 1} of {count})" if count > 1 else name: [
+        f"{name} (sample {number + 1} of {count})" if count > 1 else name: [
             *(
                 input_block(f"{key} {array.shape[1:]}", tensors[key], array[number])
                 for key, array in inputs.items()
@@ -92,7 +96,7 @@ def _png(
         ]
         for number, name in enumerate(names)
     }
-    write_blocks(target, sections)
+    write_blocks(target, sections, lang)
 
 
 def _layer_file(target: Path, key: str, array: FloatArray, tensor: Tensor) -> Path:

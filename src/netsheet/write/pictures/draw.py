@@ -16,6 +16,8 @@ import numpy as np
 from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.errors import UnsupportedError, UsageError, one_line
 from netsheet.files import atomic
+from netsheet.language import translated, word
+from netsheet.write.pictures.fonts import drawable, font_for
 from netsheet.write.pictures.planes import planes_of
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ def value_block(
     planes = [plane for _, plane in planes_of(tensor, values)]
     if values.ndim == 1 and values.size <= MOST_LABELS:
         labels = labels if len(labels) == values.size else [str(n) for n in range(values.size)]
-        return Block(title, planes, [_drawable(text, n) for n, text in enumerate(labels)])
+        shown = [text if drawable(text) else str(n) for n, text in enumerate(labels)]
+        return Block(title, planes, shown)
     return Block(title, planes)
 
 
@@ -69,12 +72,6 @@ def input_block(title: str, tensor: Tensor, values: FloatArray) -> Block:
     if not {"height", "width"} <= set(tensor.axes) and values.ndim != 2:
         return Block(title, planes)
     return Block(title, planes, colours=None, rgb=len(planes) == 3)
-
-
-def _drawable(text: str, number: int) -> str:
-    """A label in letters that the font has, else its number."""
-    return text if text.isascii() or text.encode("latin-1", "ignore").decode("latin-1") == text \
-        else str(number)  # fmt: skip
 
 
 # --------------------------------------------------------------------------- colours
@@ -112,8 +109,12 @@ def colour_of(
 # --------------------------------------------------------------------------- blocks and pages
 
 
-def write_blocks(target: str | Path, sections: Mapping[str, Sequence[Block]]) -> None:
+def write_blocks(
+    target: str | Path, sections: Mapping[str, Sequence[Block]], lang: str = "en"
+) -> None:
     """A PNG of the sections, one below the other; blocks stand beside each other while they fit.
+
+    ``lang`` is the language of what is said in it, ``en`` or ``ja``.
 
     Raises:
         UnsupportedError: there is nothing to draw.
@@ -121,7 +122,9 @@ def write_blocks(target: str | Path, sections: Mapping[str, Sequence[Block]]) ->
     """
     from PIL import Image, ImageDraw
 
-    drawn = {title: [_picture(block) for block in blocks] for title, blocks in sections.items()}
+    drawn = {
+        title: [_picture(block, lang) for block in blocks] for title, blocks in sections.items()
+    }
     if not any(drawn.values()):
         raise UnsupportedError("there is nothing to draw")
     places: list[tuple[int, int, Image.Image]] = []
@@ -129,7 +132,7 @@ def write_blocks(target: str | Path, sections: Mapping[str, Sequence[Block]]) ->
     y = MARGIN
     for title, pictures in drawn.items():
         if title:
-            titles.append((y, one_line(title)))
+            titles.append((y, one_line(translated(title, lang))))
             y += TITLE + 8
         x = tall = 0
         for picture in pictures:
@@ -147,20 +150,21 @@ def write_blocks(target: str | Path, sections: Mapping[str, Sequence[Block]]) ->
     page = Image.new("RGB", (width, y), "white")
     draw = ImageDraw.Draw(page)
     for top, title in titles:
-        draw.text((MARGIN, top), title, fill=INK, font_size=18)
+        draw.text((MARGIN, top), title, fill=INK, font=font_for(title, 18))
     for left, top, picture in places:
         page.paste(picture, (left, top))
     with atomic(target) as place:
         page.save(place, format="PNG")
 
 
-def _picture(block: Block) -> Image.Image:
+def _picture(block: Block, lang: str) -> Image.Image:
     """One block: title, maps, scale."""
     from PIL import Image, ImageDraw
 
     title, planes = one_line(block.title), list(block.planes)
     if len(planes) > MAX_MAPS:
-        title, planes = f"{title}: the first {MAX_MAPS} of {len(planes)}", planes[:MAX_MAPS]
+        title = translated(f"{title}: the first {MAX_MAPS} of {len(planes)}", lang)
+        planes = planes[:MAX_MAPS]
     low, high = _extent(planes)
     if block.labels:
         maps = _labelled(planes[0], block.labels, low, high, block.colours or VALUES)
@@ -171,12 +175,13 @@ def _picture(block: Block) -> Image.Image:
         coloured = np.stack([colour_of(plane, low, high, block.colours) for plane in planes])
         maps = _grid(coloured, block.across)
     measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    wide = max(maps.width, int(measure.textlength(title, font_size=13)) + 2, 150)
+    font = font_for(title, 13)
+    wide = max(maps.width, int(measure.textlength(title, font=font)) + 2, 150)
     picture = Image.new(
         "RGB", (min(wide, WIDTH - 2 * MARGIN), TITLE + maps.height + SCALE), "white"
     )
     draw = ImageDraw.Draw(picture)
-    draw.text((0, 1), title, fill=INK, font_size=13)
+    draw.text((0, 1), title, fill=INK, font=font)
     picture.paste(maps, (0, TITLE))
     _scale(picture, draw, TITLE + maps.height + 5, (low, high), block.colours)
     return picture
@@ -243,7 +248,9 @@ def _labelled(
 
     values = row.reshape(-1)
     measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    wide = max(LABEL_SIDE, *(int(measure.textlength(text, font_size=11)) + 6 for text in labels))
+    fonts = [font_for(text, 11) for text in labels]
+    lengths = [measure.textlength(t, font=font) for t, font in zip(labels, fonts, strict=True)]
+    wide = max(LABEL_SIDE, *(int(length) + 6 for length in lengths))
     across = max(1, min(len(labels), (WIDTH - 2 * MARGIN) // wide))
     down = -(-len(labels) // across)
     picture = Image.new("RGB", (across * wide + 1, down * (LABEL_HEIGHT + 18)), "white")
@@ -255,18 +262,20 @@ def _labelled(
         draw.rectangle((x, y, x + wide, y + LABEL_HEIGHT), fill=fill, outline=PALE)
         shown = f"{float(value):.3g}" if 1e-3 <= abs(value) < 1e5 or not value else f"{value:.0e}"
         draw.text((x + wide / 2, y + 14), shown, fill=INK, font_size=11, anchor="mm")
-        draw.text((x + wide / 2, y + LABEL_HEIGHT + 8), text, fill=INK, font_size=11, anchor="mm")
+        below = (x + wide / 2, y + LABEL_HEIGHT + 8)
+        draw.text(below, text, fill=INK, font=fonts[number], anchor="mm")
     return picture
 
 
-def write_weight(target: str | Path, weights: Sequence[Weight]) -> None:
-    """A PNG of weights, channels-first: a map for each pair of channels."""
+def write_weight(target: str | Path, weights: Sequence[Weight], lang: str = "en") -> None:
+    """A PNG of weights, channels-first: a map for each pair of channels; ``lang`` as above."""
     blocks = []
     for weight in weights:
         values = weight.channels_first
         tensor = Tensor(weight.name, weight.channels_first_axes, values.shape)
-        title = f"{weight.name} {values.shape} ({', '.join(weight.channels_first_axes)})"
+        axes = ", ".join(word(axis, lang) for axis in weight.channels_first_axes)
+        title = f"{weight.name} {values.shape} ({axes})"
         planes = [plane for _, plane in planes_of(tensor, values)]
         inner = values.shape[1] if values.ndim > 3 else 0  # a row of maps for each output channel
         blocks.append(Block(title, planes, colours=WEIGHTS, across=inner))
-    write_blocks(target, {"": blocks})
+    write_blocks(target, {"": blocks}, lang)
