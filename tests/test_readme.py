@@ -1,4 +1,7 @@
-"""Every command and every line of Python of both READMEs, typed as it stands after the demo."""
+"""Every command and every line of Python of both READMEs, typed as it stands after the demo.
+
+The commands of the Japanese pages, too, and every link between pages.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from netsheet.data import __file__ as data_room
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = Path(data_room).parent / "sample"
 READMES = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
+PAGES = sorted((ROOT / "docs" / "ja").glob("*.md"))
 # What a command needs beside the package, by a word of it: a program on the path.
 PROGRAMS = {"qemu-cortex-m4": "qemu-system-arm", "verify digits.h5 --target c": "cc"}
 
@@ -49,27 +53,59 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def numbers(lines: list[str]) -> list[str]:
+    return re.findall(r"\d[\d.,]*", " ".join(lines))
+
+
 def test_both_readmes_have_the_same_commands() -> None:
     english, japanese = (commands(readme) for readme in READMES.values())
     assert len(english) > 15
     assert [c for c, _ in english] == [c for c, _ in japanese]
-    assert [shown for _, shown in english] == [shown for _, shown in japanese]
+    assert [numbers(shown) for _, shown in english] == [numbers(shown) for _, shown in japanese]
 
 
-def test_every_command_can_be_typed_and_prints_what_is_shown(demo: Path) -> None:
-    for command, shown in commands(READMES["en"]):
+def typed(folder: Path, page: Path, language: str) -> None:
+    for command, shown in commands(page):
         absent = any(w in command and not shutil.which(p) for w, p in PROGRAMS.items())
         if absent or ("--target excel" in command and not find_spec("ironcalc")):
             continue
         done = subprocess.run(
             [sys.executable, "-m", "netsheet", *command.split()],
-            cwd=demo, capture_output=True, text=True, encoding="utf-8", check=False,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8", "NETSHEET_LANG": language},
         )  # fmt: skip
         assert done.returncode == 0, (command, done.stderr)
         printed = [line.strip() for line in done.stdout.splitlines()]
         for line in shown:
             assert line in printed, (command, line)
+
+
+@pytest.mark.parametrize("language", READMES)
+def test_every_command_can_be_typed_and_prints_what_is_shown(demo: Path, language: str) -> None:
+    typed(demo, READMES[language], language)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_of_the_japanese_pages_can_be_typed(demo: Path, page: Path) -> None:
+    typed(demo, page, "ja")
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    linked = set()
+    for page in (*READMES.values(), *(ROOT / "docs").rglob("*.md")):
+        text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+            if "://" not in target:
+                place = (page.parent / target).resolve()
+                assert place.is_file(), (page.name, target)
+                linked.add((page, place))
+    japanese = {place for page, place in linked if page == READMES["ja"] and place.suffix == ".md"}
+    # what a Japanese reader is led to is Japanese, and links back to the English original
+    assert {place.parent.name for place in japanese - {READMES["en"]}} == {"ja"}
+    assert set(PAGES) <= {place for page, place in linked if page.parent.name != "docs"}
+    for page in PAGES:
+        assert re.search("[\u3040-\u30ff]", page.read_text("utf-8"))
+        assert (page, ROOT / "docs" / page.name) in linked
 
 
 COLAB = """
