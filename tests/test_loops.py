@@ -399,7 +399,9 @@ def test_every_helper_is_c_by_itself(tmp_path: Path) -> None:
     assert "tanh.c" in names
     for name in names:
         needed = "" if name != "sigmoid.c" else template("helpers/tanh.c")
-        text = fill("#include <math.h>\n" + needed + template(f"helpers/{name}"), "net")
+        text = fill(
+            "#include <math.h>\n#include <stdint.h>\n" + needed + template(f"helpers/{name}"), "net"
+        )
         assert "@" not in text
         (tmp_path / name).write_text(text)
         command = ["cc", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wno-unused-function",

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from netsheet.equations import (
+    FLOAT,
     Equation,
+    Quantisation,
     Tensor,
     Weight,
 )
@@ -153,6 +155,10 @@ class Layer:
         """Axes and shape of each output; raises ValueError where the inputs do not fit."""
         raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) is not computed")
 
+    def output_kind(self, number: int) -> tuple[str, Quantisation | None]:
+        """The dtype of an output, and what its numbers stand for where they are whole."""
+        return FLOAT, None
+
     def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
         """The mask over time that the output carries; ``name`` is the output's key."""
         if not self.passes_mask:
@@ -166,6 +172,10 @@ class Layer:
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         """The equations that fill the outputs (and intermediates) from the inputs."""
         raise UnsupportedError(f"layer {self.name!r} ({self.type_name}) has no equations")
+
+    def meaning(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        """What the equations mean: those of real numbers, where whole ones stand for them."""
+        return self.equations(inputs, outputs)
 
     def onnx(
         self,

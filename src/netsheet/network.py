@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from netsheet.equations import Equation, Tensor, multiply_accumulates
+from netsheet.equations import FLOAT, Equation, Quantisation, Tensor, multiply_accumulates
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError, choices
 from netsheet.layer import Layer, Shape, default_axes
 from netsheet.nodes import MAX_TABLES, LayerCall, Node, ValueRef, made_node, shown, with_states
@@ -26,7 +26,8 @@ __all__ = [
 class Source:
     """An input of the model; ``shape`` is without batch, ``axes`` empty for the usual names.
 
-    ``whole``: in the file it has no batch axis either.
+    ``whole``: in the file it has no batch axis either. ``quantisation``: what its whole numbers
+    stand for; without one, whole numbers are computed with as real ones.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Source:
     axes: tuple[str, ...] = ()
     dtype: str = "float32"
     whole: bool = False
+    quantisation: Quantisation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +129,9 @@ class Network:
             axes = source.axes or default_axes(len(source.shape))
             if channels_first and not source.axes and len(axes) > 2:
                 axes = ("channel", *(axis for axis in axes if axis != "channel"))
-            tensor = Tensor(source.name, axes, source.shape)  # type: ignore[arg-type]
+            kind = FLOAT if source.quantisation is None else source.dtype
+            sizes: Any = source.shape
+            tensor = Tensor(source.name, axes, sizes, dtype=kind, quantisation=source.quantisation)
             values[ValueRef(source.name)] = tensor
             self.inputs.append(tensor)
         refused: dict[str, str] = {}
@@ -370,7 +374,7 @@ class Network:
         equations: list[Equation] = []
         for node in reversed(self.nodes):  # only the last layers can say: usually the last one
             if node.refusal is None and len(equations) < 64:
-                equations += self.node_equations(node)
+                equations += node.layer.meaning(node.inputs, node.outputs)
         return equations
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from netsheet.equations import Affine, Equation, Lookup, Tensor, Weight, reads
 from netsheet.errors import NetsheetError
@@ -134,7 +135,11 @@ def _outputs(
         name = call.layer.output_name(call.key, i, len(signatures))
         masked = call.masks and i < call.layer.masked_outputs()
         mask = call.layer.output_mask(inputs, name) if masked else None
-        result.append(Tensor(name, tuple(axes), shape, mask))  # type: ignore[arg-type]
+        dtype, quantisation = call.layer.output_kind(i)
+        sizes: Any = shape
+        result.append(
+            Tensor(name, tuple(axes), sizes, mask, dtype=dtype, quantisation=quantisation)
+        )
     return tuple(result)
 
 

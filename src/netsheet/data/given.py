@@ -12,6 +12,7 @@ from netsheet.data.fit import scaled
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.data.scaling import decided, whole_inputs
+from netsheet.equations.entry import entered
 from netsheet.errors import UsageError
 from netsheet.network import Network
 
@@ -49,6 +50,8 @@ def _pixels(network: Network, name: str, values: Any) -> Any:
         return np.trunc(np.asarray(values))  # an input of an integer type, as Keras casts to it
     if tensor is None or not isinstance(values, np.ndarray) or values.dtype != np.uint8:
         return values
+    if tensor.dtype == "uint8":
+        return values  # whole numbers as the input takes them
     if values.ndim != len(tensor.shape) + 1:
         return values
     scaling = decided(network, tensor, values)
@@ -70,13 +73,16 @@ def given_samples(network: Network, x: object) -> list[Sample]:
         if len(network.inputs) != 1:
             raise UsageError("the network has several inputs: give samples, or names of files.")
         tensor = network.inputs[0]
-        scaling = decided(network, tensor, x) if x.dtype == np.uint8 else None
+        pixels = x.dtype == np.uint8 and tensor.dtype != "uint8"
+        scaling = decided(network, tensor, x) if pixels else None
         if scaling is not None:
             warn_of_inversion(network, tensor, x, "the array")
         if scaling is not None and scaling.changes:
-            values = [InputValue(scaled(one, scaling, tensor), one, scaling) for one in x]
+            values = [
+                InputValue(entered(tensor, scaled(one, scaling, tensor)), one, scaling) for one in x
+            ]
         else:
-            values = [InputValue(np.ascontiguousarray(one, np.float32)) for one in x]
+            values = [InputValue(np.ascontiguousarray(entered(tensor, one))) for one in x]
         return [Sample(f"sample {n}", {tensor.name: value}) for n, value in enumerate(values)]
     if isinstance(x, Sequence):
         return [one if isinstance(one, Sample) else read_input(one, network) for one in x]

@@ -24,6 +24,7 @@ from netsheet.data.ground import warn_of_inversion
 from netsheet.data.images import SUFFIXES
 from netsheet.data.scaling import Scaling, decided, whole_inputs
 from netsheet.data.tables import numbers_at_once, read_table
+from netsheet.equations.entry import entered
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network
 
@@ -35,12 +36,12 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class InputValue:
-    """The values of one input tensor, float32, in the tensor's shape (no batch axis).
+    """The values of one input tensor, of its dtype and shape (no batch axis).
 
     ``raw`` are what they were made from, where ``scaling`` changed anything.
     """
 
-    values: npt.NDArray[np.float32]
+    values: Array
     raw: Array | None = None
     scaling: Scaling | None = None
 
@@ -55,7 +56,7 @@ class Sample:
     note: str = ""
 
     @property
-    def arrays(self) -> list[npt.NDArray[np.float32]]:
+    def arrays(self) -> list[Array]:
         """The values in the order of the model's inputs, without batch axis."""
         return [value.values for value in self.inputs.values()]
 
@@ -120,6 +121,7 @@ def read_input(
         warn_of_inversion(network, tensors[0], arrays[0][None], path.name, scaling, is_picture)
     parts = [done] if done else [text(array.shape) for array in arrays]
     how = dict.fromkeys(str(value.scaling or Scaling()) for value in values.values())
+    how |= {told: None for tensor in tensors if (told := _quantised(tensor))}
     note = f"{path.name}: {', '.join([*parts, *how])}"
     name = path.name if index is None else f"{path.name}#{index}"
     return Sample(name, values, _label(path, index), note)
@@ -133,8 +135,17 @@ def input_value(
         array = np.trunc(array)  # an input of an integer type, as Keras casts to it
     raw = np.asarray(array, order="C")
     if not scaling.changes:
-        return InputValue(np.asarray(array, np.float32, order="C"), None, scaling)
-    return InputValue(np.asarray(scaled(raw, scaling, tensor), order="C"), raw, scaling)
+        return InputValue(np.asarray(entered(tensor, array), order="C"), None, scaling)
+    real = scaled(raw, scaling, tensor)
+    return InputValue(np.asarray(entered(tensor, real), order="C"), raw, scaling)
+
+
+def _quantised(tensor: Tensor) -> str:
+    """How real numbers become the whole ones that an input takes; empty where it takes them."""
+    known = tensor.quantisation
+    if known is None:
+        return ""
+    return f"quantised to {tensor.dtype}: x / {known.step:g}{known.zero_point:+d}, rounded"
 
 
 def split_spec(spec: str | Path) -> tuple[Path, int | None]:

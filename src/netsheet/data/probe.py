@@ -6,6 +6,8 @@ import numpy as np
 
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.data.scaling import token_inputs, whole_inputs
+from netsheet.equations import FLOAT, LIMITS, FloatArray
+from netsheet.equations.entry import entered
 from netsheet.network import Network
 
 OPEN_SIZE = 8  # stands for a size that the model leaves open
@@ -23,5 +25,9 @@ def probe(model: Network, seed: int = 0) -> Sample:
             values = random.integers(0, tokens[tensor.name], shape).astype(float)
         elif tensor.name in whole:
             values = np.round(values * 3)
-        inputs[tensor.name] = InputValue(values.astype(np.float32))
+        given: FloatArray = values
+        if tensor.dtype != FLOAT:
+            low, high = LIMITS[tensor.dtype]
+            given = random.integers(low, high + 1, shape)
+        inputs[tensor.name] = InputValue(entered(tensor, given))
     return Sample("random input", inputs, note="no input was given: random numbers stand in")

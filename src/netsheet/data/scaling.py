@@ -135,7 +135,11 @@ def token_inputs(network: Network) -> dict[str, int]:
 
 def whole_inputs(network: Network) -> set[str]:
     """The inputs of an integer type: Keras cuts fractions off."""
-    return {source.name for source in network.sources if "int" in source.dtype}
+    return {
+        source.name
+        for source in network.sources
+        if "int" in source.dtype and source.quantisation is None
+    }
 
 
 def expectations(network: Network) -> dict[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from netsheet.engine.losses import Predicted
 from netsheet.engine.run import Engine, Progress
 from netsheet.equations import FloatArray
+from netsheet.equations.entry import meaning
 from netsheet.layer import Layer
 from netsheet.network import LayerCall, Network, Node, ValueRef
 from netsheet.regularizers import ACTIVITY, Regularizer
@@ -75,11 +76,14 @@ class _Evaluated:
         values = self.engine.named(arrays, list(keys), progress)
         return [
             Output(
-                name,
-                Predicted(values[name], None if before is None else values[before]),
+                tensor.name,
+                Predicted(
+                    meaning(tensor, values[tensor.name]),
+                    None if before is None else values[before],
+                ),
                 None if mask is None else values[mask],
             )
-            for name, before, mask in zip(names, self.logits, masks, strict=True)
+            for tensor, before, mask in zip(tensors, self.logits, masks, strict=True)
         ]
 
 

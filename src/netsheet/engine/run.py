@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsheet.equations import FloatArray, Tensor
+from netsheet.equations import FLOAT, FloatArray, Tensor
+from netsheet.equations.entry import entered, meaning
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import require_computed
 from netsheet.write.onnx import build, check_outputs
@@ -62,13 +63,17 @@ class Engine:
         return {name: values[tensor] for name, tensor in tensors.items()}
 
     def predict(self, x: object, progress: Progress | None = None) -> FloatArray | list[FloatArray]:
-        """The model's output, or the list of its outputs where it has several."""
+        """The model's output, or the list of its outputs where it has several.
+
+        Whole numbers are given as the real ones that they stand for; :meth:`activations` gives
+        them as they are.
+        """
         arrays = self.inputs(x)
         engine = self._for(arrays)
         check_outputs(engine.model)
         names = [tensor.name for tensor in engine.model.outputs]
         values = engine._run(arrays, tuple(dict.fromkeys(names)), progress)
-        results = [values[name] for name in names]
+        results = [meaning(tensor, values[tensor.name]) for tensor in engine.model.outputs]
         return results[0] if len(results) == 1 else results
 
     def named(
@@ -141,7 +146,7 @@ class Engine:
     # ------------------------------------------------------------------ inputs
 
     def inputs(self, x: object) -> dict[str, FloatArray]:
-        """The inputs by name as float32 arrays with a batch axis."""
+        """The inputs by name, as arrays of their dtypes with a batch axis."""
         inputs = self.model.inputs
         names = [tensor.name for tensor in inputs]
         if isinstance(x, Mapping):
@@ -189,7 +194,7 @@ def engine(network: Network) -> Engine:
 
 def _array(tensor: Tensor, values: object) -> FloatArray:
     try:
-        array = np.asarray(values, np.float32)
+        array = np.asarray(values, np.float32 if tensor.dtype == FLOAT else None)
     except (TypeError, ValueError) as error:
         raise UsageError(f"input {tensor.name!r}: these are no numbers: {error}.") from error
     shape: tuple[int | None, ...] = tensor.shape
@@ -202,7 +207,7 @@ def _array(tensor: Tensor, values: object) -> FloatArray:
         raise NetsheetError(
             f"input {tensor.name!r} takes the shape ({wanted}), not {array.shape}{hint}."
         )
-    return array
+    return entered(tensor, array)
 
 
 def _count(arrays: Mapping[str, FloatArray]) -> int:

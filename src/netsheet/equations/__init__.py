@@ -14,9 +14,23 @@ nowhere.
 Several equations may fill one tensor (the parts of a Concatenate). Consecutive equations that
 share a ``time`` index form a recurrence: for t = 0, 1, ... each of them is evaluated at t, and may
 read what the group wrote at t - 1.
+
+A value is a real number, or a whole one where tensors of whole numbers are read: of these there
+are functions of their own (:data:`WHOLE_FUNCTIONS`), which compute in 64 bits and give 32. A whole
+number becomes a real one by the function ``real`` only, and never by the way; ``whole`` is the way
+back. :func:`dtype_of` says which an expression is.
 """
 
+from netsheet.equations.assignments import (
+    Equation,
+    equation,
+    index_names,
+    indices_of,
+    multiply_accumulates,
+)
+from netsheet.equations.dtypes import FLOAT, LIMITS, WHOLE, Quantisation
 from netsheet.equations.functions import FUNCTIONS
+from netsheet.equations.kinds import dtype_of
 from netsheet.equations.positions import (
     Affine,
     Atom,
@@ -35,7 +49,6 @@ from netsheet.equations.values import (
     CHANNELS_FIRST_RANK,
     Call,
     Const,
-    Equation,
     Expr,
     FloatArray,
     Guard,
@@ -48,13 +61,9 @@ from netsheet.equations.values import (
     Weight,
     call,
     children,
-    equation,
     factors,
     free_indices,
     in_order,
-    index_names,
-    indices_of,
-    multiply_accumulates,
     positions,
     reads,
     reduce,
@@ -62,12 +71,14 @@ from netsheet.equations.values import (
     value,
     walk,
 )
+from netsheet.equations.whole_functions import WHOLE_FUNCTIONS
 
 __all__ = [
-    "CHANNELS_FIRST_RANK", "FUNCTIONS", "Affine", "Atom", "Call", "Const", "Equation", "Expr",
-    "FloatArray", "Gather", "Guard", "Index", "Lookup", "Number", "Position", "Quotient", "Read",
-    "Reduce", "Remainder", "Select", "Tensor", "Transform", "Value", "Weight", "affine", "call",
-    "children", "equation", "factors", "free_indices", "gathers", "in_order", "index_names",
-    "indices_of", "lift", "multiply_accumulates", "on_reads", "positions", "reads", "reduce",
-    "replaced", "select", "substitute", "substituted", "transform", "value", "walk",
+    "CHANNELS_FIRST_RANK", "FLOAT", "FUNCTIONS", "LIMITS", "WHOLE", "WHOLE_FUNCTIONS", "Affine",
+    "Atom", "Call", "Const", "Equation", "Expr", "FloatArray", "Gather", "Guard", "Index", "Lookup",
+    "Number", "Position", "Quantisation", "Quotient", "Read", "Reduce", "Remainder", "Select",
+    "Tensor", "Transform", "Value", "Weight", "affine", "call", "children", "dtype_of", "equation",
+    "factors", "free_indices", "gathers", "in_order", "index_names", "indices_of", "lift",
+    "multiply_accumulates", "on_reads", "positions", "reads", "reduce", "replaced", "select",
+    "substitute", "substituted", "transform", "value", "walk",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from netsheet.equations import (
     FUNCTIONS,
+    WHOLE_FUNCTIONS,
     Affine,
     Call,
     Const,
@@ -81,6 +82,10 @@ def _shared(eq: Equation) -> Set[int]:
     return {node for node, count in uses.items() if count > 1}
 
 
+def _function(name: str) -> Callable[..., FloatArray]:
+    return FUNCTIONS.get(name) or WHOLE_FUNCTIONS[name]
+
+
 def _union(parts: Iterable[Grid]) -> tuple[Index, ...]:
     return union(part.dims for part in parts)
 
@@ -138,7 +143,7 @@ class _Evaluation:
             parts = [self.value(arg) for arg in expr.args]
             dims = _union(parts)
             with np.errstate(all="ignore"):
-                result = FUNCTIONS[expr.function](*(spread(part, dims) for part in parts))
+                result = _function(expr.function)(*(spread(part, dims) for part in parts))
             return Grid(dims, result)
         if isinstance(expr, Select):
             parts = [self.mask(expr.where), self.value(expr.then), self.value(expr.otherwise)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from netsheet.equations.assignments import Equation
 from netsheet.equations.positions import (
     Affine,
     Gather,
@@ -17,7 +18,6 @@ from netsheet.equations.positions import (
 )
 from netsheet.equations.values import (
     Call,
-    Equation,
     Expr,
     Guard,
     Number,
@@ -152,7 +152,9 @@ def lift(
     for eq in equations:
         if eq.target not in mapping:
             tensor = eq.target
-            mapping[tensor] = Tensor(tensor.name, (axis, *tensor.axes), (index.size, *tensor.shape))
+            mapping[tensor] = replace(
+                tensor, axes=(axis, *tensor.axes), shape=(index.size, *tensor.shape), mask=None
+            )
 
     def read(node: Read) -> Expr:
         if node.tensor in mapping:

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netsheet.equations.dtypes import FLOAT, Quantisation
 from netsheet.equations.functions import FUNCTIONS
 from netsheet.equations.positions import Affine, Index, Position, affine, gathers
+from netsheet.equations.whole_functions import WHOLE_FUNCTIONS
 
 FloatArray = npt.NDArray[Any]
 
@@ -27,13 +29,16 @@ class Tensor:
     """A named array of known axes, without batch axis; identity is equality.
 
     ``shape`` may hold None before the model is bound to the sizes of an input. ``mask`` is the
-    tensor of zeros and ones over time that Keras carries along with this one.
+    tensor of zeros and ones over time that Keras carries along with this one. A tensor of whole
+    numbers has another ``dtype`` than float32, and may say which real numbers they stand for.
     """
 
     name: str
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     mask: Tensor | None = None
+    dtype: str = field(default=FLOAT, kw_only=True)
+    quantisation: Quantisation | None = field(default=None, kw_only=True)
 
     def __getitem__(self, at: Position | tuple[Position, ...]) -> Read:
         positions = at if isinstance(at, tuple) else (at,)
@@ -221,8 +226,8 @@ def value(number: Value) -> Expr:
 
 
 def call(function: str, *args: Value) -> Expr:
-    """``function`` of :data:`FUNCTIONS` applied to values or numbers."""
-    if function not in FUNCTIONS:
+    """``function`` of :data:`FUNCTIONS` or :data:`WHOLE_FUNCTIONS` of values or numbers."""
+    if function not in FUNCTIONS and function not in WHOLE_FUNCTIONS:
         raise KeyError(f"no function {function!r} in netsheet.equations.functions.FUNCTIONS")
     return Call(function, tuple(value(arg) for arg in args))
 
@@ -238,57 +243,6 @@ def select(where: Iterable[Guard], then: Value, otherwise: Value) -> Expr:
     """A :class:`Select` without the guards that always hold."""
     guards = tuple(guard for guard in where if not guard.always())
     return Select(guards, value(then), value(otherwise)) if guards else value(then)
-
-
-# --------------------------------------------------------------------------- equations
-
-
-@dataclass(frozen=True, eq=False)
-class Equation:
-    """``target[at] = value`` for all values of ``indices`` (in loop order).
-
-    ``time`` is one of the indices if the equation belongs to a recurrence.
-    """
-
-    target: Tensor
-    at: tuple[Affine, ...]
-    indices: tuple[Index, ...]
-    value: Expr
-    time: Index | None = None
-
-
-def equation(read: Expr, value_: Value, time: Index | None = None) -> Equation:
-    """The equation whose left side is written as a read: ``equation(y[i, j], x[j, i])``."""
-    assert isinstance(read, Read)
-    indices: dict[Index, None] = {}
-    for position in read.at:
-        indices.update(dict.fromkeys(position.indices()))
-    return Equation(read.tensor, read.at, tuple(indices), value(value_), time)
-
-
-def indices_of(tensor: Tensor, names: Sequence[str] | None = None) -> tuple[Index, ...]:
-    """One fresh index per axis of ``tensor``, named after the axes."""
-    return tuple(
-        Index(name, size)
-        for name, size in zip(names or index_names(tensor.axes), tensor.shape, strict=True)
-    )
-
-
-_SHORT = {
-    "height": "y", "width": "x", "channel": "c", "depth": "z", "time": "t", "in": "i", "out": "o",
-    "multiplier": "m", "gate": "g", "head": "h", "query": "q", "key": "k", "unit": "d",
-}  # fmt: skip
-
-
-def index_names(axes: Sequence[str]) -> list[str]:
-    """Short, distinct names for indices over ``axes``: y, x, c, ..."""
-    names: list[str] = []
-    for axis in axes:
-        name = _SHORT.get(axis, axis[:1] or "n")
-        while name in names:
-            name += "'"
-        names.append(name)
-    return names
 
 
 # --------------------------------------------------------------------------- walking
@@ -387,14 +341,3 @@ def factors(expr: Expr) -> list[Expr]:
         else:
             found.append(node)
     return found
-
-
-def multiply_accumulates(equations: Iterable[Equation]) -> int:
-    """Multiplications that are summed up, padding included: the MACs of one inference."""
-    total = 0
-    for eq in equations:
-        points = math.prod(index.size for index in eq.indices)
-        for node in walk(eq.value):
-            if isinstance(node, Reduce) and node.op == "sum" and len(factors(node.body)) > 1:
-                total += points * math.prod(index.size for index in node.over)
-    return total

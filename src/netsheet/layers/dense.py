@@ -16,7 +16,7 @@ from netsheet.equations import (
     reduce,
 )
 from netsheet.layer import Graph, Layer, Signature, default_axes
-from netsheet.layers.base import activated, activated_onnx, broadcast
+from netsheet.layers.base import activated, activated_onnx, broadcast, named
 
 QUANTIZER_EPSILON = 1e-7
 
@@ -56,7 +56,9 @@ class Dense(Layer):
             return self._quantized(x, y)
         *rest, c = indices_of(y)
         i = Index("i", x.shape[-1])
-        total = reduce("sum", (i,), x[(*rest, i)] * self.weights["kernel"][i, c])
+        kernel = self.weights["kernel"]  # a file may have its axes the other way round
+        weight = named(kernel, kernel.axes)({"in": i, "out": c})
+        total = reduce("sum", (i,), x[(*rest, i)] * weight)
         return [equation(y[(*rest, c)], self._plus_bias(total, c))]
 
     def _plus_bias(self, total: Expr, c: Index) -> Expr:

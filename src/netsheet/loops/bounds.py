@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from netsheet.loops.ir import (
+    INT,
     Combination,
     Comparison,
     Conditional,
@@ -228,6 +229,4 @@ class Bounds:
 def _integers(test: Comparison) -> bool:
     kinds = (int, Variable, Combination, FloorDivide, Modulo, Least, Greatest, Conditional)
     sides = test.left, test.right
-    return all(
-        isinstance(side, kinds) and getattr(side, "dtype", "int32") == "int32" for side in sides
-    )
+    return all(isinstance(side, kinds) and getattr(side, "dtype", INT) == INT for side in sides)

@@ -10,7 +10,9 @@ import re
 from dataclasses import fields, is_dataclass
 from typing import TypeAlias
 
-from netsheet.equations import FUNCTIONS
+import numpy as np
+
+from netsheet.equations import FUNCTIONS, WHOLE_FUNCTIONS
 from netsheet.errors import NetsheetError
 from netsheet.loops import ir
 from netsheet.loops.bounds import Bounds, LinearSum
@@ -31,9 +33,13 @@ def check(program: ir.Program) -> None:
     """
     for function in program.functions:
         for buffer in function.buffers:
-            if buffer.place == "arena" and not 0 <= buffer.start <= program.arena - buffer.size:
+            if buffer.place == "arena" and not 0 <= buffer.start <= program.arena - _words(buffer):
                 raise _fault(function, f"{buffer.note} lies outside the arena")
         _Checker(function).body(function.body, Bounds(), {})
+
+
+def _words(buffer: ir.Buffer) -> int:
+    return -(-buffer.size * np.dtype(buffer.dtype).itemsize // 4)
 
 
 def _fault(function: ir.Function, what: str) -> NetsheetError:
@@ -116,7 +122,7 @@ class _Checker:
         buffer = self._inside(node.target, node.offset, bounds, types)
         if buffer not in self.function.written:
             raise _fault(self.function, f"it writes into {buffer.note or buffer.name}")
-        self._typed(node.value, buffer.dtype, bounds, types)
+        self._typed(node.value, _computed(buffer.dtype), bounds, types)
 
     # ------------------------------------------------------------------ memory
 
@@ -175,7 +181,7 @@ class _Checker:
             total, name = bounds.sum(node.position), f"the table {node.table.name}"
             self._between(total, len(node.table.values), name, bounds)
         elif isinstance(node, ir.PositionOf):
-            self._typed(node.value, ir.FLOAT, bounds, types)
+            self._typed(node.value, node.dtype, bounds, types)
         elif isinstance(node, ir.Conditional):
             self._conditional(node, ir.INT, bounds, types)
         else:
@@ -203,13 +209,14 @@ class _Checker:
             self._position(node.value, bounds, types)
             found = node.dtype
         elif isinstance(node, ir.Load):
-            found = self._inside(node.source, node.offset, bounds, types).dtype
+            found = _computed(self._inside(node.source, node.offset, bounds, types).dtype)
         elif isinstance(node, ir.Apply):
-            if node.function not in FUNCTIONS:
+            if node.function not in FUNCTIONS and node.function not in WHOLE_FUNCTIONS:
                 raise _fault(self.function, f"there is no function {node.function!r}")
+            wanted = {"real": ir.WHOLE, "whole": ir.FLOAT}.get(node.function, node.dtype)
             for argument in node.arguments:
-                self._typed(argument, dtype, bounds, types)
-            found = dtype
+                self._typed(argument, wanted, bounds, types)
+            found = node.dtype
         elif isinstance(node, ir.Conditional):
             self._conditional(node, dtype, bounds, types)
             found = dtype
@@ -225,18 +232,25 @@ class _Checker:
         elif isinstance(node, ir.Classified):
             self._typed(node.value, ir.FLOAT, bounds, types)
         elif isinstance(node, ir.Comparison):
-            dtype = (
-                ir.FLOAT
-                if ir.FLOAT in (self._dtype(node.left, types), self._dtype(node.right, types))
-                else ir.INT
-            )
+            kinds = self._dtype(node.left, types), self._dtype(node.right, types)
+            dtype = next((kind for kind in (ir.FLOAT, ir.WHOLE) if kind in kinds), ir.INT)
             for side in (node.left, node.right):
                 self._typed(side, dtype, bounds, types)
 
     def _dtype(self, node: ir.Integer | ir.Scalar, types: Types) -> str:
         if isinstance(node, ir.Variable):
             return types.get(node.name, ANY)
-        return ir.FLOAT if isinstance(node, (ir.Literal, ir.Convert, ir.Load, ir.Apply)) else ir.INT
+        if isinstance(node, ir.Load):
+            source = node.source
+            while isinstance(source, ir.Pointer):
+                source = source.buffer
+            return _computed(source.dtype)
+        return node.dtype if isinstance(node, (ir.Literal, ir.Convert, ir.Apply)) else ir.INT
+
+
+def _computed(dtype: str) -> str:
+    """The type in which numbers of a dtype are computed with."""
+    return ir.WHOLE if dtype in ir.NARROW else dtype
 
 
 def _looks_up(node: object, index: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.equations import FUNCTIONS, FloatArray
+from netsheet.equations import FUNCTIONS, WHOLE_FUNCTIONS, FloatArray
 from netsheet.loops import ir
 from netsheet.loops.products.plain import plain
 
@@ -44,7 +44,7 @@ class _Run:
     """The values of buffers and names while a program runs."""
 
     def __init__(self, program: ir.Program, inputs: Sequence[FloatArray]) -> None:
-        self.arena = [math.nan] * program.arena
+        self.arena = [math.nan] * (4 * program.arena)  # by bytes: a number stands at its first
         self.memory: dict[ir.Buffer, list[float]] = {
             buffer: [math.nan] * buffer.size for buffer in program.outputs
         }
@@ -87,7 +87,7 @@ class _Run:
         if not 0 <= at < source.size:
             raise IndexError(f"{at} in {source.name} of {source.size}")
         if source.place == "arena":
-            return self.arena, source.start + at
+            return self.arena, 4 * source.start + at * np.dtype(source.dtype).itemsize
         if source not in self.memory:
             assert source.values is not None
             self.memory[source] = [float(value) for value in source.values]
@@ -104,7 +104,8 @@ class _Run:
         return memory[at]
 
     def _apply(self, node: ir.Apply) -> float:
-        return float(FUNCTIONS[node.function](*(np.float64(self.value(a)) for a in node.arguments)))
+        function = FUNCTIONS.get(node.function) or WHOLE_FUNCTIONS[node.function]
+        return float(function(*(np.float64(self.value(a)) for a in node.arguments)))
 
     def _combination(self, node: ir.Combination) -> int:
         total = node.const

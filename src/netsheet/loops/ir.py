@@ -20,7 +20,10 @@ import numpy.typing as npt
 
 from netsheet.loops.products.row_function import RowFunction, RowGeometry
 
-FLOAT, INT = "float32", "int32"
+FLOAT = "float32"
+INT = "int"  # of a position; whole numbers in memory are of int8, uint8, int16 or int32
+WHOLE = "int32"  # in which whole numbers are computed
+NARROW = ("int8", "uint8", "int16")  # which become int32 when they are loaded
 
 
 # --------------------------------------------------------------------------- memory
@@ -30,8 +33,9 @@ FLOAT, INT = "float32", "int32"
 class Buffer:
     """``size`` elements of one dtype.
 
-    ``place``: ``input`` and ``output`` are given by the caller, ``arena`` lies at ``start`` of the
-    memory that all activations share, ``constant`` has its values in ``values``.
+    ``place``: ``input`` and ``output`` are given by the caller, ``arena`` lies at ``start`` (in
+    words of four bytes) of the memory that all activations share, ``constant`` has its values in
+    ``values``.
     """
 
     name: str
@@ -142,10 +146,14 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class PositionOf:
-    """A computed value as a position, cut to a whole number inside 0 .. size - 1 (Embedding)."""
+    """A computed value as a position, cut to a whole number inside 0 .. size - 1 (Embedding).
+
+    ``dtype`` is the value's.
+    """
 
     value: Scalar
     size: int
+    dtype: str = FLOAT
 
 
 # --------------------------------------------------------------------------- values
@@ -161,7 +169,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Convert:
-    """A position as a number."""
+    """A position as a number of some dtype."""
 
     value: Integer
     dtype: str = FLOAT
@@ -177,10 +185,15 @@ class Load:
 
 @dataclass(frozen=True)
 class Apply:
-    """A function of :data:`netsheet.equations.FUNCTIONS` applied to values."""
+    """A function of :data:`netsheet.equations.FUNCTIONS` applied to values.
+
+    Those of :data:`netsheet.equations.WHOLE_FUNCTIONS` take and give int32; only ``real`` makes a
+    float32 of one, ``whole`` one of a float32.
+    """
 
     function: str
     arguments: tuple[Scalar, ...]
+    dtype: str = FLOAT
 
 
 @dataclass(frozen=True)
@@ -324,7 +337,7 @@ class Function:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Functions, called in this order; ``arena`` is the number of elements of shared memory."""
+    """Functions, called in this order; ``arena`` is the size of shared memory, in words."""
 
     inputs: tuple[Buffer, ...]
     outputs: tuple[Buffer, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netsheet.equations import Equation, Index
+from netsheet.equations import FLOAT, WHOLE, Equation, Index
 from netsheet.loops.builder import FunctionBuilder
 from netsheet.loops.ir import Store
 from netsheet.loops.passes.collapse_loops import collapsed
@@ -23,5 +23,5 @@ def lower_equation(
     inner.sort(key=lambda index: -abs(place.coefficient(index)))
     values = Values(builder, eq.value)
     with builder.nested(*inner):
-        value = values.value(eq.value)
+        value = values.value(eq.value, FLOAT if eq.target.dtype == FLOAT else WHOLE)
         builder.add(Store(buffer, values.position(place), value))

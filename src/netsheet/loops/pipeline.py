@@ -172,12 +172,12 @@ class _Storage(dict[Tensor, Buffer]):
 
     def _buffer(self, tensor: Tensor, size: int, kind: str, start: int = 0) -> Buffer:
         name = self._identifiers.of(tensor, tensor.name, "a_")
-        return Buffer(name, size, place=kind, start=start, note=tensor.name)
+        return Buffer(name, size, tensor.dtype, kind, start, note=tensor.name)
 
     def __missing__(self, tensor: Tensor) -> Buffer:
         assert isinstance(tensor, Weight), f"{tensor.name} has no place"
         note = f"{tensor.name} {tuple(tensor.shape)}"
-        return self._constants.add(tensor.name, tensor.values, note)
+        return self._constants.add(tensor.name, tensor.values, note, tensor.dtype)
 
 
 def _function(one: Computation, storage: _Storage, names: ProgramNames, layout: Layout) -> Function:

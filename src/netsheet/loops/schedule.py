@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from netsheet.equations import Equation, Index, Tensor
+from netsheet.equations import FLOAT, Equation, Index, Tensor
 from netsheet.loops.builder import ProgramNames
 from netsheet.loops.computations import Computation, ElementLoops, TimeLoop, groups
 from netsheet.loops.passes.readers import read_by
@@ -43,8 +43,8 @@ def scheduled(
 def _computations(
     eq: Equation, layout: Layout, fixed: Sequence[Index], fast: bool
 ) -> list[Computation]:
-    if not fast:
-        return [ElementLoops(eq, fixed)]
+    if not fast or eq.target.dtype != FLOAT or any(t.dtype != FLOAT for t in read_by(eq)):
+        return [ElementLoops(eq, fixed)]  # row functions compute in float32
     total = _sum(eq, layout, fixed)
     if total is not None:
         return [total]

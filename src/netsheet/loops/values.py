@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from netsheet.equations import (
+    LIMITS,
     Affine,
     Call,
     Const,
@@ -23,6 +24,7 @@ from netsheet.equations import (
     Select,
     affine,
     children,
+    dtype_of,
     gathers,
     substitute,
     walk,
@@ -31,6 +33,7 @@ from netsheet.loops.builder import FunctionBuilder
 from netsheet.loops.ir import (
     FLOAT,
     INT,
+    WHOLE,
     AllOf,
     Apply,
     Assign,
@@ -62,6 +65,7 @@ from netsheet.loops.storage.addresses import Memory
 
 UNROLLED = 4  # a reduction over so few points is written out
 START = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
+WHOLE_START = {"sum": 0.0, "prod": 1.0, "max": LIMITS[WHOLE][0], "min": LIMITS[WHOLE][1]}
 TOTALS = {"max": "most", "min": "least"}
 SIGNS = {"less": "<", "less_equal": "<=", "equal": "=="}
 
@@ -97,14 +101,15 @@ class Values:
         if isinstance(atom, Index):
             return self.builder.index(atom)
         if isinstance(atom, Gather):
-            return PositionOf(self.value(atom.value), atom.size)
+            kind = dtype_of(atom.value) or FLOAT
+            return PositionOf(self.value(atom.value), atom.size, kind)
         assert isinstance(atom, (Quotient, Remainder, Lookup))
         inside = self.position(atom.value)
         if isinstance(atom, Lookup):
             return TableEntry(self.builder.program.table(atom.table), inside)
-        kind = FloorDivide if isinstance(atom, Quotient) else Modulo
+        divided = FloorDivide if isinstance(atom, Quotient) else Modulo
         positive = atom.value.bounds()[0] >= 0 and not any(gathers(atom.value))
-        return kind(inside, atom.divisor, positive)
+        return divided(inside, atom.divisor, positive)
 
     def condition(self, where: Sequence[Guard]) -> Test:
         """True where all guards hold."""
@@ -120,69 +125,77 @@ class Values:
 
     # ------------------------------------------------------------------ values
 
-    def value(self, expr: Expr) -> Scalar:
-        """A value; statements that it needs are added before."""
+    def value(self, expr: Expr, dtype: str = FLOAT) -> Scalar:
+        """A value; statements that it needs are added before. A mere number is of ``dtype``."""
         if id(expr) in self._known:
             return self._known[id(expr)]
-        made = self._fresh(expr)
+        dtype = dtype_of(expr) or dtype
+        made = self._fresh(expr, dtype)
         if self._uses[id(expr)] > 1 and isinstance(expr, (Call, Select)):
-            made = self.builder.let("v", made)
+            made = self.builder.let("v", made, dtype)
         if isinstance(expr, (Call, Select, Reduce)):
             self._known[id(expr)] = made
         return made
 
-    def _fresh(self, expr: Expr) -> Scalar:
+    def _fresh(self, expr: Expr, dtype: str) -> Scalar:
         if isinstance(expr, Const):
-            return Literal(expr.value)
+            return Literal(expr.value, dtype)
         if isinstance(expr, Number):
-            return Convert(self.position(expr.value))
+            return Convert(self.position(expr.value), dtype)
         if isinstance(expr, Read):
             return Load(self.buffer(expr), self.position(expr.at[0]))
         if isinstance(expr, Call):
-            return self._call(expr)
+            return self._call(expr, dtype)
         if isinstance(expr, Select):
-            return self._select(expr)
+            return self._select(expr, dtype)
         assert isinstance(expr, Reduce)
-        return self._reduce(expr)
+        return self._reduce(expr, dtype)
 
-    def _call(self, expr: Call) -> Scalar:
+    def _call(self, expr: Call, dtype: str) -> Scalar:
         function, args = expr.function, expr.args
         if function == "if":
-            return Conditional(self._test(args[0]), self.value(args[1]), self.value(args[2]))
-        if function == "max" and isinstance(args[1], Const):
-            return self._clamp(args[0], args[1], "<")
-        if function == "min" and isinstance(args[1], Const):
-            return self._clamp(args[0], args[1], ">")
-        return Apply(function, tuple(self.value(arg) for arg in args))
+            then, otherwise = self.value(args[1], dtype), self.value(args[2], dtype)
+            return Conditional(self._test(args[0]), then, otherwise)
+        if function in ("max", "min") and isinstance(args[1], Const):
+            return self._clamp(args[0], args[1], "<" if function == "max" else ">", dtype)
+        if function in ("max", "min") and dtype == WHOLE:
+            left, right = (self._named(self.value(arg, dtype), dtype) for arg in args)
+            sign = ">" if function == "max" else "<"
+            return Conditional(Comparison(left, sign, right), left, right)
+        wanted = {"real": WHOLE, "whole": FLOAT}.get(function, dtype)
+        return Apply(function, tuple(self.value(arg, wanted) for arg in args), dtype)
 
     def _test(self, expr: Expr) -> Test:
         """A truth value as a test."""
         if isinstance(expr, Call) and expr.function in SIGNS:
-            left, right = (self.value(arg) for arg in expr.args)
+            kinds = {dtype_of(arg) for arg in expr.args} - {None}
+            dtype = WHOLE if kinds == {WHOLE} else FLOAT
+            left, right = (self.value(arg, dtype) for arg in expr.args)
             return Comparison(left, SIGNS[expr.function], right)
         if isinstance(expr, Call) and expr.function in ("isnan", "isinf"):
             return Classified(expr.function, self.value(expr.args[0]))
         return Comparison(self.value(expr), "!=", Literal(0.0))
 
-    def _clamp(self, expr: Expr, limit: Const, sign: str) -> Scalar:
+    def _clamp(self, expr: Expr, limit: Const, sign: str, dtype: str) -> Scalar:
         """The value, or the limit beyond it; a NaN stays."""
-        value = self._named(self.value(expr))
-        bound = Literal(limit.value)
+        value = self._named(self.value(expr, dtype), dtype)
+        bound = Literal(limit.value, dtype)
         return Conditional(Comparison(value, sign, bound), bound, value)
 
-    def _named(self, value: Scalar) -> Variable:
-        return value if isinstance(value, Variable) else self.builder.let("v", value)
+    def _named(self, value: Scalar, dtype: str = FLOAT) -> Variable:
+        return value if isinstance(value, Variable) else self.builder.let("v", value, dtype)
 
-    def _select(self, expr: Select) -> Scalar:
+    def _select(self, expr: Select, dtype: str) -> Scalar:
         test = self.condition(expr.where)
         if all(plain(branch) for branch in (expr.then, expr.otherwise)):
-            return Conditional(test, self.value(expr.then), self.value(expr.otherwise))
-        chosen = self.builder.let("v", None, mutable=True)
+            then, otherwise = self.value(expr.then, dtype), self.value(expr.otherwise, dtype)
+            return Conditional(test, then, otherwise)
+        chosen = self.builder.let("v", None, dtype, mutable=True)
         bodies = []
         for branch in (expr.then, expr.otherwise):
             known = dict(self._known)
             with self.builder.block() as body:
-                self.builder.add(Assign(chosen.name, self.value(branch)))
+                self.builder.add(Assign(chosen.name, self.value(branch, dtype)))
             self._known = known
             bodies.append(tuple(body))
         self.builder.add(If(test, *bodies))
@@ -190,13 +203,14 @@ class Values:
 
     # ------------------------------------------------------------------ reductions
 
-    def _reduce(self, expr: Reduce) -> Scalar:
+    def _reduce(self, expr: Reduce, dtype: str) -> Scalar:
         over = [index for index in expr.over if index.size > 1]
         points = math.prod(index.size for index in over)
         if points <= UNROLLED and not expr.where and plain(expr.body):
-            return self._written_out(expr, over, points)
+            return self._written_out(expr, over, points, dtype)
         builder = self.builder
-        total = builder.let(TOTALS.get(expr.op, "sum"), Literal(START[expr.op]), mutable=True)
+        first = Literal((START if dtype == FLOAT else WHOLE_START)[expr.op], dtype)
+        total = builder.let(TOTALS.get(expr.op, "sum"), first, dtype, mutable=True)
         over = sorted(over, key=lambda index: -_stride(expr.body, index))
         ranges, guards = self._ranges(expr.where, over)
         count: Variable | None = None
@@ -230,25 +244,25 @@ class Values:
             with builder.where(self.condition(guards)):
                 self._accumulating(expr, (), ranges, (), total, count)
             return
-        self._accumulate(expr.op, total, self.value(expr.body))
+        self._accumulate(expr.op, total, self.value(expr.body, total.dtype))
         if count is not None:
             builder.accumulate("sum", count, 1)
 
     def _accumulate(self, op: str, total: Variable, value: Scalar) -> None:
         if op in ("max", "min"):
-            value = self._named(value)
+            value = self._named(value, total.dtype)
         self.builder.accumulate("sum" if op == "mean" else op, total, value)
 
-    def _written_out(self, expr: Reduce, over: Sequence[Index], points: int) -> Scalar:
+    def _written_out(self, expr: Reduce, over: Sequence[Index], points: int, dtype: str) -> Scalar:
         name = self.builder.fresh(TOTALS.get(expr.op, "sum"))
-        total = Variable(name, FLOAT)
+        total = Variable(name, dtype)
         for point in range(points):
             rest, at = point, {}
             for index in reversed(over):
                 at[index], rest = rest % index.size, rest // index.size
-            value = Values(self.builder, expr.body).value(substitute(expr.body, at))
+            value = Values(self.builder, expr.body).value(substitute(expr.body, at), dtype)
             if point == 0:
-                self.builder.add(Let(name, FLOAT, value, mutable=True))
+                self.builder.add(Let(name, dtype, value, mutable=True))
             else:
                 self._accumulate(expr.op, total, value)
         if expr.op == "mean":

@@ -33,6 +33,12 @@ def load(
             from netsheet.read.onnx import load_onnx
 
             return load_onnx(path, batch_axis)
+        if kind == "tflite":
+            if architecture is not None:
+                raise UsageError("a TensorFlow Lite file has its own architecture.")
+            from netsheet.read.tflite import load_tflite
+
+            return load_tflite(path)
         if batch_axis != "auto":
             raise UsageError("a batch axis is chosen for ONNX files only: Keras says its own.")
         from netsheet.read.keras.load import load_keras

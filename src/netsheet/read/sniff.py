@@ -8,7 +8,7 @@ from netsheet.errors import FormatError, NetsheetError, UsageError
 from netsheet.read.hdf5.raw import signature_at
 from netsheet.read.keras import zip_archive as keras_zip
 
-_WANTED = "netsheet reads Keras .h5 and .keras files and ONNX files."
+_WANTED = "netsheet reads Keras .h5 and .keras files, ONNX and TensorFlow Lite files."
 _PROGRAM = "which is a program and never opened"
 _SAVED_MODEL = (
     f"a SavedModel, {_PROGRAM}. Load it where TensorFlow is installed and save the model as .h5 "
@@ -38,7 +38,7 @@ _STARTS = (
 
 def sniff(path: Path) -> str:
     """``hdf5``, ``keras`` (a zip with a config.json), ``zipped`` (with a .h5), ``folder`` (an
-    unpacked .keras) or ``onnx``.
+    unpacked .keras), ``onnx`` or ``tflite``.
 
     Raises:
         FormatError: it is anything else: the text says what, and what to do.
@@ -54,13 +54,17 @@ def sniff(path: Path) -> str:
         return _zip_kind(path)
     if _is_hdf5(path):
         return "hdf5"
+    if head[4:8] == b"TFL3":
+        return "tflite"
     if other := _other_kind(path, head):
         raise FormatError(f"{path} is {other}")
     if (
         head[:1] == b"\x08" and b"\0" < head[1:2] < b"\x40"
     ):  # a protobuf message whose field 1, ir_version, is small
         return "onnx"
-    raise FormatError(f"{path} is no HDF5, .keras or ONNX file, or its start is lost. {_WANTED}")
+    raise FormatError(
+        f"{path} is no HDF5, .keras, ONNX or TensorFlow Lite file, or its start is lost. {_WANTED}"
+    )
 
 
 def _head(path: Path) -> bytes:
@@ -116,8 +120,6 @@ def _other_kind(path: Path, head: bytes) -> str | None:
         return _CHECKPOINT
     if path.name in ("saved_model.pb", "keras_metadata.pb"):
         return f"a part of {_SAVED_MODEL}"
-    if head[4:8] == b"TFL3":
-        return "a TensorFlow Lite file. Open the Keras file that it was made from."
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):
         return "a web page: the download went wrong. Fetch the file itself (the 'raw' link)."

@@ -195,11 +195,16 @@ def _keras() -> OutsideEngine:
 def reference_of(network: Network) -> OutsideEngine:
     """What every target of a network is held against.
 
-    An ONNX file: itself, in ONNX Runtime. Others: the network's equations in doubles.
+    An ONNX file: itself, in ONNX Runtime. A TensorFlow Lite file: itself, in TensorFlow Lite
+    Micro. Others: the network's equations in doubles.
     """
+    from netsheet.read.tflite.original import TfliteOriginal
     from netsheet.verify.engines.equations import Equations
     from netsheet.verify.engines.onnxruntime import OriginalOnnx
+    from netsheet.verify.engines.tflite import OriginalTflite
 
+    if isinstance(network.original, TfliteOriginal):
+        return OriginalTflite()
     return Equations() if network.original is None else OriginalOnnx()
 
 

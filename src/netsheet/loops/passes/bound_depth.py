@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netsheet.equations import (
+    FLOAT,
     Call,
     Equation,
     Expr,
@@ -16,6 +17,7 @@ from netsheet.equations import (
     Transform,
     affine,
     children,
+    dtype_of,
     free_indices,
     reads,
 )
@@ -35,7 +37,9 @@ def bounded(eq: Equation) -> list[Equation]:
         if level > MOST_LEVELS and isinstance(node, Call) and _anywhere(node, eq):
             axes = tuple(f"axis{n}" for n in range(len(eq.indices)))
             shape = tuple(index.size for index in eq.indices)
-            part = Tensor(f"{eq.target.name}/part{len(before)}", axes, shape)
+            dtype = dtype_of(node) or FLOAT
+            name = f"{eq.target.name}/part{len(before)}"
+            part = Tensor(name, axes, shape, dtype=dtype)
             at = tuple(affine(index) for index in eq.indices)
             before.append(Equation(part, at, eq.indices, node, eq.time))
             node, level = Read(part, at), 1

@@ -22,7 +22,7 @@ def with_results(
     results = []
     copied = {*inputs, *kept}
     for number, tensor in enumerate(outputs):
-        result = Tensor(f"{tensor.name}/output{number}", tensor.axes, tensor.shape)
+        result = replace(tensor, name=f"{tensor.name}/output{number}", mask=None)
         results.append(result)
         if tensor in copied or list(outputs).count(tensor) > 1:
             at = indices_of(tensor)
@@ -46,7 +46,7 @@ def with_copies(
         own = natural(tensor.shape)
         if tensor not in decided or same_layout(tensor.shape, own, strides[tensor]):
             continue
-        inner = Tensor(f"{tensor.name}/inside", tensor.axes, tensor.shape)
+        inner = replace(tensor, name=f"{tensor.name}/inside", mask=None)
         strides[inner] = strides[tensor]
         copies.add(inner)
         at = indices_of(tensor)

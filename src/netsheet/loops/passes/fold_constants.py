@@ -38,8 +38,9 @@ def fold_constants(equations: Sequence[Equation], kept: AbstractSet[Tensor]) -> 
             own = [_with_values(eq, values) for eq in group]
             array = evaluate(own, {})[tensor]
             values[tensor] = Weight(
-                tensor.name, tensor.axes, tensor.shape, label=tensor.name, values=array
-            )
+                tensor.name, tensor.axes, tensor.shape, label=tensor.name, values=array,
+                dtype=tensor.dtype, quantisation=tensor.quantisation,
+            )  # fmt: skip
     return [_with_values(eq, values) for eq in equations if eq.target not in values]
 
 

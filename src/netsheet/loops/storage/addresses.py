@@ -68,7 +68,15 @@ def flattened(eq: Equation, layout: Layout) -> Equation:
 
     def memory(tensor: Tensor) -> Memory:
         if tensor not in memories:
-            flat = Memory(tensor.name, ("address",), (max(tensor.size, 1),), source=tensor)
+            shape = (max(tensor.size, 1),)
+            flat = Memory(
+                tensor.name,
+                ("address",),
+                shape,
+                source=tensor,
+                dtype=tensor.dtype,
+                quantisation=tensor.quantisation,
+            )
             memories[tensor] = flat
         return memories[tensor]
 

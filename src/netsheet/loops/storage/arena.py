@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Sequence
 from itertools import permutations
 
+from netsheet.equations import FLOAT, WHOLE
 from netsheet.loops.storage.lifetimes import Lifetime
 
 
@@ -31,17 +32,18 @@ def place(lifetimes: Sequence[Lifetime]) -> int:
 def _in_order(order: Sequence[Lifetime]) -> int:
     by_offset: list[tuple[int, int, Lifetime]] = []  # what is placed, the lowest first
     starting: dict[int, list[tuple[int, int, Lifetime]]] = {}  # the same by first computation
+    mixed = {FLOAT, WHOLE} <= {life.kind for life in order}
     longest = max((life.last - life.first for life in order), default=0)
     most = 0
     for number, life in enumerate(order):
         # what lives meanwhile: few where lifetimes are short, or found among all that is placed
         begin = life.first - longest
         near: Sequence[tuple[int, int, Lifetime]] = by_offset
-        if life.last - begin < 64:
+        if life.last - begin < 64 and not mixed:
             near = sorted(one for n in range(begin, life.last + 1) for one in starting.get(n, ()))
         offset = 0
         for start, _, other in near:
-            if life.first > other.last or other.first > life.last:
+            if not life.meets(other):
                 continue
             if start - offset >= life.size:
                 break

@@ -107,7 +107,9 @@ def run_sources(
     """The same for files that are written already."""
     main = main_text(sources.lib, '#include "board.h"\n')
     _build(sources, main, traced, options, board)
-    return tensors_of(run_firmware(sources.folder, input_bytes(samples), board), len(samples))
+    return tensors_of(
+        run_firmware(sources.folder, input_bytes(sources.lib, samples), board), len(samples)
+    )
 
 
 def measure_board(
@@ -138,7 +140,9 @@ def measure_sources(
     """The same for files that are written already."""
     lib, folder = sources.lib, sources.folder
     weights = _build(sources, _counting(lib), traced, [opt], board)
-    (stack,) = struct.unpack("<I", run_firmware(folder, input_bytes([arrays]), board, count=True))
+    (stack,) = struct.unpack(
+        "<I", run_firmware(folder, input_bytes(lib, [arrays]), board, count=True)
+    )
     counts = counted(board, folder)
     done = subprocess.run(
         [board.tools.program("size"), f"{lib.name}.o", weights],

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from netsheet.equations import FloatArray
+from netsheet.equations import FLOAT, FloatArray, Tensor
 from netsheet.errors import NetsheetError
 from netsheet.write.c.folder import put
-from netsheet.write.c.library import Library, files
+from netsheet.write.c.library import Library, c_type, files
 from netsheet.write.c.template import fill, template
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")
@@ -38,8 +38,8 @@ def main_text(lib: Library, system: str | None = None) -> str:
     outputs = [f"out{n}" for n in range(len(model.outputs))]
     reading = " && ".join(f"fetch({name}, sizeof {name})" for name in inputs) or "runs == 0"
     shows = [
-        f'show("#{n}", (int)(sizeof {name} / sizeof(float)), {name});'
-        for n, name in enumerate(outputs)
+        _showing(n, name, tensor)
+        for n, (name, tensor) in enumerate(zip(outputs, model.outputs, strict=True))
     ]
     clears = [f"memset({name}, 0xFF, sizeof {name});" for name in outputs]
     marks = {
@@ -58,9 +58,21 @@ def main_text(lib: Library, system: str | None = None) -> str:
 def buffers_text(lib: Library) -> str:
     """The arrays in0, in1, ... and out0, ... of a main()."""
     model = lib.model
-    sizes = [f"static float in{n}[{max(t.size, 1)}];" for n, t in enumerate(model.inputs)]
-    sizes += [f"static float out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)]
+    sizes = [f"static {c_type(t)} in{n}[{max(t.size, 1)}];" for n, t in enumerate(model.inputs)]
+    for n, t in enumerate(model.outputs):
+        sizes.append(f"static {c_type(t)} out{n}[{max(t.size, 1)}];")
+        if t.dtype != FLOAT:
+            sizes.append(f"static float shown{n}[{max(t.size, 1)}];")
     return "\n".join(sizes)
+
+
+def _showing(number: int, name: str, tensor: Tensor) -> str:
+    """Statements that write an output, as floats."""
+    size = max(tensor.size, 1)
+    if tensor.dtype == FLOAT:
+        return f'show("#{number}", {size}, {name});'
+    copy = f"for (int i = 0; i < {size}; i++) shown{number}[i] = (float){name}[i];"
+    return f'{copy}\n        show("#{number}", {size}, shown{number});'
 
 
 class Sources:
@@ -98,9 +110,14 @@ def written(lib: Library) -> Iterator[Sources]:
         yield Sources(lib, Path(folder))
 
 
-def input_bytes(samples: Sequence[Sequence[FloatArray]]) -> bytes:
-    """What fetch() reads: the inputs of all samples, as floats."""
-    return b"".join(np.asarray(a, "<f4").tobytes() for sample in samples for a in sample)
+def input_bytes(lib: Library, samples: Sequence[Sequence[FloatArray]]) -> bytes:
+    """What fetch() reads: the inputs of all samples, each of its tensor's dtype."""
+    kinds = [np.dtype(tensor.dtype).newbyteorder("<") for tensor in lib.model.inputs]
+    return b"".join(
+        np.asarray(array, kind).tobytes()
+        for sample in samples
+        for array, kind in zip(sample, kinds, strict=True)
+    )
 
 
 def tensors_of(data: bytes, samples: int) -> list[Tensors]:

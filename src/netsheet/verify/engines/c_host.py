@@ -64,7 +64,7 @@ def run_sources(
     )  # fmt: skip
     done = subprocess.run(
         [str(sources.folder / "run")],
-        input=input_bytes(samples),
+        input=input_bytes(lib, samples),
         capture_output=True,
         check=False,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from netsheet.data.inputs import Sample
 from netsheet.data.states import with_states
 from netsheet.equations import FloatArray
+from netsheet.equations.entry import entered
 from netsheet.errors import NetsheetError, one_line
 from netsheet.network import Network
 from netsheet.read.onnx.original import OnnxOriginal
@@ -36,8 +37,9 @@ class OnnxRuntime:
         rows: list[Values] = []
         for sample in samples:
             whole = with_states(sample, artefact.network.explicit)
+            taken = {tensor.name: tensor for tensor in artefact.network.explicit.inputs}
             feeds = {
-                entry.name: np.asarray(whole.inputs[entry.name].values, np.float32)[np.newaxis]
+                entry.name: entered(taken[entry.name], whole.inputs[entry.name].values)[np.newaxis]
                 for entry in session.get_inputs()
             }
             found = session.run(names, feeds) if names else []

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netsheet.equations import Tensor
-from netsheet.loops.ir import Buffer, PositionTable, Program
+from netsheet.loops.ir import FLOAT, Buffer, PositionTable, Program
 from netsheet.loops.names import Identifiers, identifier
 from netsheet.loops.pipeline import LoopedNetwork, looped
 from netsheet.loops.storage.addresses import natural, same_layout
 from netsheet.loops.storage.constants import Constants
 from netsheet.network import Network
-from netsheet.write.c.arrays import number_pieces
+from netsheet.write.c.constants import declarations, weights
 from netsheet.write.c.folder import Content, Pieces
 from netsheet.write.c.lines import Lines
-from netsheet.write.c.names import comment, library_name, string
+from netsheet.write.c.names import TYPES, comment, library_name, string
 from netsheet.write.c.notes import note
 from netsheet.write.c.print import CPrinter
 from netsheet.write.c.row_functions import geometry_text, row_function_text
@@ -75,9 +75,27 @@ def _parameters(names: Identifiers, word: str, labels: Sequence[str]) -> list[st
 
 def signature(lib: Library, suffix: str, last: str = "") -> str:
     """The head of ``net_run`` or of a function with one more parameter."""
-    parts = [f"const float {name}[{size_macro(lib, name)}]" for name in lib.inputs]
-    parts += [f"float {name}[{size_macro(lib, name)}]" for name in lib.outputs]
+    given = zip(lib.inputs, lib.model.inputs, strict=True)
+    results = zip(lib.outputs, lib.model.outputs, strict=True)
+    parts = [f"const {c_type(t)} {name}[{size_macro(lib, name)}]" for name, t in given]
+    parts += [f"{c_type(t)} {name}[{size_macro(lib, name)}]" for name, t in results]
     return f"int {lib.name}_{suffix}({', '.join(parts + ([last] if last else [])) or 'void'})"
+
+
+def c_type(tensor: Tensor) -> str:
+    """The C type of a tensor's values."""
+    return TYPES[tensor.dtype]
+
+
+def has_whole_numbers(lib: Library) -> bool:
+    """True if it computes with others than floats, which need <stdint.h>."""
+    buffers = [
+        buffer
+        for network in (lib.fast, lib.traced)
+        for function in network.program.functions
+        for buffer in function.buffers
+    ]
+    return any(b.dtype != FLOAT for b in (*buffers, *lib.constants.buffers.values()))
 
 
 def size_macro(lib: Library, parameter: str) -> str:
@@ -95,6 +113,7 @@ def header(lib: Library) -> str:
         f"#define {upper}_H",
         "",
     ]
+    lines += ["#include <stdint.h>", ""] if has_whole_numbers(lib) else []
     if lib.traced is not lib.fast:
         lines += [
             "/* To see inside: compile with this, and write the function at the end. */",
@@ -172,18 +191,21 @@ def _arena_macro(lib: Library) -> list[str]:
 
 
 def arena_floats(lib: Library, traced: bool) -> int:
-    """Floats of RAM for activations."""
+    """Floats of RAM for activations; whole numbers are packed into them."""
     return lib.traced.program.arena + _scratch(lib) if traced else lib.fast.program.arena
 
 
 def _scratch(lib: Library) -> int:
     """Floats that a traced build needs to bring a tensor into the model's own order."""
-    sizes = [t.size for t in lib.traced.done_at if _moved(lib.traced, t)]
+    sizes = [t.size for t in lib.traced.done_at if _copied(lib.traced, t)]
     return max(sizes, default=0)
 
 
-def _moved(program: LoopedNetwork, tensor: Tensor) -> bool:
-    return not same_layout(tensor.shape, program.layout(tensor), natural(tensor.shape))
+def _copied(program: LoopedNetwork, tensor: Tensor) -> bool:
+    """True if the callback gets a copy: in another order, or of whole numbers as floats."""
+    return tensor.dtype != FLOAT or not same_layout(
+        tensor.shape, program.layout(tensor), natural(tensor.shape)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +257,7 @@ def code(lib: Library) -> str:
         '#error "an int of 32 bits is needed"',
         "#endif",
         "",
-        *_declared(lib, common_words),
+        *declarations(lib.name, lib.constants, common_words),
         helper_text(common, lib.name),
     ]
     for program, used in zip(programs, words, strict=True):
@@ -244,7 +266,7 @@ def code(lib: Library) -> str:
         elif shown:
             parts += [f"#else /* {lib.upper}_TRACE: each layer for itself, and shown */", ""]
         parts += [
-            *_declared(lib, used - common_words),
+            *declarations(lib.name, lib.constants, used - common_words),
             *(_table(lib, table) for table in program.network.program.tables),
             helper_text(program.helpers - common, lib.name),
             row_function_text(program.printer.row_functions, lib.name),
@@ -252,16 +274,6 @@ def code(lib: Library) -> str:
         ]
     parts += [f"#endif /* {lib.upper}_TRACE */"] if shown else []
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
-
-
-def _declared(lib: Library, words: Set[str]) -> list[str]:
-    """The constants among these words."""
-    found = [
-        f"extern const float {lib.name}_{name}[{buffer.size}];"
-        for name, buffer in lib.constants.buffers.items()
-        if f"{lib.name}_{name}" in words
-    ]
-    return [*found, ""] if found else []
 
 
 def _table(lib: Library, table: PositionTable) -> str:
@@ -338,7 +350,10 @@ def _state_arrays(lib: Library, number_: int) -> tuple[str, str]:
 
 def _argument(arguments: Mapping[Buffer, str], buffer: Buffer) -> str:
     """The C expression of a buffer's first element, in the function that runs it all."""
-    return arguments.get(buffer) or f"arena + {buffer.start}"
+    if buffer in arguments:
+        return arguments[buffer]
+    place = f"arena + {buffer.start}"
+    return place if buffer.dtype == FLOAT else f"({TYPES[buffer.dtype]} *)({place})"
 
 
 def _trace(
@@ -349,7 +364,7 @@ def _trace(
     with lines.block(""):
         shape = ", ".join(map(str, tensor.shape)) or "1"
         lines.add(f"static const int shape[] = {{{shape}}};")
-        if _moved(network, tensor):
+        if _copied(network, tensor):
             lines.add(f"float *at = arena + {arena};")
             names = [f"i{axis}" for axis in range(len(tensor.shape))]
             depth = lines.depth
@@ -358,37 +373,12 @@ def _trace(
                 lines.depth += 1
             strides = network.layout(tensor)
             place = " + ".join(f"{n} * {s}" for n, s in zip(names, strides, strict=True))
-            lines.add(f"*at++ = ({pointer})[{place}];")
+            number = f"({pointer})[{place or 0}]"
+            lines.add(f"*at++ = {number if tensor.dtype == FLOAT else f'(float){number}'};")
             lines.depth = depth
             pointer = f"arena + {arena}"
         arguments = f"{string(tensor.name)}, {len(tensor.shape)}, shape, {pointer}"
         lines.add(f"{lib.name}_trace({arguments});")
-
-
-def weights(lib: Library) -> Iterator[bytes]:
-    """``net_weights.c``: constant data, which a linker leaves in flash."""
-    about = f"{comment(lib.model.name)}: weights, in the order in which {lib.name}.c reads them."
-    yield f'/* {about} */\n#include "{lib.name}.h"\n#include <math.h>\n\n'.encode()
-    traced = lib.constants.traced
-    for name, buffer in lib.constants.buffers.items():
-        if name not in traced:
-            yield from _array(lib, buffer)
-    if traced:
-        yield f"#ifdef {lib.upper}_TRACE\n".encode()
-        for name in lib.constants.buffers:
-            if name in traced:
-                yield from _array(lib, lib.constants.buffers[name])
-        yield f"#endif /* {lib.upper}_TRACE */\n".encode()
-
-
-def _array(lib: Library, buffer: Buffer) -> Iterator[bytes]:
-    """One array's declaration and definition."""
-    name = f"{lib.name}_{buffer.name}[{buffer.size}]"
-    assert buffer.values is not None
-    about = f"/* {comment(buffer.note)} */\nextern const float {name};\nconst float {name} = {{"
-    yield about.encode()
-    yield from number_pieces(buffer.values)
-    yield b"\n};\n\n"
 
 
 def files(lib: Library) -> dict[str, Content]:
@@ -396,5 +386,5 @@ def files(lib: Library) -> dict[str, Content]:
     return {
         f"{lib.name}.h": header(lib),
         f"{lib.name}.c": code(lib),
-        f"{lib.name}_weights.c": Pieces(lambda: weights(lib)),
+        f"{lib.name}_weights.c": Pieces(lambda: weights(lib.name, lib.model.name, lib.constants)),
     }

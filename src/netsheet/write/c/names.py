@@ -58,6 +58,17 @@ def string(text: str) -> str:
     return '"' + "".join(parts) + '"'
 
 
+TYPES = {
+    "float32": "float", "int": "int", "int32": "int32_t", "int16": "int16_t", "uint8": "uint8_t",
+    "int8": "int8_t",
+}  # fmt: skip
+
+
+def whole_number(value: float) -> str:
+    """A whole number as a C constant of type int32_t."""
+    return str(int(value)) if value > -(2**31) else "(-2147483647 - 1)"
+
+
 def number(value: float) -> str:
     """The float32 nearest to ``value`` as a C constant of type float that reads back exactly."""
     with np.errstate(over="ignore"):

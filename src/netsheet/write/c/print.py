@@ -8,11 +8,10 @@ from __future__ import annotations
 from netsheet.loops import ir
 from netsheet.loops.products.row_function import RowFunction, RowGeometry
 from netsheet.write.c.lines import Lines
-from netsheet.write.c.names import number
+from netsheet.write.c.names import TYPES, number, whole_number
 from netsheet.write.c.spelling import HELPERS, SPELLED
 from netsheet.write.c.tiles import arguments
 
-TYPES = {ir.FLOAT: "float", "int32": "int", "int8": "signed char"}
 # How strongly an operator binds, as far as parentheses need to know.
 LEVELS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 2}
 ATOM = 3
@@ -50,15 +49,14 @@ class CPrinter:
         if isinstance(node, ir.Let):
             lines.add(self._let(node))
         elif isinstance(node, ir.Pointer):
-            lines.add(
-                f"const float *const {node.name} = {self._address(node.buffer, node.offset)};"
-            )
+            kind, place = TYPES[_dtype(node)], self._address(node.buffer, node.offset)
+            lines.add(f"const {kind} *const {node.name} = {place};")
         elif isinstance(node, ir.Assign):
             lines.add(f"{node.name} = {_bare(self.value(node.value))};")
         elif isinstance(node, ir.Accumulate):
             lines.add(self._accumulate(node))
         elif isinstance(node, ir.Store):
-            lines.add(f"{self._element(node.target, node.offset)} = {self.value(node.value)};")
+            lines.add(self._store(node))
         elif isinstance(node, ir.For):
             name, ends = node.index, [node.high]
             if isinstance(node.high, ir.Least):  # a test each, which is what compilers like best
@@ -78,6 +76,12 @@ class CPrinter:
         with lines.block(head):
             for statement in body:
                 self._statement(lines, statement)
+
+    def _store(self, node: ir.Store) -> str:
+        dtype, value = _dtype(node.target), self.value(node.value)
+        if dtype in ir.NARROW:
+            value = f"({TYPES[dtype]}){value if _is_bracketed(value) else f'({value})'}"
+        return f"{self._element(node.target, node.offset)} = {value};"
 
     def _let(self, node: ir.Let) -> str:
         kind = TYPES[node.dtype]
@@ -163,7 +167,8 @@ class CPrinter:
         if isinstance(node, ir.TableEntry):
             return f"{self.library}_{node.table.name}[{self.position(node.position)}]"
         if isinstance(node, ir.PositionOf):
-            return f"{self.helper('index')}({self.value(node.value)}, {node.size})"
+            helper = self.helper("index" if node.dtype == ir.FLOAT else "place")
+            return f"{helper}({self.value(node.value)}, {node.size})"
         then, otherwise = self._any(node.then), self._any(node.otherwise)
         return f"({self.test(node.test)} ? {then} : {otherwise})"
 
@@ -202,11 +207,11 @@ class CPrinter:
     def _value(self, node: ir.Scalar) -> tuple[str, int]:
         """The text, and how strongly it binds."""
         if isinstance(node, ir.Literal):
-            text = number(node.value)
+            text = number(node.value) if node.dtype == ir.FLOAT else whole_number(node.value)
             return text, 1 if text.startswith("-") else ATOM
         if isinstance(node, ir.Convert):
             text = self.position(node.value)
-            return f"(float)({text})", ATOM
+            return f"({TYPES[node.dtype]})({text})", ATOM
         if isinstance(node, ir.Load):
             return self._element(node.source, node.offset), ATOM
         if isinstance(node, ir.Apply):
@@ -242,6 +247,18 @@ class CPrinter:
             text, level = self._value(node)
             return text if level == ATOM or isinstance(node, ir.Literal) else f"({text})"
         return self.position(node)
+
+
+def _dtype(source: ir.Buffer | ir.Pointer) -> str:
+    """The dtype of what lies at a place."""
+    while isinstance(source, ir.Pointer):
+        source = source.buffer
+    return source.dtype
+
+
+def _is_bracketed(text: str) -> bool:
+    """True for a text in parentheses that open and close around it all, or a mere name."""
+    return text.isidentifier() or text.isdigit() or _bare(text) != text
 
 
 def _bare(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How C spells each function of :data:`netsheet.equations.FUNCTIONS`.
+"""How C spells each function of real and of whole numbers that equations apply.
 
 Truth is 1 and 0. ``@`` stands for the library's name; what a spelling needs is in HELPERS.
 """
@@ -29,11 +29,16 @@ SPELLED: dict[str, str] = {
     "xor": "(({0} != 0.0f) != ({1} != 0.0f) ? 1.0f : 0.0f)",
     "not": "({0} != 0.0f ? 0.0f : 1.0f)",
     "if": "({0} != 0.0f ? {1} : {2})",
+    "high_product": "@_high_product({0}, {1})", "shift_right": "@_shift_right({0}, {1})",
+    "shift_left": "@_shift_left({0}, {1})", "rounded_quotient": "@_rounded_quotient({0}, {1})",
+    "leading_zeros": "@_leading_zeros({0})", "whole": "@_whole({0})", "real": "(float)({0})",
 }  # fmt: skip
 
 # Each is a file in files/helpers; this is the order in which they compile.
 HELPERS = (
     "max", "min", "mod", "sign", "tanh", "sigmoid", "index", "quotient", "remainder",
+    "high_product", "shift_right", "shift_left", "rounded_quotient", "leading_zeros", "whole",
+    "place",
 )  # fmt: skip
 
 _NEEDS = {"sigmoid": ("tanh",)}

@@ -13,7 +13,7 @@ from netsheet.data.states import with_states
 from netsheet.equations import Tensor
 from netsheet.errors import UsageError
 from netsheet.network import Network
-from netsheet.selection import part, require
+from netsheet.selection import part, require, require_reals
 from netsheet.write.excel import input_sheet, sheet_stream
 from netsheet.write.excel.book_layout import ARRANGEMENTS, AUTO, LayerSheet
 from netsheet.write.excel.cell_block import computed
@@ -76,6 +76,7 @@ def to_excel(
     model = part(model, until, shapes).explicit  # states are inputs, zeros at first, and outputs
     samples = [with_states(sample, model) for sample in samples]
     require(model, model.nodes, "formulas")
+    require_reals(model, "a workbook")
     input_sheet.checked(samples, model.inputs)
     book = NetworkBook(model, samples, words, lang, arrangement, class_names)
     book.refuse_oversized()
@@ -130,6 +131,7 @@ def workbook_layout(
         NetsheetError: the workbook would pass a limit of Excel.
     """
     require(model, model.nodes, "formulas")
+    require_reals(model, "a workbook")
     book = NetworkBook(model, samples, words_of("en"), "en", AUTO, None)
     book.refuse_oversized()
     return book.layers, book.plan.places

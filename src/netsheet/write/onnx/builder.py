@@ -66,7 +66,7 @@ class Builder:
         return self._constants[key]
 
     def weight(self, weight: Weight, axes: Sequence[str] | None = None) -> str:
-        """The initializer of a weight, float32, its axes in the order asked for.
+        """The initializer of a weight, of its dtype, its axes in the order asked for.
 
         It has the weight's own name; a second order of the same weight adds the axes to it.
         """
@@ -77,7 +77,7 @@ class Builder:
             wanted = weight.name if first else f"{weight.name}/{'-'.join(order)}"
             values = weight.values if order == weight.axes else weight.to(order)
             name = self._unique(wanted)
-            self._initializers[name] = np.asarray(values).astype(np.float32)
+            self._initializers[name] = np.asarray(values).astype(weight.dtype)
             self._weights[key] = name
         return self._weights[key]
 
@@ -166,6 +166,7 @@ class Builder:
 
 
 def _described(tensor: Tensor) -> ValueInfoProto:
-    from onnx import TensorProto, helper
+    from onnx import helper
 
-    return helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, [BATCH, *tensor.shape])
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
+    return helper.make_tensor_value_info(tensor.name, kind, [BATCH, *tensor.shape])

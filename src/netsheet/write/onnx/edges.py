@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from netsheet.equations import Tensor
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ def rename(
             if source != name:
                 after.append(helper.make_node("Identity", [source], [name], name=f"{name}/named"))
             shape = [*lead, *tensor.shape]
-        described.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
+        described.append(helper.make_tensor_value_info(name, kind, shape))
     nodes = [*before, *graph.node, *after]
     if any(node.op_type in ("Squeeze", "Unsqueeze") for node in (*before, *after)):
         graph.initializer.append(helper.make_tensor(axes[0], TensorProto.INT64, [1], [0]))

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netsheet.equations import (
+    FLOAT,
+    LIMITS,
+    WHOLE,
     Affine,
     Call,
     Const,
@@ -32,6 +35,7 @@ from netsheet.equations import (
     Select,
     Tensor,
     Weight,
+    dtype_of,
     factors,
 )
 from netsheet.equations.evaluation import recurrences
@@ -44,26 +48,20 @@ from netsheet.equations.grids import (
     position_grid,
     union,
 )
+from netsheet.write.onnx.contraction import Part, contracted, spread
 from netsheet.write.onnx.convolution import Windowed, convolution_of, in_order
-from netsheet.write.onnx.functions import FLOAT, INT64, cast, spell
+from netsheet.write.onnx.functions import FLOAT as FLOAT32
+from netsheet.write.onnx.functions import INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
 from netsheet.write.onnx.reading import read_static
+from netsheet.write.onnx.whole import NUMBERS, as_whole, computed
 
 if TYPE_CHECKING:
     from netsheet.write.onnx.builder import Builder
 
 NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
 REDUCE = {"prod": "ReduceProd", "max": "ReduceMax", "min": "ReduceMin", "mean": "ReduceMean"}
-LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY"
-BATCH_LETTER = "Z"
-
-
-class Part(NamedTuple):
-    """An ONNX value whose axes are indices, behind the batch axis if it is ``batched``."""
-
-    name: str
-    dims: tuple[Index, ...]
-    batched: bool
+WHOLE_NEUTRAL = {"sum": 0, "prod": 1, "max": LIMITS[WHOLE][0], "min": LIMITS[WHOLE][1]}
 
 
 class Printer:
@@ -102,7 +100,9 @@ class Printer:
         dims = tuple(index for index in eq.indices if index not in self._fixed)
         places = [position_grid(at, self._fixed) for at in eq.at]
         elements = element_grid(places, eq.target.shape, dims).array.reshape(-1)
-        value = self._filled(self._value(eq.value), dims)
+        value = self._filled(self._value(eq.value, computed(eq.target)), dims)
+        if eq.target.dtype != FLOAT:
+            value = cast(self.graph, value, NUMBERS[eq.target.dtype])
         if eq.target not in self._filling and counts_up(elements, eq.target.size):
             shape = tuple(index.size for index in dims)
             same = shape == eq.target.shape
@@ -138,26 +138,7 @@ class Printer:
     # ------------------------------------------------------------------ arrays over indices
 
     def _spread(self, part: Part, dims: Sequence[Index]) -> str:
-        """The value transposed to ``dims``, broadcasting over the indices that it lacks."""
-        present = [index for index in dims if index in part.dims]
-        name = part.name
-        lead = int(part.batched)
-        order = [part.dims.index(index) for index in present]
-        if order != sorted(order):
-            perm = [0][:lead] + [axis + lead for axis in order]
-            name = self.graph.node("Transpose", [name], perm=perm)
-        absent = [axis for axis, index in enumerate(dims) if index not in part.dims]
-        if not part.batched and present:
-            first = dims.index(present[0])
-            rank = len(dims) - first
-            absent = [axis - first for axis in absent if axis > first]
-            assert rank == len(present) + len(absent)
-        elif not part.batched:
-            absent = []
-        if absent:
-            axes = self.graph.constant(np.array([axis + lead for axis in absent], np.int64))
-            name = self.graph.node("Unsqueeze", [name, axes])
-        return str(name)
+        return spread(self.graph, part, dims)
 
     def _elementwise(self, parts: Sequence[Part]) -> tuple[list[str], tuple[Index, ...], bool]:
         dims = union(part.dims for part in parts)
@@ -166,37 +147,50 @@ class Printer:
 
     def _apply(self, op: str, *parts: Part) -> Part:
         names, dims, batched = self._elementwise(parts)
-        return Part(str(self.graph.node(op, names)), dims, batched)
+        return Part(str(self.graph.node(op, names)), dims, batched, parts[-1].dtype)
 
     def _grid(self, grid: Grid) -> Part:
         return Part(self.graph.constant(grid.array), grid.dims, False)
 
+    def _number(self, number: float, dtype: str) -> Part:
+        """A number without axes."""
+        value = np.float32(number) if dtype == FLOAT else np.int64(number)
+        return Part(self.graph.constant(value), (), False, dtype)
+
     # ------------------------------------------------------------------ expressions
 
-    def _value(self, expr: Expr) -> Part:
+    def _value(self, expr: Expr, dtype: str = FLOAT) -> Part:
+        """An expression; a mere number in it is of ``dtype``."""
+        dtype = dtype_of(expr) or dtype
         if isinstance(expr, Const):
-            return Part(self.graph.constant(np.float32(expr.value)), (), False)
+            return self._number(expr.value, dtype)
         if isinstance(expr, Number):
             place = self._position(expr.value)
             if isinstance(place, Grid):
-                return self._grid(Grid(place.dims, place.array.astype(np.float32)))
-            return place._replace(name=cast(self.graph, place.name, FLOAT))
+                array = place.array.astype(np.float32 if dtype == FLOAT else np.int64)
+                return self._grid(Grid(place.dims, array))._replace(dtype=dtype)
+            name = cast(self.graph, place.name, FLOAT32 if dtype == FLOAT else INT64)
+            return place._replace(name=name, dtype=dtype)
         if isinstance(expr, Read):
-            return self._read(expr)
+            part = self._read(expr)
+            return part if dtype == FLOAT else as_whole(self.graph, part)
         if isinstance(expr, Call):
-            names, dims, batched = self._elementwise([self._value(arg) for arg in expr.args])
-            return Part(spell(self.graph, expr.function, names), dims, batched)
+            wanted = {"real": WHOLE, "whole": FLOAT}.get(expr.function, dtype)
+            parts = [self._value(arg, wanted) for arg in expr.args]
+            names, dims, batched = self._elementwise(parts)
+            return Part(spell(self.graph, expr.function, names), dims, batched, dtype)
         if isinstance(expr, Select):
-            return self._select(expr)
+            return self._select(expr, dtype)
         assert isinstance(expr, Reduce)
-        return self._reduce(expr)
+        return self._reduce(expr, dtype)
 
-    def _select(self, expr: Select) -> Part:
+    def _select(self, expr: Select, dtype: str) -> Part:
         mask = self._mask(expr.where)
         if isinstance(mask, Grid) and (mask.array.all() or not mask.array.any()):
-            return self._value(expr.then if mask.array.all() else expr.otherwise)
+            return self._value(expr.then if mask.array.all() else expr.otherwise, dtype)
         test = self._grid(mask) if isinstance(mask, Grid) else mask
-        return self._apply("Where", test, self._value(expr.then), self._value(expr.otherwise))
+        then, otherwise = self._value(expr.then, dtype), self._value(expr.otherwise, dtype)
+        return self._apply("Where", test, then, otherwise)
 
     # ------------------------------------------------------------------ positions and reads
 
@@ -289,8 +283,8 @@ class Printer:
 
     # ------------------------------------------------------------------ reductions
 
-    def _reduce(self, expr: Reduce) -> Part:
-        found = convolution_of(expr, self._fixed.keys())
+    def _reduce(self, expr: Reduce, dtype: str) -> Part:
+        found = convolution_of(expr, self._fixed.keys()) if dtype == FLOAT else None
         if found is not None:
             part = self._convolution(found)
             if part is not None:
@@ -298,23 +292,23 @@ class Printer:
         mask = self._mask(expr.where)
         if isinstance(mask, Grid) and mask.array.all():
             if expr.op == "sum":
-                return self._sum(expr, [self._value(part) for part in factors(expr.body)])
-            return self._reduced(expr, self._value(expr.body))
+                return self._sum(expr, [self._value(part, dtype) for part in factors(expr.body)])
+            return self._reduced(expr, self._value(expr.body, dtype))
         if isinstance(mask, Grid) and expr.op == "sum" and not mask.array.any():
             # nothing is added, and what would be read may not be there: the step before the first
-            return Part(self.graph.constant(np.float32(0)), (), False)
+            return self._number(0, dtype)
         test = self._grid(mask) if isinstance(mask, Grid) else mask
-        neutral = Part(self.graph.constant(np.float32(NEUTRAL[expr.op])), (), False)
+        neutral = self._number((NEUTRAL if dtype == FLOAT else WHOLE_NEUTRAL)[expr.op], dtype)
         if expr.op == "sum":
-            parts = [self._value(part) for part in factors(expr.body)]
+            parts = [self._value(part, dtype) for part in factors(expr.body)]
             # The guard belongs to the factor that already varies with most of its indices.
             chosen = max(range(len(parts)), key=lambda i: len({*parts[i].dims} & {*test.dims}))
             parts[chosen] = self._apply("Where", test, parts[chosen], neutral)
             return self._sum(expr, parts)
-        body = self._apply("Where", test, self._value(expr.body), neutral)
+        body = self._apply("Where", test, self._value(expr.body, dtype), neutral)
         if expr.op != "mean":
             return self._reduced(expr, body)
-        one, nothing = (Part(self.graph.constant(np.float32(n)), (), False) for n in (1, 0))
+        one, nothing = (self._number(n, FLOAT) for n in (1, 0))
         points = self._sum(expr, [self._apply("Where", test, one, nothing)])
         return self._apply("Div", self._sum(expr, [body]), points)
 
@@ -347,53 +341,17 @@ class Printer:
             name = self.graph.node(REDUCE[expr.op], [name], axes=axes, keepdims=0)
         repeats = math.prod(index.size for index in expr.over if index not in body.dims)
         if expr.op == "prod" and repeats != 1:
-            name = self.graph.node("Pow", [name, self.graph.constant(np.float32(repeats))])
-        return Part(name, kept, body.batched)
+            name = self.graph.node("Pow", [name, self._number(repeats, body.dtype).name])
+        return Part(name, kept, body.batched, body.dtype)
 
     def _sum(self, expr: Reduce, parts: Sequence[Part]) -> Part:
         used = union(part.dims for part in parts)
         repeats = math.prod(index.size for index in expr.over if index not in used)
         scalars = [part for part in parts if not part.dims and not part.batched]
         arrays = [part for part in parts if part.dims or part.batched]
-        total = self._contract(arrays, set(expr.over)) if arrays else scalars.pop()
+        total = contracted(self.graph, arrays, set(expr.over)) if arrays else scalars.pop()
         if repeats != 1:
-            scalars.append(Part(self.graph.constant(np.float32(repeats)), (), False))
+            scalars.append(self._number(repeats, total.dtype))
         for scalar in scalars:
             total = self._apply("Mul", total, scalar)
         return total
-
-    def _contract(self, parts: Sequence[Part], over: set[Index]) -> Part:
-        used = union(part.dims for part in parts)
-        kept = tuple(index for index in used if index not in over)
-        batched = any(part.batched for part in parts)
-        if len(parts) == 1:
-            axes = [axis + batched for axis, i in enumerate(parts[0].dims) if i in over]
-            if not axes:
-                return parts[0]
-            where = self.graph.constant(np.array(axes, np.int64))
-            name = self.graph.node("ReduceSum", [parts[0].name, where], keepdims=0)
-            return Part(name, kept, batched)
-        product = self._matmul(parts, over)
-        if product is not None:
-            return product
-        letter = dict(zip(used, LETTERS, strict=False))
-        terms = ["".join([BATCH_LETTER] * p.batched + [letter[i] for i in p.dims]) for p in parts]
-        result = "".join([BATCH_LETTER] * batched + [letter[i] for i in kept])
-        names = [part.name for part in parts]
-        name = self.graph.node("Einsum", names, equation=f"{','.join(terms)}->{result}")
-        return Part(name, kept, batched)
-
-    def _matmul(self, parts: Sequence[Part], over: set[Index]) -> Part | None:
-        """Rows times a matrix of weights, the commonest sum of products; None if it is not one."""
-        if len(parts) != 2:
-            return None
-        rows, matrix = sorted(parts, key=lambda part: not part.batched)
-        shared = [index for index in rows.dims if index in matrix.dims]
-        if matrix.batched or len(matrix.dims) != 2 or {*shared} != ({*rows.dims} & over):
-            return None
-        if len(shared) != 1 or ({*matrix.dims} & over) != {*shared} or not rows.batched:
-            return None
-        (out,) = (index for index in matrix.dims if index not in shared)
-        rest = tuple(index for index in rows.dims if index not in shared)
-        names = [self._spread(rows, (*rest, *shared)), self._spread(matrix, (*shared, out))]
-        return Part(str(self.graph.node("MatMul", names)), (*rest, out), True)

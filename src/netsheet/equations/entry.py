@@ -1,0 +1,46 @@
+"""Numbers that are given from outside, in the dtype of the tensor that takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.equations.dtypes import FLOAT, LIMITS
+from netsheet.equations.values import Tensor
+from netsheet.errors import UsageError
+
+Array = npt.NDArray[Any]
+
+
+def entered(tensor: Tensor, given: Any) -> Array:
+    """What a tensor holds of given numbers, whatever axes they have.
+
+    Real numbers become float32, or are quantised where the tensor says how. Whole ones are taken
+    as they are.
+
+    Raises:
+        UsageError: whole numbers outside of the tensor's range.
+    """
+    array = np.asarray(given)
+    if tensor.dtype == FLOAT:
+        return array.astype(np.float32, copy=False)
+    if array.dtype.kind == "f" and tensor.quantisation is not None:
+        return tensor.quantisation.whole(array, tensor.dtype)
+    low, high = LIMITS[tensor.dtype]
+    if array.dtype.kind not in "iu" or (
+        array.size and not low <= array.min() <= array.max() <= high
+    ):
+        raise UsageError(
+            f"input {tensor.name!r} takes whole numbers from {low} to {high}, or real ones, which "
+            "are quantised."
+        )
+    return array.astype(tensor.dtype)
+
+
+def meaning(tensor: Tensor, whole: Array) -> Array:
+    """The real numbers, as float32, that a tensor's numbers stand for."""
+    if tensor.quantisation is None:
+        return whole
+    return tensor.quantisation.real(whole).astype(np.float32)

@@ -1,0 +1,176 @@
+"""Operators and tensors of a .tflite file, connected as a network."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from netsheet.equations import FLOAT
+from netsheet.errors import FormatError, NetsheetError, UnsupportedError
+from netsheet.layer import Layer, default_axes
+from netsheet.layers.opaque import Opaque
+from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
+from netsheet.quantise.layer import QuantisedLayer
+from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_file
+from netsheet.read.tflite.operands import TfliteNode, kind_of
+from netsheet.read.tflite.original import TfliteOriginal
+from netsheet.read.tflite.table import TABLE
+
+# What a row raises where the file contradicts itself.
+_CONTRADICTIONS = (ValueError, LookupError, ArithmeticError, TypeError, AssertionError)
+
+
+def load_tflite(path: str | Path) -> Network:
+    """The network in a TensorFlow Lite file.
+
+    Raises:
+        FormatError: the file is damaged.
+        UnsupportedError: several subgraphs, or an input that is not understood.
+    """
+    path = Path(path)
+    model, content = read_file(path)
+    assembly = _Assembly(model)
+    assembly.add_all()
+    whole = any(tensor.quantised for tensor in model.tensors if tensor.values is None)
+    network = Network(
+        name=path.stem,
+        calls=assembly.calls,
+        sources=assembly.sources,
+        results=[assembly.refs[n] for n in model.outputs if n in assembly.refs],
+        entries=assembly.entries(),
+        path=path,
+        format=f"TensorFlow Lite schema {model.version}, {'quantised' if whole else 'float'}",
+        sha256=hashlib.sha256(content).hexdigest(),
+        framework_version=str(model.version),
+        stored=assembly.stored,
+        original=TfliteOriginal(content, assembly.numbers),
+    )
+    network.notes += assembly.notes
+    return network
+
+
+class _Assembly:
+    """Layers and calls, made operator by operator."""
+
+    def __init__(self, model: StoredModel) -> None:
+        self.model = model
+        self.calls: list[LayerCall] = []
+        self.sources: list[Source] = []
+        self.refs: dict[int, ValueRef] = {}  # of tensors that are computed
+        self.numbers: dict[str, int] = {}  # of tensors, by their names in the network
+        self.stored: dict[str, str] = {}
+        self.notes: list[str] = []
+        self._names: set[str] = set()
+
+    def add_all(self) -> None:
+        """Inputs and operators, in the file's order."""
+        for number in self.model.inputs:
+            self._add_source(self.model.tensors[number])
+        for operator in self.model.operators:
+            self._add(operator)
+
+    def entries(self) -> list[Entry]:
+        """The lines of the summary."""
+        inputs = [Entry(source.name, "Input", None, None, source=source) for source in self.sources]
+        return [*inputs, *(Entry(c.key, c.layer.type, c.key, c.layer) for c in self.calls)]
+
+    # ------------------------------------------------------------------ inputs
+
+    def _add_source(self, tensor: StoredTensor) -> None:
+        if tensor.number in self.refs:
+            raise FormatError(f"tensor {tensor.name!r} is an input twice")
+        shape = tensor.signature if len(tensor.signature) == len(tensor.shape) else tensor.shape
+        if not shape or tensor.shape[0] not in (1, -1):
+            raise UnsupportedError(
+                f"input {tensor.name!r} has the shape {tensor.shape}: one sample at a time is read"
+            )
+        sizes = tuple(None if size < 1 else size for size in shape[1:])
+        dtype, quantisation = kind_of(tensor)
+        name = self._unique(_plain(tensor.name) or "input")
+        kind = tensor.dtype if dtype == FLOAT else dtype
+        axes = default_axes(len(sizes))
+        self.sources.append(Source(name, sizes, axes, kind, quantisation=quantisation))
+        self.refs[tensor.number] = ValueRef(name)
+        self.numbers[name] = tensor.number
+
+    # ------------------------------------------------------------------ operators
+
+    def _add(self, operator: StoredOperator) -> None:
+        tensors = self.model.tensors
+        inputs = [None if n < 0 else tensors[n] for n in operator.inputs]
+        outputs = [tensors[n] for n in operator.outputs]
+        for tensor in outputs:
+            if tensor.number in self.refs or tensor.values is not None:
+                raise FormatError(f"tensor {tensor.name!r} is filled twice")
+        computed = [t for t in inputs if t is not None and t.values is None]
+        missing = [tensor.name for tensor in computed if tensor.number not in self.refs]
+        if missing:
+            raise FormatError(f"{operator.name} reads {missing[0]!r}, which nothing has filled")
+        name = self._unique(_layer_name(operator, inputs, outputs))
+        layer = self._layer(TfliteNode(name, operator, inputs, outputs))
+        layer.name = name
+        for weight in layer.weights.values():
+            self.stored[weight.name] = weight.label
+        refs = tuple(self.refs[tensor.number] for tensor in computed)
+        self.calls.append(LayerCall(name, layer, refs))
+        for n, tensor in enumerate(outputs):
+            self.refs[tensor.number] = ValueRef(name, n)
+            self.numbers[layer.output_name(name, n, len(outputs))] = tensor.number
+
+    def _layer(self, node: TfliteNode) -> Layer:
+        try:
+            if node.op not in TABLE:
+                called = node.operator.custom or node.op
+                raise UnsupportedError(f"the operator {called} is not computed")
+            inner = TABLE[node.op](node)
+            if not node.whole:
+                return inner
+            kinds = [kind_of(tensor) for tensor in node.outputs]
+        except NetsheetError as error:
+            return self._refused(node, str(error))
+        except _CONTRADICTIONS as error:
+            return self._refused(node, f"its operands contradict each other: {error}")
+        inner.name = node.name
+        weights = inner.weights
+        return QuantisedLayer(inner=inner, kinds=kinds, weights=dict(weights))
+
+    def _refused(self, node: TfliteNode, reason: str) -> Layer:
+        shape = node.outputs[0].shape[1:] if node.outputs else ()
+        sizes = tuple(None if size < 1 else size for size in shape)
+        return Opaque(type_name=node.op, reason=reason, output_shape=sizes)
+
+    def _unique(self, wanted: str) -> str:
+        name, number = wanted, 1
+        while name in self._names:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._names.add(name)
+        return name
+
+
+# The last part of a tensor's name where that is an operation of TensorFlow and no layer.
+_OPERATIONS = re.compile(
+    r"(BiasAdd|Conv2D|MatMul|depthwise|Relu6?|Tanh|Sigmoid|Softmax|MaxPool|AvgPool|Reshape|Pad|add"
+    r"|concat|ReadVariableOp|Mean|LeakyRelu|Elu|FusedBatchNormV3|mul|sub|Add)\d*"
+)
+
+
+def _layer_name(
+    operator: StoredOperator, inputs: list[StoredTensor | None], outputs: list[StoredTensor]
+) -> str:
+    """What Keras called the layer, where the file's names say so; else the operator."""
+    kernel = inputs[1] if len(inputs) > 1 else None
+    stored = [kernel.name] if kernel is not None and kernel.values is not None else []
+    for text in (*stored, *(tensor.name for tensor in outputs)):
+        parts = text.split(";")[0].split("/")
+        while len(parts) > 1 and _OPERATIONS.fullmatch(parts[-1]):
+            parts.pop()
+            if len(parts) > 1 and not _OPERATIONS.fullmatch(parts[-1]):
+                return _plain(parts[-1])
+    return operator.name.lower()
+
+
+def _plain(name: str) -> str:
+    """An input's name without what a saved model adds to it."""
+    return re.sub(r":\d+$", "", name.removeprefix("serving_default_")).strip() or "tensor"

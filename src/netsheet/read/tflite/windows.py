@@ -1,0 +1,113 @@
+"""Convolutions and poolings of TensorFlow Lite as layers: channels last, for one sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsheet.equations import Weight
+from netsheet.errors import UnsupportedError
+from netsheet.layer import Layer
+from netsheet.layers.conv import Conv2D, DepthwiseConv2D
+from netsheet.layers.dense import Dense
+from netsheet.layers.pool import AveragePooling2D, MaxPooling2D
+from netsheet.read.tflite.operands import TfliteNode, fused_activation
+
+PADDINGS = {0: "same", 1: "valid"}  # schema.fbs, Padding
+
+
+def _padding(node: TfliteNode, code: int) -> str:
+    if code not in PADDINGS:
+        raise UnsupportedError(f"{node.op} with the padding {code} is not computed")
+    return PADDINGS[code]
+
+
+def _strides(options: Any) -> tuple[int, int]:
+    return options.StrideH(), options.StrideW()
+
+
+def _weights(node: TfliteNode, label: str, kernel: Weight) -> dict[str, Weight]:
+    """The kernel and, where there is one, the bias."""
+    found = {label: kernel}
+    if node.has(2):
+        found["bias"] = node.weight(2, "bias", ("out",))
+    return found
+
+
+def convolution(node: TfliteNode) -> Layer:
+    """CONV_2D: kernel (out, height, width, in); grouped where the kernel has fewer inputs."""
+    options = node.options("Conv2DOptions")
+    out, height, width, channels = node.constant(1).shape
+    given = node.input(0).shape[-1]
+    if channels < 1 or given % channels or out % (given // channels):
+        raise UnsupportedError(f"{node.op} of {given} channels with a kernel of {channels}")
+    kernel = node.weight(1, "kernel", ("out", "height", "width", "in"))
+    return Conv2D(
+        filters=out,
+        groups=given // channels,
+        kernel_size=(height, width),
+        strides=_strides(options),
+        dilation_rate=(options.DilationHFactor(), options.DilationWFactor()),
+        padding=_padding(node, options.Padding()),
+        use_bias=node.has(2),
+        activation=fused_activation(options.FusedActivationFunction(), node.op),
+        weights=_weights(node, "kernel", kernel),
+    )
+
+
+def depthwise(node: TfliteNode) -> Layer:
+    """DEPTHWISE_CONV_2D: kernel (1, height, width, in * multiplier)."""
+    options = node.options("DepthwiseConv2DOptions")
+    _, height, width, out = node.constant(1).shape
+    channels = node.input(0).shape[-1]
+    if channels < 1 or out % channels:
+        raise UnsupportedError(f"{node.op} of {channels} channels with a kernel of {out}")
+    kernel = node.weight(
+        1, "depthwise_kernel", ("height", "width", "in", "multiplier"),
+        (height, width, channels, out // channels),
+    )  # fmt: skip
+    return DepthwiseConv2D(
+        depth_multiplier=out // channels,
+        kernel_size=(height, width),
+        strides=_strides(options),
+        dilation_rate=(options.DilationHFactor(), options.DilationWFactor()),
+        padding=_padding(node, options.Padding()),
+        use_bias=node.has(2),
+        activation=fused_activation(options.FusedActivationFunction(), node.op),
+        weights=_weights(node, "depthwise_kernel", kernel),
+    )
+
+
+def _pooling(node: TfliteNode, kind: type[MaxPooling2D] | type[AveragePooling2D]) -> Layer:
+    options = node.options("Pool2DOptions")
+    if options.FusedActivationFunction() != 0:
+        raise UnsupportedError(f"{node.op} with a fused activation is not computed")
+    return kind(
+        pool_size=(options.FilterHeight(), options.FilterWidth()),
+        strides=_strides(options),
+        padding=_padding(node, options.Padding()),
+    )
+
+
+def max_pooling(node: TfliteNode) -> Layer:
+    """MAX_POOL_2D."""
+    return _pooling(node, MaxPooling2D)
+
+
+def average_pooling(node: TfliteNode) -> Layer:
+    """AVERAGE_POOL_2D: padding does not count."""
+    return _pooling(node, AveragePooling2D)
+
+
+def dense(node: TfliteNode) -> Layer:
+    """FULLY_CONNECTED: kernel (out, in), along the last axis."""
+    options = node.options("FullyConnectedOptions")
+    if options.WeightsFormat() != 0:
+        raise UnsupportedError(f"{node.op} with shuffled weights is not computed")
+    out, _ = node.constant(1).shape
+    kernel = node.weight(1, "kernel", ("out", "in"))
+    return Dense(
+        units=out,
+        use_bias=node.has(2),
+        activation=fused_activation(options.FusedActivationFunction(), node.op),
+        weights=_weights(node, "kernel", kernel),
+    )

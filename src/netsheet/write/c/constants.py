@@ -1,0 +1,47 @@
+"""The constants of a library as C: ``net_weights.c``, and how ``net.c`` declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+from netsheet.loops.ir import Buffer
+from netsheet.loops.storage.constants import Constants
+from netsheet.write.c.arrays import number_pieces
+from netsheet.write.c.names import TYPES, comment
+
+
+def declarations(library: str, constants: Constants, words: Set[str]) -> list[str]:
+    """The constants among these words."""
+    found = [
+        f"extern const {TYPES[buffer.dtype]} {library}_{name}[{buffer.size}];"
+        for name, buffer in constants.buffers.items()
+        if f"{library}_{name}" in words
+    ]
+    return [*found, ""] if found else []
+
+
+def weights(library: str, model: str, constants: Constants) -> Iterator[bytes]:
+    """``net_weights.c``: constant data, which a linker leaves in flash."""
+    about = f"{comment(model)}: weights, in the order in which {library}.c reads them."
+    yield f'/* {about} */\n#include "{library}.h"\n#include <math.h>\n\n'.encode()
+    traced = constants.traced
+    for name, buffer in constants.buffers.items():
+        if name not in traced:
+            yield from _array(library, buffer)
+    if traced:
+        yield f"#ifdef {library.upper()}_TRACE\n".encode()
+        for name in constants.buffers:
+            if name in traced:
+                yield from _array(library, constants.buffers[name])
+        yield f"#endif /* {library.upper()}_TRACE */\n".encode()
+
+
+def _array(library: str, buffer: Buffer) -> Iterator[bytes]:
+    """One array's declaration and definition."""
+    name = f"{library}_{buffer.name}[{buffer.size}]"
+    assert buffer.values is not None
+    kind = f"const {TYPES[buffer.dtype]}"
+    about = f"/* {comment(buffer.note)} */\nextern {kind} {name};\n{kind} {name} = {{"
+    yield about.encode()
+    yield from number_pieces(buffer.values)
+    yield b"\n};\n\n"

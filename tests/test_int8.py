@@ -1,0 +1,246 @@
+"""Quantised networks, held against TensorFlow Lite Micro on the same file: to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netsheet as ns
+from netsheet.data.inputs import InputValue, Sample
+from netsheet.equations import FLOAT, LIMITS, Tensor
+from netsheet.equations.evaluation import evaluate
+from netsheet.model import Model
+from netsheet.verify.engines.c_harness import WARNINGS
+from netsheet.verify.engines.c_host import run_library
+from netsheet.verify.engines.tflite import every_tensor
+from netsheet.write.c.library import library
+
+BOUND = 1e-5
+
+
+def samples(model: Model, count: int = 3) -> list[list[np.ndarray]]:
+    """Random inputs over everything that the input's type holds."""
+    random = np.random.default_rng(7)
+    return [[_random(random, tensor) for tensor in model.inputs] for _ in range(count)]
+
+
+def _random(random: np.random.Generator, tensor: Tensor) -> np.ndarray:
+    if tensor.dtype == FLOAT:
+        return random.standard_normal(tensor.shape).astype(np.float32)
+    low, high = LIMITS[tensor.dtype]
+    return random.integers(low, high + 1, tensor.shape).astype(tensor.dtype)
+
+
+def expected(model: Model, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """What TensorFlow Lite Micro finds for every tensor of the network that the file has."""
+    pytest.importorskip("tflite_micro")
+    found = every_tensor(model.original.content, inputs)
+    return {
+        name: found(model.original.numbers[name]).reshape(tensor.shape)
+        for name, tensor in model.tensors().items()
+        if name in model.original.numbers
+    }
+
+
+def differing(model: Model, found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> dict:
+    """How many values of each tensor are not those that are wanted, where there are any."""
+    wrong = {}
+    for name, tensor in model.tensors().items():
+        if name not in wanted:
+            continue
+        off = np.abs(np.asarray(found[name], float) - wanted[name].astype(float))
+        largest = max(1.0, float(np.abs(wanted[name]).max(initial=0)))
+        count = int((off > (0 if tensor.dtype != FLOAT else BOUND * largest)).sum())
+        if count:
+            wrong[name] = count
+    return wrong
+
+
+def check_everywhere(model: Model, c: bool = True) -> int:
+    """Equations, ONNX Runtime and C against the oracle; returns how many values were compared."""
+    given = samples(model)
+    wanted = [expected(model, one) for one in given]
+    stacked = model.activations([np.stack(column) for column in zip(*given, strict=True)])
+    traced = run_library(library(model), given, options=[*WARNINGS, "-O1"]) if c else []
+    for n, one in enumerate(given):
+        exact = evaluate(model.equations(), dict(zip(model.inputs, one, strict=True)))
+        by_name = {tensor.name: array for tensor, array in exact.items()}
+        assert differing(model, by_name, wanted[n]) == {}
+        assert differing(model, {key: a[n] for key, a in stacked.items()}, wanted[n]) == {}
+        if c:
+            shown = {key: a.reshape(model.tensors()[key].shape)
+                     for key, a in traced[n] if key in model.tensors()}  # fmt: skip
+            assert differing(model, shown, wanted[n]) == {}
+    return sum(array.size for one in wanted for array in one.values())
+
+
+def test_the_seed_is_equal_everywhere(shared: Path) -> None:
+    model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    assert check_everywhere(model) == 3 * 5495
+
+
+def test_the_seed_by_hand(shared: Path) -> None:
+    """One value of the first layer, from the stored numbers alone, in Python's own integers."""
+    model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    (x,) = samples(model, 1)[0]
+    conv = model.layers["conv1"]
+    kernel, bias = conv.weights["kernel"].values, conv.weights["bias"].values
+    window = x[3:7, 5:9, 0].astype(int) + 128
+    total = int((window * kernel[2, :, :, 0].astype(int)).sum()) + int(bias[2])
+    scale = 0.003921568859368563 * float(np.float32(0.03339364))
+    step = model.node("conv1").outputs[0].quantisation
+    real = total * scale / step.step
+    found = model.activations(x[None], ["conv1"])["conv1"][0, 3, 5, 2]
+    assert abs(found - min(max(real + step.zero_point, -128), 127)) <= 0.51
+
+
+def test_verify_holds_it_against_the_file_itself(shared: Path) -> None:
+    pytest.importorskip("tflite_micro")
+    path = shared / "models/tflite/made/seed_int8.tflite"
+    model = ns.load(path)
+    for target in ("c", "onnx"):
+        verdict = model.verify(target, shared / "seed/digit5.png")
+        assert verdict.ok, verdict
+        assert "TensorFlow Lite Micro" in verdict.reference
+        assert all(layer.max_abs == 0 for layer in verdict.layers)
+
+
+def test_a_spoiled_multiplier_is_found(shared: Path) -> None:
+    """The proof can fail: one number of one layer off by one shift."""
+    pytest.importorskip("tflite_micro")
+    model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    shift = model.layers["conv2"].weights["shift"]
+    shift.values[1] += 1
+    verdict = model.verify("c", shared / "seed/digit5.png")
+    assert not verdict.ok
+    assert verdict.first_failure is not None
+    assert verdict.first_failure.layer == "conv2"
+
+
+def test_a_picture_is_quantised_as_the_input_says(shared: Path) -> None:
+    model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    sample = ns.read_input(shared / "seed/digit5.png", model)
+    assert "quantised to int8" in sample.note
+    pixels = np.load(shared / "seed/digit5.npy").reshape(28, 28, 1)
+    assert sample.inputs["input_2"].values.dtype == np.int8
+    assert (sample.inputs["input_2"].values == pixels.astype(int) - 128).all()
+    assert model.predict(shared / "seed/digit5.png").argmax() == 5
+
+
+def test_real_numbers_and_whole_ones_are_told_apart(shared: Path) -> None:
+    model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    real = np.linspace(0, 1, 784, dtype=np.float32).reshape(1, 28, 28, 1)
+    whole = np.clip(np.round(real / np.float32(0.003921568859368563)) - 128, -128, 127)
+    first = model.activations(real)
+    second = model.activations(whole.astype(np.int8))
+    assert all((first[key] == second[key]).all() for key in first)
+    with pytest.raises(ns.NetsheetError, match="from -128 to 127"):
+        model.activations(whole.astype(int) + 200)
+
+
+def test_samples_carry_whole_numbers() -> None:
+    tensor = Tensor("x", ("channel",), (3,), dtype="int8")
+    sample = Sample("x", {"x": InputValue(np.array([1, 2, 3], np.int8))})
+    assert sample.arrays[0].dtype == tensor.dtype
+
+
+# --------------------------------------------------------------------------- whole functions
+
+
+def test_every_printer_spells_every_whole_function() -> None:
+    from netsheet.equations import WHOLE_FUNCTIONS
+    from netsheet.write.c.spelling import SPELLED as C_SPELLED
+    from netsheet.write.onnx.functions import WHOLE_SPELLED
+
+    assert set(WHOLE_FUNCTIONS) <= set(C_SPELLED)
+    assert set(WHOLE_FUNCTIONS) == WHOLE_SPELLED
+
+
+EDGES = [0, 1, -1, 2, -2, 3, -3, 5, -5, 127, -128, 1 << 19, 2**30, -(2**30), 2**30 + 1,
+         -(2**30) - 1, 2**31 - 1, -(2**31) + 1, -(2**31)]  # fmt: skip
+
+
+def _python(function: str, a: int, b: int) -> int:
+    """What the functions mean, in Python's unbounded integers and fractions."""
+    from fractions import Fraction
+    from math import floor
+
+    def away(x: Fraction) -> int:
+        return floor(abs(x) + Fraction(1, 2)) * (1 if x >= 0 else -1)
+
+    if function == "high_product":
+        return min(floor(Fraction(a * b, 2**31) + Fraction(1, 2)), 2**31 - 1)
+    if function == "shift_right":
+        return away(Fraction(a, 2**b))
+    if function == "shift_left":
+        return min(max(a * 2**b, -(2**31)), 2**31 - 1)
+    if function == "rounded_quotient":
+        return away(Fraction(a, b))
+    return 32 - a.bit_length()
+
+
+@pytest.mark.parametrize(
+    "function", ["high_product", "shift_right", "shift_left", "rounded_quotient", "leading_zeros"]
+)
+def test_whole_functions_are_exact(function: str) -> None:
+    from netsheet.equations import WHOLE_FUNCTIONS
+
+    others = {"high_product": EDGES, "rounded_quotient": [1, 2, 3, 7, 64, 1000],
+              "leading_zeros": [0]}.get(function, [0, 1, 2, 7, 19, 30, 31])  # fmt: skip
+    firsts = [n for n in EDGES if n > 0] if function == "leading_zeros" else EDGES
+    if function == "rounded_quotient":
+        firsts = [n for n in EDGES if abs(n) < 2**31 - 1000]
+    pairs = [(a, b) for a in firsts for b in others]
+    a, b = np.array(pairs, float).T
+    given = (a,) if function == "leading_zeros" else (a, b)
+    wanted = [_python(function, *pair) for pair in pairs]
+    assert WHOLE_FUNCTIONS[function](*given).astype(int).tolist() == wanted
+    assert _onnx(function, given) == wanted
+    assert _c(function, pairs) == wanted
+
+
+def _onnx(function: str, given: Sequence[np.ndarray]) -> list[int]:
+    import onnxruntime
+
+    from netsheet.write.onnx.builder import Builder
+    from netsheet.write.onnx.functions import spell
+
+    x = Tensor("x", ("n",), (len(given[0]),), dtype="int32")
+    graph = Builder([x])
+    names = [graph.constant(part.astype(np.int64)[None]) for part in given]
+    graph.node("Identity", [spell(graph, function, names)])
+    proto = graph.finish("whole", [])
+    made = proto.graph.node[-1].output[0]
+    import onnx
+
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(made, 7, None))
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    found = session.run([made], {"x": np.zeros((1, len(given[0])), np.int32)})[0]
+    return found[0].tolist()
+
+
+def _c(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    import subprocess
+    import tempfile
+
+    from netsheet.verify.engines.c_host import SANITIZE, compiler
+    from netsheet.write.c.spelling import SPELLED, helper_text
+
+    spelled = SPELLED[function].replace("@", "net").format("(int32_t)a[i]", "(int32_t)b[i]")
+    columns = ["LL, ".join(map(str, column)) + "LL" for column in zip(*pairs, strict=True)]
+    text = (
+        "#include <stdint.h>\n#include <math.h>\n#include <stdio.h>\n"
+        f"{helper_text({function}, 'net')}\n"
+        f"static const long long a[] = {{{columns[0]}}}, b[] = {{{columns[1]}}};\n"
+        f"int main(void)\n{{\n    for (int i = 0; i < {len(pairs)}; i++)\n"
+        f'        printf("%ld\\n", (long){spelled});\n    return (int)b[0] * 0;\n}}\n'
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "whole.c").write_text(text)
+        command = [compiler(), *WARNINGS, "-Wno-unused", *SANITIZE, "-o", "whole", "whole.c", "-lm"]
+        subprocess.run(command, cwd=folder, check=True)
+        done = subprocess.run([f"{folder}/whole"], capture_output=True, text=True, check=True)
+    return [int(line) for line in done.stdout.split()]
