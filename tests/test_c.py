@@ -215,7 +215,7 @@ def test_the_test_program_names_the_layer_that_departs(
         if layer.layer.name in buffer.note + name
     )
     text = weights.read_text()
-    start = text.index(f"\nconst float net_{spoiled}[")
+    start = text.index(f"\nconst NET_FLASH float net_{spoiled}[")
     end = text.index("}", start)
     changed = text[:start] + text[start:end].replace("0.", "1.") + text[end:]
     assert changed != text

@@ -232,7 +232,7 @@ def _c(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
     spelled = SPELLED[function].replace("@", "net").format("(int32_t)a[i]", "(int32_t)b[i]")
     columns = ["LL, ".join(map(str, column)) + "LL" for column in zip(*pairs, strict=True)]
     text = (
-        "#include <stdint.h>\n#include <math.h>\n#include <stdio.h>\n"
+        "#define NET_CODE\n#include <stdint.h>\n#include <math.h>\n#include <stdio.h>\n"
         f"{helper_text({function}, 'net')}\n"
         f"static const long long a[] = {{{columns[0]}}}, b[] = {{{columns[1]}}};\n"
         f"int main(void)\n{{\n    for (int i = 0; i < {len(pairs)}; i++)\n"

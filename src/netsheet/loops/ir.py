@@ -46,6 +46,11 @@ class Buffer:
     values: npt.NDArray[Any] | None = field(default=None, repr=False)
     note: str = ""  # what it is, for people
 
+    @property
+    def bytes(self) -> int:
+        """How many bytes it takes."""
+        return self.size * np.dtype(self.dtype).itemsize
+
 
 @dataclass(frozen=True, eq=False)
 class Pointer:

@@ -94,8 +94,8 @@ COMMENTS = {
     "size": "",
     "dilation": "",
     "w_row": "weights of a row of taps",
-    "floor": "no value is below; (float)-1e39 is minus infinity",
-    "ceiling": "no value is above; (float)1e39 is infinity",
+    "floor": "no value is below; (-1e30f * 1e30f) is minus infinity",
+    "ceiling": "no value is above; (1e30f * 1e30f) is infinity",
 }
 _EDGES = {"left", "right", "stride", "before", "back", "size", "w_row"}
 

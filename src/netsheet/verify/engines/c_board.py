@@ -173,11 +173,17 @@ def _build(sources: Sources, main: str, traced: bool, options: Sequence[str], bo
     board.require()
     memory = _memory(sources.lib, traced, board)
     sources.write("main.c", main)
-    command = [board.tools.program("gcc"), *board.cpu, *board.tools.link, *SECTIONS, *WARNINGS]
+    warnings = _warnings(board)
+    command = [board.tools.program("gcc"), *board.cpu, *board.tools.link, *SECTIONS, *warnings]
     weights = sources.weights(command, traced)
-    options = [*WARNINGS, *options, *sources.define(traced)]
+    options = [*warnings, *options, *sources.define(traced)]
     firmware(sources.folder, [f"{sources.lib.name}.c", "main.c"], options, memory, [weights], board)
     return weights
+
+
+def _warnings(board: Board) -> list[str]:
+    """All warnings; an AVR's program memory needs a word that is GNU's."""
+    return ["-std=gnu99" if w == "-std=c99" and board.simulated else w for w in WARNINGS]
 
 
 def firmware(

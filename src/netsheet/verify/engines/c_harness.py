@@ -44,7 +44,7 @@ def main_text(lib: Library, system: str | None = None) -> str:
     clears = [f"memset({name}, 0xFF, sizeof {name});" for name in outputs]
     marks = {
         "system": template("host.c", PACKAGE) if system is None else system,
-        "buffers": buffers_text(lib),
+        "buffers": buffers_text(lib) + _shown_text(lib),
         "reading": reading,
         "reset": f"{lib.name}_reset();" if lib.model.states else "",
         "clearing": "\n        ".join(clears),
@@ -59,11 +59,14 @@ def buffers_text(lib: Library) -> str:
     """The arrays in0, in1, ... and out0, ... of a main()."""
     model = lib.model
     sizes = [f"static {c_type(t)} in{n}[{max(t.size, 1)}];" for n, t in enumerate(model.inputs)]
-    for n, t in enumerate(model.outputs):
-        sizes.append(f"static {c_type(t)} out{n}[{max(t.size, 1)}];")
-        if t.dtype != FLOAT:
-            sizes.append(f"static float shown{n}[{max(t.size, 1)}];")
+    sizes += [f"static {c_type(t)} out{n}[{max(t.size, 1)}];" for n, t in enumerate(model.outputs)]
     return "\n".join(sizes)
+
+
+def _shown_text(lib: Library) -> str:
+    """Arrays for outputs of whole numbers, shown as floats."""
+    whole = [(n, t) for n, t in enumerate(lib.model.outputs) if t.dtype != FLOAT]
+    return "".join(f"\nstatic float shown{n}[{max(t.size, 1)}];" for n, t in whole)
 
 
 def _showing(number: int, name: str, tensor: Tensor) -> str:

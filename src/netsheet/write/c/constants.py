@@ -12,8 +12,9 @@ from netsheet.write.c.names import TYPES, comment
 
 def declarations(library: str, constants: Constants, words: Set[str]) -> list[str]:
     """The constants among these words."""
+    const = f"extern const {library.upper()}_FLASH"
     found = [
-        f"extern const {TYPES[buffer.dtype]} {library}_{name}[{buffer.size}];"
+        f"{const} {TYPES[buffer.dtype]} {library}_{name}[{buffer.size}];"
         for name, buffer in constants.buffers.items()
         if f"{library}_{name}" in words
     ]
@@ -40,8 +41,10 @@ def _array(library: str, buffer: Buffer) -> Iterator[bytes]:
     """One array's declaration and definition."""
     name = f"{library}_{buffer.name}[{buffer.size}]"
     assert buffer.values is not None
-    kind = f"const {TYPES[buffer.dtype]}"
-    about = f"/* {comment(buffer.note)} */\nextern {kind} {name};\n{kind} {name} = {{"
+    kind = f"const {library.upper()}_FLASH {TYPES[buffer.dtype]} {name}"
+    words = buffer.bytes == 4 * buffer.size
+    place = f"{library.upper()}_{'WEIGHTS' if words else 'SMALL_WEIGHTS'}"
+    about = f"/* {comment(buffer.note)} */\nextern {kind};\n{kind} {place} = {{"
     yield about.encode()
     yield from number_pieces(buffer.values)
     yield b"\n};\n\n"

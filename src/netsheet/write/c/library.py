@@ -10,6 +10,7 @@ from netsheet.equations import Tensor
 from netsheet.loops.ir import FLOAT, Buffer, PositionTable, Program
 from netsheet.loops.names import Identifiers, identifier
 from netsheet.loops.pipeline import LoopedNetwork, looped
+from netsheet.loops.reach import reach
 from netsheet.loops.storage.addresses import natural, same_layout
 from netsheet.loops.storage.constants import Constants
 from netsheet.network import Network
@@ -18,9 +19,11 @@ from netsheet.write.c.folder import Content, Pieces
 from netsheet.write.c.lines import Lines
 from netsheet.write.c.names import TYPES, comment, library_name, string
 from netsheet.write.c.notes import note
+from netsheet.write.c.portable import lacking, size_checks
 from netsheet.write.c.print import CPrinter
 from netsheet.write.c.row_functions import geometry_text, row_function_text
 from netsheet.write.c.spelling import helper_text, helpers_of
+from netsheet.write.c.template import fill, template
 
 
 @dataclass(eq=False)
@@ -126,6 +129,7 @@ def header(lib: Library) -> str:
     if count and len(lib.class_names) == count:
         names = ", ".join(string(name) for name in lib.class_names)
         lines.append(f"#define {upper}_CLASS_NAMES {{{names}}}")
+    lines += ["", fill(template("places.h"), lib.name).rstrip()]
     lines += ["", "/* Floats that the activations take: one static array, or the caller's. */"]
     lines += _arena_macro(lib)
     lines += [
@@ -247,17 +251,18 @@ def code(lib: Library) -> str:
     words = [program.words for program in programs]
     common_words = set.intersection(*words)
     common = set.intersection(*(program.helpers for program in programs))
+    sizes = [buffer.bytes for buffer in lib.constants.buffers.values()]
+    most = max(reach(program.network.program) for program in programs)
     parts = [
         f"/* {comment(lib.model.name)}: the network; written by netsheet. */",
         f'#include "{lib.name}.h"',
         "#include <limits.h>",
         "#include <math.h>",
         "",
-        "#if INT_MAX < 2147483647",
-        '#error "an int of 32 bits is needed"',
-        "#endif",
+        *size_checks(lib.name, sizes, most),
         "",
         *declarations(lib.name, lib.constants, common_words),
+        lacking(set.union(*words), lib.name),
         helper_text(common, lib.name),
     ]
     for program, used in zip(programs, words, strict=True):
@@ -278,7 +283,8 @@ def code(lib: Library) -> str:
 
 def _table(lib: Library, table: PositionTable) -> str:
     values = ", ".join(map(str, table.values))
-    return f"static const int {lib.name}_{table.name}[{len(table.values)}] = {{{values}}};\n"
+    name = f"{lib.name}_{table.name}[{len(table.values)}]"
+    return f"static const {lib.upper}_FLASH int {name} = {{{values}}};\n"
 
 
 def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
@@ -294,7 +300,7 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
         before, after = _state_arrays(lib, number_)
         lines.add(f"/* {comment(state.before.name)}, and what follows it */")
         lines.add(f"static float {before}[{state.before.size}], {after}[{state.after.size}];")
-    lines.add(signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]"))
+    lines.add(f"{upper}_CODE " + signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]"))
     with lines.block(""):
         if not arena_floats(lib, traced):
             lines.add("(void)arena;")
@@ -315,9 +321,9 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
         lines.add("return 0;")
     lines.add("")
     _reset(lib, lines)
-    lines.add(signature(lib, "run"))
+    lines.add(f"{upper}_CODE " + signature(lib, "run"))
     with lines.block(""):
-        lines.add(f"static float arena[{upper}_ARENA_SIZE];")
+        lines.add(f"static float arena[{upper}_ARENA_SIZE] {upper}_ARENA;")
         names = ", ".join([*lib.inputs, *lib.outputs, "arena"])
         lines.add(f"return {lib.name}_run_arena({names});")
     return str(lines) + "\n"

@@ -19,8 +19,9 @@ HEADERS = frozenset(
     "uchar wchar wctype".split()
 )
 
-# Infinities as constants: compilers without INFINITY take them, and tcc, which folds no -INFINITY.
-INFINITE, BELOW_ALL = "(float)1e39", "(float)-1e39"
+# Infinities as constants: compilers without INFINITY take them, tcc, which folds no -INFINITY, and
+# those whose double is no larger than a float.
+INFINITE, BELOW_ALL = "(1e30f * 1e30f)", "(-1e30f * 1e30f)"
 
 
 def library_name(name: str) -> str:

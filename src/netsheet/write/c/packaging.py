@@ -60,7 +60,7 @@ def _arduino(
         "maintainer=netsheet",
         f"sentence={_plain(lib.model.name)}: a neural network in C99.",
         "paragraph=Weights in flash, one static arena, needs math.h only. "
-        "int has to have 32 bits: not for AVR.",
+        "Weights stay in program memory on an AVR too.",
         "category=Data Processing",
         "url=README.md",
         "architectures=*",

@@ -36,7 +36,8 @@ class CPrinter:
         lines = Lines(1)
         for statement in function.body:
             self._statement(lines, statement)
-        return f"static void {self.library}_{function.name}({parameters})\n{{\n{lines}\n}}\n"
+        head = f"static {self.library.upper()}_CODE void {self.library}_{function.name}"
+        return f"{head}({parameters})\n{{\n{lines}\n}}\n"
 
     def helper(self, name: str) -> str:
         """The C name of a helper, which is then needed."""
@@ -49,8 +50,8 @@ class CPrinter:
         if isinstance(node, ir.Let):
             lines.add(self._let(node))
         elif isinstance(node, ir.Pointer):
-            kind, place = TYPES[_dtype(node)], self._address(node.buffer, node.offset)
-            lines.add(f"const {kind} *const {node.name} = {place};")
+            where = self._address(node.buffer, node.offset)
+            lines.add(f"{self._kind(node.buffer)} *const {node.name} = {where};")
         elif isinstance(node, ir.Assign):
             lines.add(f"{node.name} = {_bare(self.value(node.value))};")
         elif isinstance(node, ir.Accumulate):
@@ -78,7 +79,7 @@ class CPrinter:
                 self._statement(lines, statement)
 
     def _store(self, node: ir.Store) -> str:
-        dtype, value = _dtype(node.target), self.value(node.value)
+        dtype, value = _buffer(node.target).dtype, self.value(node.value)
         if dtype in ir.NARROW:
             value = f"({TYPES[dtype]}){value if _is_bracketed(value) else f'({value})'}"
         return f"{self._element(node.target, node.offset)} = {value};"
@@ -118,6 +119,12 @@ class CPrinter:
         lines.add(f"    {texts});")
 
     # ------------------------------------------------------------------ memory
+
+    def _kind(self, source: ir.Buffer | ir.Pointer) -> str:
+        """The type of the elements that a pointer to read them has."""
+        buffer = _buffer(source)
+        flash = f"{self.library.upper()}_FLASH " if buffer.place == "constant" else ""
+        return f"const {flash}{TYPES[buffer.dtype]}"
 
     def _name(self, source: ir.Buffer | ir.Pointer) -> str:
         """The C expression of a place's first element."""
@@ -249,11 +256,11 @@ class CPrinter:
         return self.position(node)
 
 
-def _dtype(source: ir.Buffer | ir.Pointer) -> str:
-    """The dtype of what lies at a place."""
+def _buffer(source: ir.Buffer | ir.Pointer) -> ir.Buffer:
+    """What a place lies in."""
     while isinstance(source, ir.Pointer):
         source = source.buffer
-    return source.dtype
+    return source
 
 
 def _is_bracketed(text: str) -> bool:

@@ -55,5 +55,6 @@ def geometry_text(
             text = number(value) if isinstance(value, float) else str(value)
             values.append(f".{field} = {text}")
         inner = "".join(f"    {', '.join(values[n : n + 6])},\n" for n in range(0, len(values), 6))
-        lines.append(f"static const struct {library}_row {library}_{name} = {{\n{inner}}};\n")
+        kind = f"static const {library.upper()}_FLASH struct {library}_row"
+        lines.append(f"{kind} {library}_{name} = {{\n{inner}}};\n")
     return "\n".join(lines)

@@ -55,13 +55,13 @@ def program_text(lib: Library, sample: Sample, reference: Mapping[str, FloatArra
     for name, array in zip(lib.inputs, sample.arrays, strict=True):
         parts.append(_floats(f"given_{name}", size_macro(lib, name), array))
     for name, values in zip(lib.outputs, outputs, strict=True):
-        parts.append(_floats(f"expected_{name}", size_macro(lib, name), values))
+        parts.append(_floats(f"expected_{name}", size_macro(lib, name), values, lib))
         parts.append(f"static float {name}[{size_macro(lib, name)}];\n")
     parts += [f"#ifdef {lib.upper}_TRACE"]
     for count, layer in enumerate(layers):
         kept = f", every {_ordinal(layer.step)} value" if layer.step > 1 else ""
         parts.append(f"/* {comment(layer.layer)}{kept} */")
-        parts.append(_floats(f"reference{count}", str(layer.values.size), layer.values))
+        parts.append(_floats(f"reference{count}", str(layer.values.size), layer.values, lib))
     rows = [
         f"    {{{string(layer.layer)}, {layer.size}, {layer.step}, reference{count}, 0}}"
         for count, layer in enumerate(layers)
@@ -77,8 +77,10 @@ def _ordinal(step: int) -> str:
     return {2: "second", 3: "third"}.get(step, f"{step}th")
 
 
-def _floats(name: str, size: str, values: FloatArray) -> str:
-    return f"static const float {name}[{size}] = {{\n{numbers(values)}\n}};\n"
+def _floats(name: str, size: str, values: FloatArray, flash: Library | None = None) -> str:
+    """An array; what the network itself does not read may lie in program memory."""
+    kind = f"const {flash.upper}_FLASH float" if flash else "const float"
+    return f"static {kind} {name}[{size}] = {{\n{numbers(values)}\n}};\n"
 
 
 def _main(lib: Library) -> str:

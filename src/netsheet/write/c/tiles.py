@@ -15,7 +15,7 @@ from netsheet.loops.products.row_function import WORTH, RowFunction
 def parameters(function: RowFunction) -> str:
     """Of a row function and of its tiles, behind the input."""
     added = ", const float *added" if function.added else ""
-    return f"const float *w, const float *bias, float *y{added}"
+    return f"const @LIB_FLASH float *w, const @LIB_FLASH float *bias, float *y{added}"
 
 
 def arguments(function: RowFunction, w: str, bias: str, y: str, added: str | None) -> str:
@@ -63,7 +63,8 @@ def _tile(function: RowFunction, single: bool, macro: str) -> str:
     sums = [[f"s{p}_{b}" for b in b_range] for p in p_range]
     name = "single" if single else "tile"
     lines = [
-        f"static void @lib_{function.name}_{name}(const struct @lib_row *g, const float *x,",
+        f"static @LIB_CODE void @lib_{function.name}_{name}(",
+        "    const @LIB_FLASH struct @lib_row *g, const float *x,",
         f"    int rows, {'int taps, ' if single else ''}{parameters(function)})",
         "{",
     ]
@@ -95,7 +96,7 @@ def _tile(function: RowFunction, single: bool, macro: str) -> str:
     inner.append(f"{w} += {function.channels};")
     count = ("taps" if function.deep or function.spaced else "taps * g->unit") if single else (
         "g->taps" if function.spaced else "g->run")  # fmt: skip
-    weights = ["const float *q = w;"] if single else []
+    weights = ["const @LIB_FLASH float *q = w;"] if single else []
     after = ["w += g->w_row;"] if single else []
     lines += taps_text(function, pixels, count, inner, weights, after)
     lines += _clamped([s for row in sums for s in row], function)
@@ -145,7 +146,8 @@ def _clamped(sums: Iterable[str], function: RowFunction) -> list[str]:
 def head(function: RowFunction, macro: str) -> list[str]:
     """The first lines of a row function."""
     return [
-        f"static {macro}_ONCE void @lib_{function.name}(const struct @lib_row *g, const float *x,",
+        f"static @LIB_CODE {macro}_ONCE void @lib_{function.name}(",
+        "    const @LIB_FLASH struct @lib_row *g, const float *x,",
         f"    int rows, {parameters(function)})",
         "{",
     ]

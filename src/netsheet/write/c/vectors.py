@@ -82,7 +82,7 @@ def _wide(function: RowFunction, pixels: int, vectors: int, macro: str) -> str:
     pointer = POINTER
     name = f"@lib_{function.name}_wide{pixels}x{vectors}"
     lines = [
-        f"static void {name}(const struct @lib_row *g, const float *x,",
+        f"static @LIB_CODE void {name}(\n    const @LIB_FLASH struct @lib_row *g, const float *x,",
         f"    int rows, int run, {parameters(function)})",
         "{",
     ]

@@ -1,7 +1,7 @@
 static struct {
     const char *layer;
     int size, step;
-    const float *reference;
+    const @LIB_FLASH float *reference;
     int seen;
 } layers[] = {
 @rows

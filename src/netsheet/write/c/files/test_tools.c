@@ -72,7 +72,7 @@ static void add_number(float value, unsigned width)
 
 /* Shows how far every step-th value is from the reference; 1 if that is within the bound. */
 static int compared(const char *name, const float *values, int size, int step,
-    const float *reference)
+    const @LIB_FLASH float *reference)
 {
     float worst = 0.0f, largest = 1.0f;
     int good;
@@ -80,7 +80,7 @@ static int compared(const char *name, const float *values, int size, int step,
         const float is = values[i], should = *reference++;
         if (!(is == should || (isnan(is) && isnan(should)))) {
             const float off = fabsf(is - should);
-            worst = off > worst || isnan(off) ? (isnan(off) ? (float)1e39 : off) : worst;
+            worst = off > worst || isnan(off) ? (isnan(off) ? 1e30f * 1e30f : off) : worst;
             if (!isinf(should) && fabsf(should) > largest)
                 largest = fabsf(should);
         } else if (!isinf(is) && fabsf(is) > largest)

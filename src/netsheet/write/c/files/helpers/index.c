@@ -1,5 +1,5 @@
 /* A computed position, kept inside 0 .. size - 1. */
-static int @lib_index(float at, int size)
+static @LIB_CODE int @lib_index(float at, int size)
 {
     return !(at >= 0.0f) ? 0 : at >= (float)(size - 1) ? size - 1 : (int)at;
 }

@@ -1,5 +1,5 @@
 /* a / b rounded down, b > 0. */
-static int @lib_quotient(int a, int b)
+static @LIB_CODE int @lib_quotient(int a, int b)
 {
     return a >= 0 ? a / b : -((b - 1 - a) / b);
 }

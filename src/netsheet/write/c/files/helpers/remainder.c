@@ -1,5 +1,5 @@
 /* a mod b, never negative, b > 0. */
-static int @lib_remainder(int a, int b)
+static @LIB_CODE int @lib_remainder(int a, int b)
 {
     const int r = a % b;
     return r < 0 ? r + b : r;

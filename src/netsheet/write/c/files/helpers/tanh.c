@@ -1,5 +1,5 @@
 /* tanh(x) within 4e-7, as x P(x^2) / Q(x^2); it is 1 to that precision beyond 8. */
-static float @lib_tanh(float x)
+static @LIB_CODE float @lib_tanh(float x)
 {
     const float t = x > 8.0f ? 8.0f : x < -8.0f ? -8.0f : x;
     const float s = t * t;

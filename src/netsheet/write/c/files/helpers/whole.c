@@ -1,5 +1,5 @@
 /* The nearest whole number, halves away from zero, held in 32 bits. */
-static int32_t @lib_whole(float x)
+static @LIB_CODE int32_t @lib_whole(float x)
 {
     if (!(x > -2147483648.0f))
         return x <= -2147483648.0f ? INT32_MIN : 0;
