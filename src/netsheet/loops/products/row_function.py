@@ -94,8 +94,8 @@ COMMENTS = {
     "size": "",
     "dilation": "",
     "w_row": "weights of a row of taps",
-    "floor": "no value is below; (-1e30f * 1e30f) is minus infinity",
-    "ceiling": "no value is above; (1e30f * 1e30f) is infinity",
+    "floor": "no value is below",
+    "ceiling": "no value is above",
 }
 _EDGES = {"left", "right", "stride", "before", "back", "size", "w_row"}
 

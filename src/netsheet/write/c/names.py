@@ -19,9 +19,9 @@ HEADERS = frozenset(
     "uchar wchar wctype".split()
 )
 
-# Infinities as constants: compilers without INFINITY take them, tcc, which folds no -INFINITY, and
-# those whose double is no larger than a float.
-INFINITE, BELOW_ALL = "(1e30f * 1e30f)", "(-1e30f * 1e30f)"
+# Infinities as constants, which the header defines: some compilers have no INFINITY, tcc folds no
+# -INFINITY.
+INFINITE, BELOW_ALL = "NETSHEET_INFINITE", "NETSHEET_BELOW_ALL"
 
 
 def library_name(name: str) -> str:

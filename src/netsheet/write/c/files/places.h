@@ -37,3 +37,14 @@
 #ifndef @LIB_CODE
 #define @LIB_CODE
 #endif
+
+/* Infinity and minus infinity as constants, for every compiler. */
+#ifndef NETSHEET_INFINITE
+#if defined __SDCC || (defined __SIZEOF_DOUBLE__ && __SIZEOF_DOUBLE__ == 4)
+#define NETSHEET_INFINITE (1e30f * 1e30f)
+#define NETSHEET_BELOW_ALL (-1e30f * 1e30f)
+#else
+#define NETSHEET_INFINITE ((float)1e39)
+#define NETSHEET_BELOW_ALL ((float)-1e39)
+#endif
+#endif

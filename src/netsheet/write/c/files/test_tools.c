@@ -80,7 +80,7 @@ static int compared(const char *name, const float *values, int size, int step,
         const float is = values[i], should = *reference++;
         if (!(is == should || (isnan(is) && isnan(should)))) {
             const float off = fabsf(is - should);
-            worst = off > worst || isnan(off) ? (isnan(off) ? 1e30f * 1e30f : off) : worst;
+            worst = off > worst || isnan(off) ? (isnan(off) ? NETSHEET_INFINITE : off) : worst;
             if (!isinf(should) && fabsf(should) > largest)
                 largest = fabsf(should);
         } else if (!isinf(is) && fabsf(is) > largest)
