@@ -33,7 +33,8 @@ from netsheet.verify.engines.c_board import CORTEX_M4, measure_board
 from netsheet.verify.engines.c_host import compiler
 from netsheet.write.c.arrays import numbers
 from netsheet.write.c.folder import put
-from netsheet.write.c.library import Library, files, library
+from netsheet.write.c.library import Library, library
+from netsheet.write.c.sources import files
 
 SHARED = Path(os.environ.get("NETSHEET_SHARED", Path(__file__).parents[2] / "shared"))
 MODELS = [

@@ -132,7 +132,8 @@ def run_equations(model: Model, folder: Path) -> None:
 
 def run_c(model: Model, folder: Path) -> None:
     from netsheet.write.c.folder import put
-    from netsheet.write.c.library import files, library
+    from netsheet.write.c.library import library
+    from netsheet.write.c.sources import files
 
     for name, made in files(library(model)).items():
         put(folder / name, made)

@@ -26,7 +26,7 @@ from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify import verify
 from netsheet.verify.engines.c_host import compiler, run_library
 from netsheet.write.c import TARGETS, to_c
-from netsheet.write.c import library as c_library
+from netsheet.write.c import sources as c_sources
 from netsheet.write.c.library import library
 from netsheet.write.c.names import comment, string
 from netsheet.write.c.report import CReport
@@ -161,10 +161,10 @@ def test_sanitizers_find_nothing(shared: Path, file: str) -> None:
 def test_a_write_outside_the_arena_is_noticed(
     digits: Model, five: Sample, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = c_library.code(library(digits))
+    right = c_sources.code(library(digits))
     wrong = right.replace("    return 0;\n", f"    {at} = 1.0f;\n    return 0;\n")
     assert wrong != right
-    monkeypatch.setattr(c_library, "code", lambda lib: wrong)
+    monkeypatch.setattr(c_sources, "code", lambda lib: wrong)
     with pytest.raises(NetsheetError, match="outside its arena"):
         verify(digits, "c", [five])
 
@@ -173,10 +173,10 @@ def test_memory_that_was_never_written_is_noticed(
     digits: Model, five: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A layer that is left out reads NaN, not what lay there by chance."""
-    right = c_library.code(library(digits))
+    right = c_sources.code(library(digits))
     call = re.findall(r"^    net_layer_\w+\(.*\);\n", right, re.MULTILINE)[0]
     monkeypatch.setattr(
-        c_library, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}")
+        c_sources, "code", lambda lib: right.replace(call, f"    if (!arena)\n    {call}")
     )
     verdict = verify(digits, "c", [five])
     assert verdict.first_failure is not None
@@ -358,7 +358,7 @@ def test_any_names(tmp_path: Path) -> None:
 
 
 def test_functions_say_what_they_compute(seed: Path) -> None:
-    text = c_library.code(library(netsheet.load(seed / "my_model.h5")))
+    text = c_sources.code(library(netsheet.load(seed / "my_model.h5")))
     equation = (
         "conv1[c, y, x] = sum(u, v, i) input_1[i, y + u, x + v] * kernel[u, v, i, c] + bias[c]"
     )

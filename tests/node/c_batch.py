@@ -14,7 +14,8 @@ from cases import REFUSED, WRONG, Outcome, Prepared, judged
 from netsheet.errors import NetsheetError, UnsupportedError
 from netsheet.verify.engines.c_host import SANITIZE, WARNINGS, compile_c, compiler
 from netsheet.write.c.folder import put
-from netsheet.write.c.library import Library, files, library
+from netsheet.write.c.library import Library, library
+from netsheet.write.c.sources import files
 
 OPTIONS = (*WARNINGS, "-O0")
 TIME_LIMIT = 20  # seconds

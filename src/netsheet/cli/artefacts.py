@@ -169,6 +169,12 @@ def c(
     inputs: Inputs = None,
     until: Until = None,
     classes: Classes = None,
+    weights: Annotated[
+        str, typer.Option("--weights", help="text: in the code; binary: a file beside it.")
+    ] = "text",
+    licence: Annotated[
+        str, typer.Option("--licence", help="Named in every file, such as MIT.")
+    ] = "",
     scale: Scale = None,
     mean: Mean = None,
     std: Std = None,
@@ -188,7 +194,8 @@ def c(
     with show.progress("writing C") as bar:
         report = to_c(
             model, output, name=name, target=target, sample=sample, until=until,
-            class_names=class_names(classes, model), lang=language.chosen, progress=bar,
+            class_names=class_names(classes, model), weights=weights, licence=licence,
+            lang=language.chosen, progress=bar,
         )  # fmt: skip
     show.note(report.sample)
     if as_json:

@@ -15,7 +15,8 @@ from netsheet.verify.engines import c_board, c_host
 from netsheet.verify.engines.base import Artefact, Recomputed, Values
 from netsheet.verify.engines.boards import Board
 from netsheet.verify.engines.c_harness import WARNINGS, Tensors, written
-from netsheet.write.c.library import Library, code
+from netsheet.write.c.library import Library
+from netsheet.write.c.sources import code
 
 
 @dataclass(frozen=True)

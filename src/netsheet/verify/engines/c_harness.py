@@ -14,7 +14,8 @@ import numpy as np
 from netsheet.equations import FLOAT, FloatArray, Tensor
 from netsheet.errors import NetsheetError
 from netsheet.write.c.folder import put
-from netsheet.write.c.library import Library, c_type, files
+from netsheet.write.c.library import Library, c_type
+from netsheet.write.c.sources import files
 from netsheet.write.c.template import fill, template
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-std=c99", "-pedantic", "-Werror")

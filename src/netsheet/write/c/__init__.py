@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TARGETS", "CReport", "to_c"]
 
+WEIGHTS = ("text", "binary")
 TARGETS = ("plain", "arduino", "esp-idf", "platformio")
 
 
@@ -29,6 +30,8 @@ def to_c(
     sample: Sample | None = None,
     until: str | None = None,
     class_names: Sequence[str] | None = None,
+    weights: str = "text",
+    licence: str = "",
     lang: str = "en",
     progress: Callable[[int, int], None] | None = None,
 ) -> CReport:
@@ -43,12 +46,15 @@ def to_c(
             every layer; None for random numbers, the same every time.
         until: the last layer to write; layers that it does not need are left out.
         class_names: what the classes are called; None: as the file says, if it does.
+        weights: ``text``, constants in the code, or ``binary``, a file beside it that the program
+            gets from a flash partition or a card.
+        licence: the licence of what is written, such as ``MIT``, named in every file.
         lang: of the README, ``en`` or ``ja``.
         progress: is given steps done and their number.
 
     Raises:
-        UsageError: an unknown target or language, a name that C cannot use, or names for another
-            number of classes.
+        UsageError: an unknown target, form of weights or language, a licence of several lines, a
+            name that C cannot use, or names for another number of classes.
         UnsupportedError: a needed layer has no C; nothing is written.
         NetsheetError: the folder cannot be written; nothing is changed.
     """
@@ -58,6 +64,7 @@ def to_c(
     from netsheet.engine.run import engine
     from netsheet.write.c.folder import write_folder
     from netsheet.write.c.library import library
+    from netsheet.write.c.licence import licence_line, licensed
     from netsheet.write.c.names import library_name
     from netsheet.write.c.packaging import package
     from netsheet.write.c.report import report
@@ -67,7 +74,14 @@ def to_c(
         raise UsageError(f"there is no target {target!r}; targets are {', '.join(TARGETS)}.")
     if lang not in LANGUAGES:
         raise UsageError(f"there is no language {lang!r}; languages are en and ja.")
+    if weights not in WEIGHTS or (weights == "binary" and target != "plain"):
+        raise UsageError(
+            f"there is no form of weights {weights!r}; weights are {' or '.join(WEIGHTS)}."
+            if weights not in WEIGHTS
+            else f"weights in a file go with the target plain, not with {target}."
+        )
     library_name(name)
+    licence_line(licence)
     show = progress or (lambda done, total: None)
     shapes = None if sample is None else [array.shape for array in sample.arrays]
     model = writable(model, until, shapes)
@@ -76,13 +90,14 @@ def to_c(
     lib = library(model, name)
     if class_names is not None and len(class_names) != (model.classes or 0):
         raise UsageError(f"{len(class_names)} names for {model.classes or 'no'} classes.")
-    lib = replace(lib, class_names=tuple(class_names or model.class_names))
+    names = tuple(class_names or model.class_names)
+    lib = replace(lib, class_names=names, weights=weights)
     show(1, 4)
     batch = {t.name: a[np.newaxis] for t, a in zip(model.inputs, sample.arrays, strict=True)}
     reference = {key: v[0] for key, v in {**engine(model).activations(batch), **batch}.items()}
     show(2, 4)
     made = report(lib, target, sample.note or sample.name, [])
-    texts = package(lib, target, sample, reference, made, lang)
+    texts = licensed(package(lib, target, sample, reference, made, lang), licence)
     show(3, 4)
     made.files.extend(write_folder(folder, texts))
     show(4, 4)

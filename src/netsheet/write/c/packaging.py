@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
 from netsheet.write.c.folder import Content
-from netsheet.write.c.library import Library, files
+from netsheet.write.c.library import Library
 from netsheet.write.c.names import comment
 from netsheet.write.c.readme import readme
 from netsheet.write.c.report import CReport
 from netsheet.write.c.sketches import sample_header, sketch
+from netsheet.write.c.sources import files
 from netsheet.write.c.template import template
 from netsheet.write.c.test_program import program_text
 

@@ -14,6 +14,7 @@ from netsheet.write.c.template import fill, template
 
 def readme(lib: Library, target: str, sample: Sample, report: CReport, lang: str = "en") -> str:
     """Markdown: figures, how to call it, how to test it, in a language."""
+    file = lib.weights == "binary"
     ending = "md" if lang == "en" else f"{lang}.md"
     marks = {
         "title": _inline(lib.model.name),
@@ -30,6 +31,7 @@ def readme(lib: Library, target: str, sample: Sample, report: CReport, lang: str
         "use": fill(template(f"use_{target.replace('-', '_')}.{ending}"), lib.name).strip(),
         "sample": _inline(translated(sample.note or sample.name, lang)),
         "classes": f"\n{translated(_classes(lib), lang)}\n" if lib.model.classes else "",
+        "weights": fill(template(f"weights_file.{ending}"), lib.name) if file else "",
         "states": fill(template(f"states.{ending}"), lib.name) if lib.model.states else "",
     }
     return fill(template(f"readme.{ending}"), lib.name, marks)

@@ -94,4 +94,5 @@ def _main(lib: Library) -> str:
         checks.append(fill(template("test_class.c"), lib.name, {"out": lib.outputs[0]}).rstrip())
     reset = f"    {lib.name}_reset();\n" if lib.model.states else ""
     marks = {"arguments": arguments, "checks": "\n".join(checks), "reset": reset}
-    return fill(template("test_main.c"), lib.name, marks)
+    begun = template(f"test_main_{'file' if lib.weights == 'binary' else 'text'}.c")
+    return fill(f"{template('test_main.c')}\n{begun}", lib.name, marks)

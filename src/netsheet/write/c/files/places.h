@@ -9,7 +9,9 @@
 #include @LIB_PLACES
 #endif
 #ifndef @LIB_FLASH
-#if defined __AVR__ && defined @LIB_FAR
+#if defined @LIB_WEIGHTS_KEY /* weights are a file, in memory like any other */
+#define @LIB_FLASH
+#elif defined __AVR__ && defined @LIB_FAR
 #define @LIB_FLASH __memx
 #elif defined __AVR__
 #define @LIB_FLASH __flash

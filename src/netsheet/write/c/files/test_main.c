@@ -38,10 +38,3 @@ int @lib_test(void)
     end_line();
     return wrong != 0;
 }
-
-#ifdef @LIB_HAS_MAIN
-int main(void)
-{
-    return @lib_test();
-}
-#endif
