@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from netsheet.equations import Equation, Index, Tensor, equation, indices_of, reduce
 from netsheet.layer import Graph, Layer, Signature
-from netsheet.layers.base import named
+from netsheet.layers.base import activated, activated_onnx, named
 from netsheet.layers.window import (
     Padding,
     Window,
@@ -35,6 +35,7 @@ class _Pooling(Layer):
     strides: tuple[int, ...]
     padding: Padding = "valid"
     data_format: str = "channels_last"
+    activation: Layer | None = None  # that a file of TensorFlow Lite has joined with it
 
     passes_mask: ClassVar[bool] = False
 
@@ -49,7 +50,10 @@ class _Pooling(Layer):
         return [Signature(axes, arranged([s.out for s in spans], channels, self.data_format))]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
-        spans, channels = self._spans(inputs[0])
+        return activated(self.activation, outputs[0], lambda y: [self._pooled(inputs[0], y)])
+
+    def _pooled(self, x: Tensor, y: Tensor) -> Equation:
+        spans, channels = self._spans(x)
         axes = tensor_axes(self.rank, self.data_format)
         outs = [Index(n, s.out or 0) for n, s in zip(OUT_NAMES[self.rank], spans, strict=True)]
         taps = [Index(n, s.size) for n, s in zip(TAP_NAMES[self.rank], spans, strict=True)]
@@ -57,8 +61,8 @@ class _Pooling(Layer):
         triples = list(zip(spans, outs, taps, strict=True))
         source = placed(self.rank, [span.at(o, u) for span, o, u in triples], c)
         guards = [span.guard(o, u) for span, o, u in triples]
-        result = reduce(self.reduction, taps, named(inputs[0], axes)(source), guards)
-        return [equation(named(outputs[0], axes)(placed(self.rank, outs, c)), result)]
+        result = reduce(self.reduction, taps, named(x, axes)(source), guards)
+        return equation(named(y, axes)(placed(self.rank, outs, c)), result)
 
     def onnx(
         self,
@@ -75,7 +79,8 @@ class _Pooling(Layer):
             strides=list(self.strides),
             pads=onnx_pads(spans),
         )
-        return [as_stored(graph, pooled, self.rank, self.data_format)]
+        pooled = as_stored(graph, pooled, self.rank, self.data_format)
+        return [activated_onnx(graph, self.activation, pooled, outputs[0])]
 
 
 class MaxPooling2D(_Pooling):

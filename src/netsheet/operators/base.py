@@ -15,6 +15,7 @@ import numpy as np
 from netsheet.equations import Equation, Expr, FloatArray, Index, Tensor, Weight, equation, reads
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Graph, Layer, Signature, default_axes
+from netsheet.layers.base import activated
 from netsheet.operators.strip import without_first_axis
 
 Shape = tuple[int, ...]
@@ -133,7 +134,8 @@ class Operator(Layer):
 
     ``operands`` says where each ONNX input comes from: None is left out, a string names a weight,
     a number counts the layer's inputs. ``stripped`` tells of each layer input, ``batch`` of the
-    outputs, whether the batch axis (of size 1) in front has been taken away.
+    outputs, whether the batch axis (of size 1) in front has been taken away. ``activation`` is
+    applied to the only output; ``channels_last`` names axes as TensorFlow counts them.
     """
 
     rule: Rule
@@ -146,6 +148,8 @@ class Operator(Layer):
     batch: bool = False
     count: int = 1
     settings: dict[str, Weight] = field(default_factory=dict, repr=False)
+    activation: Layer | None = None
+    channels_last: bool = False
 
     def keep_weights(self, formula: Formula) -> None:
         """Stored inputs that only decide shapes are settings of the layer, not weights of it."""
@@ -187,9 +191,15 @@ class Operator(Layer):
             shape[1:] if cut else shape
             for shape, cut in zip(shapes, self.cuts(shapes), strict=True)
         ]
-        return [Signature(axes_of(shape), shape) for shape in kept]
+        named = default_axes if self.channels_last else _counted
+        return [Signature(named(len(shape)), shape) for shape in kept]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        if self.activation is None:
+            return self._written(inputs, outputs)
+        return activated(self.activation, outputs[0], lambda y: self._written(inputs, [y]))
+
+    def _written(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         whole = self._whole(inputs)
         formula = self.rule(self.node(whole))
         cuts = self.cuts(formula.shapes)
@@ -210,14 +220,19 @@ class Operator(Layer):
         outputs: Sequence[Tensor],
     ) -> list[str]:
         formula = self.formula(inputs)
-        if formula.native is not None and all(self.stripped) and all(self.cuts(formula.shapes)):
-            return formula.native(graph, names)
+        native = formula.native if self.activation is None else None
+        if native is not None and all(self.stripped) and all(self.cuts(formula.shapes)):
+            return native(graph, names)
         return super().onnx(graph, names, inputs, outputs)
 
 
 def axes_of(shape: Sequence[int]) -> tuple[str, ...]:
     """Names for the axes of a tensor whose framework counts channels first."""
-    axes = default_axes(len(shape))
+    return _counted(len(shape))
+
+
+def _counted(rank: int) -> tuple[str, ...]:
+    axes = default_axes(rank)
     if "channel" in axes and len(axes) > 2:
         return ("channel", *(axis for axis in axes if axis != "channel"))
     return axes

@@ -13,8 +13,10 @@ that are left and takes the first few of them:
 
 1. ``movements``: a read, a window's maximum, padding: values move, nothing is computed.
 2. ``products``: a sum of products with stored numbers: a sum in 32 bits, then scaled.
-3. ``averages``: the mean of a window, of means with a scale of their own.
-4. ``sums``: two tensors added, taken from each other or multiplied, each scaled first.
+3. ``averages``: the mean of a window; sums and means along axes, in a scale of their own.
+   ``interpolation``: sums with fixed shares, as a resized map has them.
+4. ``sums``: two tensors added, taken from each other or multiplied, each scaled first;
+   ``slopes``: a stored slope below zero.
 5. ``softmax``: its four equations.
 6. ``tables``: any function of one value: a table of its 256 results.
 

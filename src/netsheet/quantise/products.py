@@ -24,7 +24,6 @@ from netsheet.quantise.step import (
     centred,
     is_quantised,
     quantisation_of,
-    whole_like,
 )
 
 
@@ -36,7 +35,7 @@ def sum_of_products(steps: Sequence[MeantEquation], numbers: StoredNumbers) -> F
         return None
     total, x, kernel, bias = found
     products = Reduce("sum", total.over, centred(x) * centred(kernel), total.where)
-    sums = whole_like(step.target, "sum")
+    sums = numbers.step(step.target, "sum")
     at = Read(sums, step.equation.at)
     first = equation(at, products if bias is None else products + bias)
     return 1, [first, step.finished(_scaled(at, x, kernel, step, numbers))]

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from netsheet.equations import Call, Const, Equation, Read, Tensor, reads
+from netsheet.equations import Call, Const, Equation, Read, reads
 from netsheet.errors import UnsupportedError
-from netsheet.quantise.averages import average
+from netsheet.quantise.averages import average, scaled_sum
 from netsheet.quantise.edges import from_reals, to_reals
+from netsheet.quantise.interpolation import interpolated
 from netsheet.quantise.movements import movement
 from netsheet.quantise.products import sum_of_products
+from netsheet.quantise.slopes import sloped
 from netsheet.quantise.softmax import softmax
 from netsheet.quantise.step import Found, MeantEquation, Rule, StoredNumbers, is_quantised
 from netsheet.quantise.sums import element_by_element
 from netsheet.quantise.tables import table
 
 RULES: tuple[Rule, ...] = (
-    movement, sum_of_products, average, element_by_element, softmax, table, to_reals, from_reals,
+    movement, sum_of_products, average, scaled_sum, interpolated, element_by_element, sloped,
+    softmax, table, to_reals, from_reals,
 )  # fmt: skip
 
 Otherwise = Callable[[MeantEquation, StoredNumbers], "list[Equation]"]
@@ -66,28 +71,26 @@ def _untaken(step: MeantEquation) -> str:
 def with_limits(equations: Sequence[Equation]) -> list[MeantEquation]:
     """The equations as steps; one that only limits what comes before is joined with it."""
     steps: list[MeantEquation] = []
-    counts: dict[Tensor, int] = {}
-    for eq in equations:
-        for tensor in {read.tensor for read in reads(eq.value)}:
-            counts[tensor] = counts.get(tensor, 0) + 1
+    counts = Counter(tensor for eq in equations for tensor in {r.tensor for r in reads(eq.value)})
     for eq in equations:
         held = _held(eq)
-        before = steps[-1].equation if steps else None
-        if (
-            held is not None and before is not None
-            and held[0].tensor is before.target and not is_quantised(before.target)
-            and counts[before.target] == 1 and before.target.shape == eq.target.shape
-        ):  # fmt: skip
-            joined = _renamed(before, eq)
-            steps[-1] = MeantEquation(joined, held[1], held[2])
+        if held is None:
+            steps.append(MeantEquation(eq))
+            continue
+        read, low, high = held
+        before = [step for step in steps if step.target is read.tensor]
+        if before and counts[read.tensor] == 1 and read.tensor.shape == eq.target.shape:
+            # its parts fill the target itself, and are held there
+            steps = [
+                MeantEquation(replace(step.equation, target=eq.target), low, high)
+                if step in before else step
+                for step in steps
+            ]  # fmt: skip
+        elif is_quantised(read.tensor):
+            steps.append(MeantEquation(replace(eq, value=read), low, high))
         else:
             steps.append(MeantEquation(eq))
     return steps
-
-
-def _renamed(before: Equation, eq: Equation) -> Equation:
-    """The step before, filling what the limiting equation fills, in its own indices."""
-    return Equation(eq.target, before.at, before.indices, before.value, before.time)
 
 
 def _held(eq: Equation) -> tuple[Read, float, float] | None:

@@ -64,16 +64,30 @@ class StoredNumbers:
 
     name: str
     weights: dict[str, Weight] = field(default_factory=dict)
+    _steps: dict[tuple[Tensor, str], Tensor] = field(default_factory=dict)
+
+    def step(self, target: Tensor, word: str) -> Tensor:
+        """The tensor ``<target>/<word>`` of 32 bits, the same for all parts of a target."""
+        key = target, word
+        if key not in self._steps:
+            name = f"{target.name}/{word}"
+            self._steps[key] = replace(
+                target, name=name, mask=None, dtype="int32", quantisation=None
+            )
+        return self._steps[key]
 
     def add(
         self, label: str, values: npt.ArrayLike, axes: Sequence[str] = (), dtype: str = "int32"
     ) -> Weight:
-        """A tensor ``<layer>/<label>``; numbered where there is one of that label."""
+        """A tensor ``<layer>/<label>``; numbered where there is one with other values."""
+        array = np.asarray(values, dtype)
         chosen, number = label, 1
         while chosen in self.weights:
+            known = self.weights[chosen]
+            if known.axes == tuple(axes) and np.array_equal(known.values, array):
+                return known
             number += 1
             chosen = f"{label}_{number}"
-        array = np.asarray(values, dtype)
         weight = Weight(
             f"{self.name}/{chosen}", tuple(axes), array.shape, dtype=dtype, label=chosen,
             values=array,
@@ -112,11 +126,6 @@ def centred(read: Read) -> Expr:
 def offset(x: Expr, number: int) -> Expr:
     """``x + number``, written as a difference where the number is negative."""
     return x + number if number > 0 else x - -number if number < 0 else x
-
-
-def whole_like(tensor: Tensor, name: str, dtype: str = "int32") -> Tensor:
-    """A step of whole numbers on the way to a tensor, of its shape."""
-    return replace(tensor, name=f"{tensor.name}/{name}", mask=None, dtype=dtype, quantisation=None)
 
 
 def limits_of(tensor: Tensor) -> tuple[int, int]:

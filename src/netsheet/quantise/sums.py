@@ -17,7 +17,6 @@ from netsheet.quantise.step import (
     centred,
     is_quantised,
     quantisation_of,
-    whole_like,
 )
 
 EXTRA_BITS = 20
@@ -36,7 +35,7 @@ def element_by_element(steps: Sequence[MeantEquation], numbers: StoredNumbers) -
     scales = [quantisation_of(part.tensor).step for part in (left, right)]
     result = quantisation_of(step.target).step
     if value.function == "mul":
-        product = Read(whole_like(step.target, "product"), step.equation.at)
+        product = Read(numbers.step(step.target, "product"), step.equation.at)
         factor = scales[0] * scales[1] / result
         first = equation(product, centred(left) * centred(right))
         return 1, [first, step.finished(_scaled(product, factor, numbers))]
@@ -45,7 +44,7 @@ def element_by_element(steps: Sequence[MeantEquation], numbers: StoredNumbers) -
         _scaled(centred(part) * 2**EXTRA_BITS, scale / twice, numbers)
         for part, scale in zip((left, right), scales, strict=True)
     ]
-    sums = Read(whole_like(step.target, "sum"), step.equation.at)
+    sums = Read(numbers.step(step.target, "sum"), step.equation.at)
     total = parts[0] + parts[1] if value.function == "add" else parts[0] - parts[1]
     back = _scaled(sums, twice / (2**EXTRA_BITS * result), numbers)
     return 1, [equation(sums, total), step.finished(back)]

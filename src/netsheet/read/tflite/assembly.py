@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from netsheet.equations import FLOAT
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
@@ -13,9 +16,12 @@ from netsheet.layers.opaque import Opaque
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.quantise.layer import QuantisedLayer
 from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_file
-from netsheet.read.tflite.operands import TfliteNode, kind_of
+from netsheet.read.tflite.operands import TfliteNode, kind_of, real_values
 from netsheet.read.tflite.original import TfliteOriginal
 from netsheet.read.tflite.table import TABLE
+
+# Operands that only say the shape of the output, which the file says as well.
+SHAPES = {"RESHAPE": (1,), "TRANSPOSE_CONV": (0,), "EXPAND_DIMS": (1,)}
 
 # What a row raises where the file contradicts itself.
 _CONTRADICTIONS = (ValueError, LookupError, ArithmeticError, TypeError, AssertionError)
@@ -61,14 +67,17 @@ class _Assembly:
         self.numbers: dict[str, int] = {}  # of tensors, by their names in the network
         self.stored: dict[str, str] = {}
         self.notes: list[str] = []
+        self.known: dict[int, StoredTensor] = {}  # computed from stored ones alone
         self._names: set[str] = set()
 
     def add_all(self) -> None:
         """Inputs and operators, in the file's order."""
         for number in self.model.inputs:
             self._add_source(self.model.tensors[number])
+        needed = _needed(self.model)
         for operator in self.model.operators:
-            self._add(operator)
+            if operator in needed:
+                self._add(operator)
 
     def entries(self) -> list[Entry]:
         """The lines of the summary."""
@@ -98,8 +107,17 @@ class _Assembly:
 
     def _add(self, operator: StoredOperator) -> None:
         tensors = self.model.tensors
-        inputs = [None if n < 0 else tensors[n] for n in operator.inputs]
+        inputs = [None if n < 0 else self._tensor(n) for n in operator.inputs]
         outputs = [tensors[n] for n in operator.outputs]
+        if unread := SHAPES.get(operator.name):  # the file says the shape of the output itself
+            inputs = [
+                None if n in unread and t is not None and t.values is None else t
+                for n, t in enumerate(inputs)
+            ]
+        if operator.name == "DEQUANTIZE" and inputs[0] is not None and inputs[0].values is not None:
+            known = real_values(inputs[0]).astype(np.float32)
+            self.known[operator.outputs[0]] = replace(outputs[0], values=known)
+            return
         for tensor in outputs:
             if tensor.number in self.refs or tensor.values is not None:
                 raise FormatError(f"tensor {tensor.name!r} is filled twice")
@@ -117,6 +135,9 @@ class _Assembly:
         for n, tensor in enumerate(outputs):
             self.refs[tensor.number] = ValueRef(name, n)
             self.numbers[layer.output_name(name, n, len(outputs))] = tensor.number
+
+    def _tensor(self, number: int) -> StoredTensor:
+        return self.known.get(number) or self.model.tensors[number]
 
     def _layer(self, node: TfliteNode) -> Layer:
         try:
@@ -147,6 +168,28 @@ class _Assembly:
             name = f"{wanted}_{number}"
         self._names.add(name)
         return name
+
+
+def _needed(model: StoredModel) -> set[StoredOperator]:
+    """The operators that the outputs depend on, those that only make shapes left out.
+
+    Where no output depends on any, all of them.
+    """
+    makers = {number: op for op in model.operators for number in op.outputs}
+    pending = [number for number in model.outputs if number in makers]
+    found: set[StoredOperator] = set()
+    while pending:
+        operator = makers[pending.pop()]
+        if operator in found:
+            continue
+        found.add(operator)
+        unread = SHAPES.get(operator.name, ())
+        pending += [
+            number
+            for place, number in enumerate(operator.inputs)
+            if number in makers and place not in unread
+        ]
+    return found or set(model.operators)
 
 
 # The last part of a tensor's name where that is an operation of TensorFlow and no layer.

@@ -94,7 +94,7 @@ class StoredOperator:
 
 @dataclass(frozen=True, eq=False)
 class StoredModel:
-    """The only subgraph of a file."""
+    """The first subgraph of a file, which is its network."""
 
     tensors: Sequence[StoredTensor]
     operators: Sequence[StoredOperator]
@@ -109,7 +109,7 @@ def read_file(path: Path) -> tuple[StoredModel, bytes]:
 
     Raises:
         FormatError: it is damaged, or its sizes contradict each other.
-        UnsupportedError: it has several subgraphs.
+        UnsupportedError: it has something that is not read, such as sparse tensors.
     """
     data = path.read_bytes()
     try:
@@ -133,12 +133,9 @@ def _model(data: bytes) -> StoredModel:
     if len(data) < 16 or data[4:8] != b"TFL3":
         raise FormatError("its start is none of a TensorFlow Lite file")
     model = tflite.Model.GetRootAs(data, 0)
-    if model.SubgraphsLength() != 1:
-        raise UnsupportedError(
-            f"it has {model.SubgraphsLength():,} subgraphs (branches, loops or signatures); "
-            "files with one are read"
-        )
-    graph = model.Subgraphs(0)
+    if model.SubgraphsLength() < 1:
+        raise FormatError("it has no graph")
+    graph = model.Subgraphs(0)  # others are bodies of loops and branches, which are not computed
     budget = Budget(len(data))
     tensors = _tensors(model, graph, data, budget)
     operators = _operators(model, graph, len(tensors))

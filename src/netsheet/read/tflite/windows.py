@@ -8,6 +8,7 @@ from netsheet.equations import Weight
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
 from netsheet.layers.conv import Conv2D, DepthwiseConv2D
+from netsheet.layers.conv_transpose import Conv2DTranspose
 from netsheet.layers.dense import Dense
 from netsheet.layers.pool import AveragePooling2D, MaxPooling2D
 from netsheet.read.tflite.operands import TfliteNode, fused_activation
@@ -79,12 +80,11 @@ def depthwise(node: TfliteNode) -> Layer:
 
 def _pooling(node: TfliteNode, kind: type[MaxPooling2D] | type[AveragePooling2D]) -> Layer:
     options = node.options("Pool2DOptions")
-    if options.FusedActivationFunction() != 0:
-        raise UnsupportedError(f"{node.op} with a fused activation is not computed")
     return kind(
         pool_size=(options.FilterHeight(), options.FilterWidth()),
         strides=_strides(options),
         padding=_padding(node, options.Padding()),
+        activation=fused_activation(options.FusedActivationFunction(), node.op),
     )
 
 
@@ -96,6 +96,38 @@ def max_pooling(node: TfliteNode) -> Layer:
 def average_pooling(node: TfliteNode) -> Layer:
     """AVERAGE_POOL_2D: padding does not count."""
     return _pooling(node, AveragePooling2D)
+
+
+def transposed_convolution(node: TfliteNode) -> Layer:
+    """TRANSPOSE_CONV: the size of its output, the kernel (out, height, width, in), the input."""
+    options = node.options("TransposeConvOptions")
+    out, height, width, _ = node.constant(1).shape
+    pads, extra = [], []
+    sizes = zip(node.input(2).shape[1:3], node.outputs[0].shape[1:3], (height, width),
+                _strides(options), strict=True)  # fmt: skip
+    for given, wanted, size, stride in sizes:
+        full = (given - 1) * stride + size
+        # the padding of the convolution that this is the gradient of, the smaller half in front
+        total = max(full - wanted, 0) if _padding(node, options.Padding()) == "same" else 0
+        before = total // 2
+        after = max(full - wanted - before, 0)
+        pads.append((before, after))
+        extra.append(wanted - (full - before - after))
+    kernel = node.weight(1, "kernel", ("out", "height", "width", "in"))
+    weights = {"kernel": kernel}
+    if node.has(3):
+        weights["bias"] = node.weight(3, "bias", ("out",))
+    return Conv2DTranspose(
+        filters=out,
+        kernel_size=(height, width),
+        strides=_strides(options),
+        dilation_rate=(1, 1),
+        padding=tuple(pads),
+        output_padding=tuple(extra),
+        use_bias=node.has(3),
+        activation=fused_activation(options.FusedActivationFunction(), node.op),
+        weights=weights,
+    )
 
 
 def dense(node: TfliteNode) -> Layer:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
-from netsheet.network import Network
 from netsheet.read.tflite.original import TfliteOriginal
 from netsheet.verify.engines.base import Artefact, Recomputed, Values, importable
 from netsheet.verify.engines.equations import Equations
 
 PACKAGE = "tflite_micro"
-FIRST_ARENA, LARGEST_ARENA = 1 << 20, 1 << 30  # bytes
+PROCESS = "netsheet.verify.engines.tflite_process"
+TIME_LIMIT = 600  # seconds
+
+
+class TfliteMicroError(Exception):
+    """The runtime does not take the file; the text says what it said."""
 
 
 class OriginalTflite:
@@ -29,15 +37,22 @@ class OriginalTflite:
         """It is always there, as the equations if nothing else."""
 
     def recompute(self, artefact: Artefact, samples: Sequence[Sample]) -> Recomputed:
-        """Every tensor of the file that the network has; the rest from the equations."""
-        network = artefact.network
+        """Every tensor of the file that the network has."""
         if not importable(PACKAGE):
             return Equations(f"{PACKAGE} is not installed").recompute(artefact, samples)
+        original: TfliteOriginal = artefact.network.original
+        tensors = artefact.network.tensors()
+        names = {name: number for name, number in original.numbers.items() if name in tensors}
+        inputs = [[s.inputs[t.name].values for t in artefact.network.inputs] for s in samples]
         try:
-            rows = [computed(network, sample) for sample in samples]
-        except RuntimeError as error:
-            why = str(error).strip().splitlines()[-1:] or ["it does not take the file"]
-            return Equations(f"TensorFlow Lite Micro: {why[0][:120]}").recompute(artefact, samples)
+            found = every_tensor(original.content, inputs, sorted(names.values()))
+        except TfliteMicroError as error:
+            return Equations(f"TensorFlow Lite Micro: {error}").recompute(artefact, samples)
+        rows: list[Values] = [
+            {name: one[number].reshape(tensors[name].shape).astype(float)
+             for name, number in names.items()}
+            for one in found
+        ]  # fmt: skip
         return Recomputed(f"the file itself in TensorFlow Lite Micro {version()}", rows)
 
 
@@ -48,42 +63,30 @@ def version() -> str:
     return installed(PACKAGE)
 
 
-def computed(network: Network, sample: Sample) -> Values:
-    """The tensors of the network that the file has, by their names in the network."""
-    original: TfliteOriginal = network.original
-    inputs = [sample.inputs[tensor.name].values for tensor in network.inputs]
-    found = every_tensor(original.content, inputs)
-    tensors = network.tensors()
-    return {
-        name: found(number).reshape(tensors[name].shape).astype(float)
-        for name, number in original.numbers.items()
-        if name in tensors
-    }
-
-
-def every_tensor(content: bytes, inputs: Sequence[FloatArray]) -> Any:
-    """A function from a tensor's number to its values, for inputs without batch axis.
+def every_tensor(
+    content: bytes, samples: Sequence[Sequence[FloatArray]], numbers: Sequence[int]
+) -> list[Mapping[int, FloatArray]]:
+    """The values of tensors by their numbers in the file, for inputs without batch axis.
 
     Raises:
-        RuntimeError: the runtime does not take the file.
+        TfliteMicroError: the runtime does not take the file.
     """
-    from tflite_micro.python.tflite_micro import runtime
-
-    arena = FIRST_ARENA
-    while True:
-        try:
-            machine = runtime.Interpreter.from_bytes(
-                content, arena_size=arena,
-                intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors,
-            )  # fmt: skip
-            break
-        except RuntimeError:
-            arena *= 8  # what it needs can only be tried
-            if arena > LARGEST_ARENA:
-                raise
-    for place, values in enumerate(inputs):
-        details = machine.get_input_details(place)
-        kind = np.dtype(details["dtype"])
-        machine.set_input(np.asarray(values, kind).reshape(details["shape"]), place)
-    machine.invoke()
-    return lambda number: np.array(machine.GetTensor(number, 0)["tensor_data"])
+    with tempfile.TemporaryDirectory(prefix="netsheet-") as name:
+        folder = Path(name)
+        (folder / "model.tflite").write_bytes(content)
+        given: dict[str, Any] = {
+            f"{n}_{k}": a for n, arrays in enumerate(samples) for k, a in enumerate(arrays)
+        }
+        np.savez(folder / "inputs.npz", **given)
+        np.save(folder / "wanted.npy", np.asarray(numbers, np.int64))
+        done = subprocess.run(
+            [sys.executable, "-m", PROCESS, str(folder)],
+            capture_output=True, text=True, errors="replace", check=False, timeout=TIME_LIMIT,
+        )  # fmt: skip
+        if done.returncode or not (folder / "found.npz").is_file():
+            said = [line for line in done.stderr.splitlines() if line.strip()]
+            raise TfliteMicroError((said or [f"it ended with {done.returncode}"])[-1][:120])
+        with np.load(folder / "found.npz") as found:
+            return [
+                {number: found[f"{n}_{number}"] for number in numbers} for n in range(len(samples))
+            ]

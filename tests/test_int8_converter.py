@@ -1,0 +1,60 @@
+"""Files of TensorFlow's converter, operator by operator: equal to TensorFlow Lite Micro."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import netsheet as ns
+from tflite_checks import check_everywhere
+from tflite_files import converted, networks
+
+pytest.importorskip("tensorflow")
+pytest.importorskip("tflite_micro")
+
+
+def opened(content: bytes, folder: Path) -> ns.Model:
+    """A file's network."""
+    path = folder / "network.tflite"
+    path.write_bytes(content)
+    return ns.load(path)
+
+
+@pytest.mark.parametrize("name", sorted(networks()))
+def test_int8(name: str, tmp_path: Path) -> None:
+    model = opened(converted(name), tmp_path)
+    assert [node.refusal for node in model.nodes if node.refusal] == []
+    assert check_everywhere(model)
+
+
+@pytest.mark.parametrize("name", ["MobileNet", "dense", "bilinear", "sliced", "transposed"])
+def test_float(name: str, tmp_path: Path) -> None:
+    model = opened(converted(name, "float"), tmp_path)
+    assert all(tensor.dtype == "float32" for tensor in model.tensors().values())
+    assert check_everywhere(model)
+
+
+@pytest.mark.parametrize("kind", ["uint8 ends", "float ends"])
+def test_the_ends_may_be_of_another_type(kind: str, tmp_path: Path) -> None:
+    model = opened(converted("MobileNet", kind), tmp_path)
+    assert {tensor.dtype for tensor in model.inputs} == {
+        kind.split()[0].replace("float", "float32")
+    }
+    assert check_everywhere(model)
+
+
+@pytest.mark.parametrize("name", ["MobileNet", "dense"])
+def test_one_scale_for_a_whole_kernel(name: str, tmp_path: Path) -> None:
+    model = opened(converted(name, per_channel=False), tmp_path)
+    assert check_everywhere(model)
+
+
+def test_shared_models(shared: Path) -> None:
+    """Every file of real and made models."""
+    files = sorted((shared / "models/tflite").rglob("*.tflite"))
+    assert len(files) >= 27
+    for file in files:
+        model = ns.load(file)
+        assert [node.refusal for node in model.nodes if node.refusal] == [], file.name
+        assert check_everywhere(model, c="int8" in file.name), file.name
