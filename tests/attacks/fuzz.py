@@ -106,7 +106,7 @@ def answer(path: Path) -> str:
     before = time.process_time()
     size = _status("VmRSS")
     try:
-        if path.suffix in (".h5", ".keras", ".onnx"):
+        if path.suffix in (".h5", ".keras", ".onnx", ".tflite"):
             model = netsheet.load(path)
             for row in model.summary():
                 str(row).encode()

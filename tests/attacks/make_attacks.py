@@ -15,6 +15,7 @@ from pathlib import Path
 import attacks_config  # noqa: F401  (each of these modules registers its attacks)
 import attacks_containers  # noqa: F401
 import attacks_inputs  # noqa: F401
+import attacks_tflite  # noqa: F401
 import numpy as np
 from attack import ATTACKS, MARK, MODEL, OUTSIDE, Attack
 from attacks_onnx import WEIGHT, graph, node, written

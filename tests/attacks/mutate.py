@@ -43,7 +43,7 @@ class Seeds:
 
     def __init__(self) -> None:
         self.files = dict(sorted(_seeds()))
-        models = [n for n in self.files if n.endswith((".h5", ".keras", ".onnx"))]
+        models = [n for n in self.files if n.endswith((".h5", ".keras", ".onnx", ".tflite"))]
         inputs = [n for n in self.files if n not in models]
         self.names = models + inputs * (len(models) // (4 * len(inputs)) + 1)
         self._classes = sorted(set(_class_names(self.files)))
@@ -59,6 +59,7 @@ class Seeds:
             "keras": [_zip_config, _zip_config, _zip_weights, _zip_weights, _bytes],
             "onnx": [_onnx_fields, _onnx_fields, _bytes],
             "npz": [_bytes, _zip_bytes],
+            "tflite": [_words, _bytes],
         }
         change = rng.choice(ways.get(kind, [_bytes]))
         return f"{number}-{name}", change(rng, data, self._classes)
@@ -71,6 +72,9 @@ def _seeds() -> Iterator[tuple[str, bytes]]:
     for name, network in NETWORKS.items():
         model = network() if callable(network) else network
         yield f"{name}.onnx", model.SerializeToString()
+    from attacks_tflite import network
+
+    yield "dense.tflite", network()
     for name, config in _configs(seeds).items():
         for suffix, make in (("h5", seeds.whole_h5), ("keras", seeds.zipped)):
             path = held.with_name(f".{name}.{suffix}")
@@ -83,7 +87,10 @@ def _seeds() -> Iterator[tuple[str, bytes]]:
     folders = [HERE.parent / "corpus", SHARED / "corpus", SHARED / "models"]
     for folder in folders:
         for path in sorted(folder.rglob("*.*")):
-            if path.suffix in (".h5", ".keras", ".onnx") and path.stat().st_size <= LARGEST:
+            if (
+                path.suffix in (".h5", ".keras", ".onnx", ".tflite")
+                and path.stat().st_size <= LARGEST
+            ):
                 yield path.name, path.read_bytes()
 
 
@@ -297,6 +304,18 @@ def _rezipped(data: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
 
 
 # ------------------------------------------------------------------------------------ ONNX
+
+
+def _words(rng: random.Random, data: bytes, classes: list[str]) -> bytes:
+    """Some words of four bytes, which are offsets and lengths, replaced by others."""
+    changed = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2, 8])):
+        at = 4 * rng.randrange(2, len(changed) // 4)
+        other = 4 * rng.randrange(2, len(changed) // 4)
+        words = [0, 1, 2**31 - 1, 2**31, 2**32 - 1, len(changed), rng.randrange(64)]
+        word = rng.choice([*words, int.from_bytes(changed[other : other + 4], "little")])
+        changed[at : at + 4] = word.to_bytes(4, "little")
+    return bytes(changed)
 
 
 def _onnx_fields(rng: random.Random, data: bytes, classes: list[str]) -> bytes:

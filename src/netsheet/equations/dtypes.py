@@ -65,7 +65,8 @@ class Quantisation:
         """
         assert not self.axes, "only weights have a scale for each channel"
         low, high = LIMITS[dtype]
-        quotient = np.asarray(real, np.float32) / np.float32(self.scale)
+        with np.errstate(all="ignore"):
+            quotient = np.asarray(real, np.float32) / np.float32(self.scale)
         away = np.trunc(quotient.astype(float) + np.copysign(0.5, quotient))
         kept = np.clip(np.nan_to_num(away, nan=0.0) + self.zero_point, low, high)
         found: npt.NDArray[Any] = kept.astype(dtype)

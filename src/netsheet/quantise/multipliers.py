@@ -68,7 +68,10 @@ def bound(real: float, tensor: Tensor) -> int:
     low, high = LIMITS[tensor.dtype]
     if math.isinf(real):
         return low if real < 0 else high
-    quotient = float(np.float32(real) / np.float32(tensor.quantisation.step))
+    with np.errstate(all="ignore"):
+        quotient = float(np.float32(real) / np.float32(tensor.quantisation.step))
+    if math.isinf(quotient):
+        return low if quotient < 0 else high
     whole = math.trunc(quotient + math.copysign(0.5, quotient)) + tensor.quantisation.zero_point
     return min(max(whole, low), high)
 

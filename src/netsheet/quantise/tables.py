@@ -83,7 +83,8 @@ def _by_reals(step: MeantEquation, read: Read) -> list[int]:
     values = np.clip(values, step.low, step.high)
     target = quantisation_of(step.target)
     # TensorFlow Lite multiplies by the reciprocal of the scale, in float32
-    units = values.astype(np.float32) * (np.float32(1) / np.float32(target.step))
+    with np.errstate(all="ignore"):
+        units = values.astype(np.float32) * (np.float32(1) / np.float32(target.step))
     found = Quantisation(np.float32(1), target.zero_point).whole(units, step.target.dtype)
     return [int(number) for number in found]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,10 @@ from netsheet.read.tflite.table import TABLE
 SHAPES = {"RESHAPE": (1,), "TRANSPOSE_CONV": (0,), "EXPAND_DIMS": (1,)}
 
 # What a row raises where the file contradicts itself.
-_CONTRADICTIONS = (ValueError, LookupError, ArithmeticError, TypeError, AssertionError)
+_CONTRADICTIONS = (
+    struct.error, ValueError, LookupError, ArithmeticError, TypeError, AttributeError,
+    AssertionError,
+)  # fmt: skip
 
 
 def load_tflite(path: str | Path) -> Network:
@@ -175,7 +179,12 @@ def _needed(model: StoredModel) -> set[StoredOperator]:
 
     Where no output depends on any, all of them.
     """
-    makers = {number: op for op in model.operators for number in op.outputs}
+    makers: dict[int, StoredOperator] = {}
+    for operator in model.operators:
+        for number in operator.outputs:
+            if number in makers:
+                raise FormatError(f"tensor {model.tensors[number].name!r} is filled twice")
+            makers[number] = operator
     pending = [number for number in model.outputs if number in makers]
     found: set[StoredOperator] = set()
     while pending:

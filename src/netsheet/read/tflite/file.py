@@ -62,6 +62,8 @@ class StoredTensor:
         if self.scales.size != 1:
             raise UnsupportedError(f"tensor {self.name!r} has {self.scales.size} scales")
         zero = int(self.zero_points[0]) if self.zero_points.size else 0
+        if not self.scales[0] > 0:
+            raise UnsupportedError(f"tensor {self.name!r} has the scale {self.scales[0]:g}")
         low, high = LIMITS[self.dtype]
         if not low <= zero <= high:
             raise UnsupportedError(f"tensor {self.name!r} has the zero point {zero}")
@@ -134,7 +136,7 @@ def _model(data: bytes) -> StoredModel:
         raise FormatError("its start is none of a TensorFlow Lite file")
     model = tflite.Model.GetRootAs(data, 0)
     if model.SubgraphsLength() < 1:
-        raise FormatError("it has no graph")
+        raise FormatError("the TensorFlow Lite file has no graph")
     graph = model.Subgraphs(0)  # others are bodies of loops and branches, which are not computed
     budget = Budget(len(data))
     tensors = _tensors(model, graph, data, budget)

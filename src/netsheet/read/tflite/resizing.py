@@ -28,12 +28,13 @@ def resizing(mode: str, kind: str) -> Callable[[TfliteNode], Layer]:
     def row(node: TfliteNode) -> Layer:
         options, shape = node.options(kind), node.input(0).shape
         high, wide = (int(n) for n in node.constant(1).reshape(-1))
+        corners, half = bool(options.AlignCorners()), bool(options.HalfPixelCenters())
         if mode == "linear" and node.whole:
-            return operator(node, "Resize", [0], rule=_by_parts(options, high, wide))
+            return operator(node, "Resize", [0], rule=_by_parts(corners, half, high, wide))
         where, rounding = "asymmetric", "floor"
-        if options.AlignCorners():
+        if corners:
             where, rounding = "align_corners", "round_prefer_ceil"
-        elif options.HalfPixelCenters():
+        elif half:
             # floor((x + 1/2) * scale): the half pixel that ONNX takes off is back
             where, rounding = "half_pixel", "round_prefer_ceil"
         attributes = {
@@ -45,13 +46,15 @@ def resizing(mode: str, kind: str) -> Callable[[TfliteNode], Layer]:
     return row
 
 
-def _by_parts(options: Any, high: int, wide: int) -> Rule:
+def _by_parts(corners: bool, half: bool, high: int, wide: int) -> Rule:
     """Bilinear in 1/1024 of a position: each value between two rows and two columns."""
 
     def rule(node: OnnxNode) -> Formula:
         x = node.input(0)
         _, height, width, channels = x.shape
-        rows, columns = _taps(options, height, high), _taps(options, width, wide)
+        rows, columns = (
+            _taps(corners, half, size, out) for size, out in ((height, high), (width, wide))
+        )
 
         def element(at: tuple[Index, ...]) -> Expr:
             batch, y, column, channel = at
@@ -71,16 +74,16 @@ def _by_parts(options: Any, high: int, wide: int) -> Rule:
     return rule
 
 
-def _taps(options: Any, size: int, out: int) -> tuple[tuple[int, ...], Any]:
+def _taps(corners: bool, half: bool, size: int, out: int) -> tuple[tuple[int, ...], Any]:
     """Positions (two for each result) and their shares, which are multiples of 1/1024."""
     check_table(2 * out)
     step = (ONE * size + out // 2) // out
-    if options.AlignCorners() and out > 1:
+    if corners and out > 1:
         step = (ONE * (size - 1) + (out - 1) // 2) // (out - 1)
     places: list[int] = []
     shares = np.zeros((out, 2))
     for n in range(out):
-        at = n * step + (step // 2 - ONE // 2 if options.HalfPixelCenters() else 0)
+        at = n * step + (step // 2 - ONE // 2 if half else 0)
         low = max(int(at / ONE), 0)
         top = min(int((at + ONE - 1) / ONE), size - 1)
         places += [low, top]
