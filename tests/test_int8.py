@@ -182,3 +182,35 @@ def _c(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
         subprocess.run(command, cwd=folder, check=True)
         done = subprocess.run([f"{folder}/whole"], capture_output=True, text=True, check=True)
     return [int(line) for line in done.stdout.split()]
+
+
+# --------------------------------------------------------------------------- C folders
+
+
+@pytest.mark.parametrize("target", ["plain", "esp-idf"])
+def test_a_c_folder_compiles_and_finds_itself_right(
+    shared: Path, tmp_path: Path, target: str
+) -> None:
+    import subprocess
+
+    from netsheet.verify.engines.c_host import compiler
+
+    model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    model.to_c(tmp_path, target=target, sample=str(shared / "seed/digit5.png"))
+    (test,) = tmp_path.rglob("net_test.c")
+    sources = [str(test), *(str(next(tmp_path.rglob(n))) for n in ("net.c", "net_weights.c"))]
+    include = f"-I{next(tmp_path.rglob('net.h')).parent}"
+    for option in ((), ("-DNET_TRACE",)):
+        command = [compiler(), *WARNINGS, include, *option, *sources, "-lm", "-o", "test"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        done = subprocess.run([tmp_path / "test"], capture_output=True, text=True, check=True)
+        assert "all agrees with the reference" in done.stdout
+        assert "class 5, reference 5" in done.stdout
+    for main in tmp_path.rglob("main.c"):
+        command = [compiler(), *WARNINGS, include, f"-I{main.parent}", "-c", str(main)]
+        subprocess.run(command, cwd=tmp_path, check=True)
+    text = next(tmp_path.rglob("net.h")).read_text()
+    assert "#define NET_INPUT_ZERO_POINT (-128)" in text
+    code = next(tmp_path.rglob("net.c")).read_text()
+    body = code[: code.index("#else /* NET_TRACE")]
+    assert "float" not in body.replace("float arena", "").replace("float *)", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netsheet.equations import Tensor
 from netsheet.write.c.library import (
     Library,
     arena_floats,
@@ -9,7 +10,7 @@ from netsheet.write.c.library import (
     signature,
     size_macro,
 )
-from netsheet.write.c.names import comment, string
+from netsheet.write.c.names import comment, number, string
 from netsheet.write.c.template import fill, template
 from netsheet.write.c.weights_file import WeightsFile
 
@@ -93,7 +94,22 @@ def _sizes(lib: Library) -> list[str]:
             axes = " x ".join(f"{n} {a}" for n, a in zip(tensor.shape, tensor.axes, strict=True))
             lines.append(f"/* {comment(label)}: {comment(axes) or 'one number'} */")
             lines.append(f"#define {size_macro(lib, parameter)} {max(tensor.size, 1)}")
+            lines += _scale(lib, parameter, tensor)
     return lines
+
+
+def _scale(lib: Library, parameter: str, tensor: Tensor) -> list[str]:
+    """What the whole numbers of an input or output stand for."""
+    known = tensor.quantisation
+    if known is None:
+        return []
+    name = f"{lib.upper}_{parameter.upper()}"
+    return [
+        "/* Whole numbers: they mean (q - zero point) * scale; a real x becomes the nearest to",
+        " * x / scale + zero point, held in the type's range. */",
+        f"#define {name}_SCALE {number(known.step)}",
+        f"#define {name}_ZERO_POINT ({known.zero_point})",
+    ]
 
 
 def _arena_macro(lib: Library) -> list[str]:

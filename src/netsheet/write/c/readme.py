@@ -7,7 +7,7 @@ from netsheet.data.scaling import Scaling
 from netsheet.equations import Tensor, gathers, positions, reads, walk
 from netsheet.language import translated, word
 from netsheet.network import Network
-from netsheet.write.c.library import Library, signature, size_macro
+from netsheet.write.c.library import Library, c_type, signature, size_macro
 from netsheet.write.c.report import CReport
 from netsheet.write.c.template import fill, template
 
@@ -24,7 +24,10 @@ def readme(lib: Library, target: str, sample: Sample, report: CReport, lang: str
         "run": signature(lib, "run"),
         "arguments": ", ".join([*lib.inputs, *lib.outputs]),
         "buffers": "\n".join(
-            f"static float {name}[{size_macro(lib, name)}];" for name in lib.inputs + lib.outputs
+            f"static {c_type(tensor)} {name}[{size_macro(lib, name)}];"
+            for name, tensor in zip(
+                (*lib.inputs, *lib.outputs), (*lib.model.inputs, *lib.model.outputs), strict=True
+            )
         ),
         "tensors": "\n".join(_tensors(lib, sample, lang)),
         "sources": fill(SOURCES[target], lib.name),

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from netsheet.equations import Tensor, multiply_accumulates
 from netsheet.loops.pipeline import LoopedNetwork
+from netsheet.loops.storage.lifetimes import words
 from netsheet.network import shown
 from netsheet.write.c.library import Library, arena_floats
 
@@ -115,7 +118,7 @@ def figures(lib: Library) -> list[LayerFigures]:
         own = [weight for weight in node.layer.weights.values() if weight not in seen]
         seen.update(own)
         shape = node.outputs[0].shape if node.outputs else ()
-        weights = sum(4 * weight.size for weight in own)
+        weights = sum(np.dtype(weight.dtype).itemsize * weight.size for weight in own)
         macs = multiply_accumulates(model.node_equations(node))
         rows.append(
             LayerFigures(node.key, node.layer.type, shape, weights, ram.get(node.key), macs)
@@ -137,7 +140,7 @@ def _ram(network: LoopedNetwork, keys: Mapping[str, str]) -> dict[str, int]:
 
 
 def _in_use(network: LoopedNetwork) -> list[int]:
-    """Floats of the arena that hold something needed, at each computation."""
+    """Words of the arena that hold something needed, at each computation."""
     first: dict[Tensor, int] = {}
     last: dict[Tensor, int] = {}
     for number, one in enumerate(network.computations):
@@ -149,7 +152,7 @@ def _in_use(network: LoopedNetwork) -> list[int]:
     for tensor, begin in first.items():
         start = network.buffers[tensor].start
         for number in range(begin, last[tensor] + 1):
-            alive[number].append((start, start + tensor.size))
+            alive[number].append((start, start + words(tensor, tensor.size)))
     result = []
     for spans in alive:
         taken = end = 0

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsheet.data.inputs import Sample
-from netsheet.equations import FloatArray
+from netsheet.equations import FLOAT, FloatArray
 from netsheet.fidelity import BOUND
 from netsheet.write.c.arrays import numbers
-from netsheet.write.c.library import Library, size_macro
+from netsheet.write.c.library import Library, c_type, size_macro
 from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill, template
 
@@ -52,11 +52,13 @@ def program_text(lib: Library, sample: Sample, reference: Mapping[str, FloatArra
     outputs = [np.asarray(reference[t.name], np.float32).reshape(-1) for t in model.outputs]
     head = {"model": comment(model.name), "sample": comment(base(sample.name))}
     parts = [fill(template("test_head.c"), lib.name, head)]
-    for name, array in zip(lib.inputs, sample.arrays, strict=True):
-        parts.append(_floats(f"given_{name}", size_macro(lib, name), array))
-    for name, values in zip(lib.outputs, outputs, strict=True):
+    for name, array, tensor in zip(lib.inputs, sample.arrays, model.inputs, strict=True):
+        parts.append(_array(f"given_{name}", size_macro(lib, name), array, c_type(tensor)))
+    for name, values, tensor in zip(lib.outputs, outputs, model.outputs, strict=True):
         parts.append(_floats(f"expected_{name}", size_macro(lib, name), values, lib))
-        parts.append(f"static float {name}[{size_macro(lib, name)}];\n")
+        parts.append(f"static {c_type(tensor)} {name}[{size_macro(lib, name)}];\n")
+        if tensor.dtype != FLOAT:
+            parts.append(f"static float shown_{name}[{size_macro(lib, name)}];\n")
     parts += [f"#ifdef {lib.upper}_TRACE"]
     for count, layer in enumerate(layers):
         kept = f", every {_ordinal(layer.step)} value" if layer.step > 1 else ""
@@ -77,18 +79,25 @@ def _ordinal(step: int) -> str:
     return {2: "second", 3: "third"}.get(step, f"{step}th")
 
 
-def _floats(name: str, size: str, values: FloatArray, flash: Library | None = None) -> str:
-    """An array; what the network itself does not read may lie in program memory."""
-    kind = f"const {flash.upper}_FLASH float" if flash else "const float"
-    return f"static {kind} {name}[{size}] = {{\n{numbers(values)}\n}};\n"
+def _floats(name: str, size: str, values: FloatArray, flash: Library) -> str:
+    """An array that the network itself does not read: it may lie in program memory."""
+    return _array(name, size, values, f"{flash.upper}_FLASH float")
+
+
+def _array(name: str, size: str, values: FloatArray, kind: str) -> str:
+    return f"static const {kind} {name}[{size}] = {{\n{numbers(values)}\n}};\n"
 
 
 def _main(lib: Library) -> str:
     arguments = ", ".join([*(f"given_{name}" for name in lib.inputs), *lib.outputs])
     checks = []
     for name, tensor in zip(lib.outputs, lib.model.outputs, strict=True):
-        size = size_macro(lib, name)
-        checks.append(f"    wrong += !compared({string(tensor.name)}, {name}, {size}, 1,")
+        size, floats = size_macro(lib, name), name
+        if tensor.dtype != FLOAT:  # whole numbers are compared as such, one off is wrong
+            floats = f"shown_{name}"
+            checks.append(f"    for (int i = 0; i < {size}; i++)")
+            checks.append(f"        {floats}[i] = (float){name}[i];")
+        checks.append(f"    wrong += !compared({string(tensor.name)}, {floats}, {size}, 1,")
         checks.append(f"        expected_{name});")
     if lib.model.classes:
         checks.append(fill(template("test_class.c"), lib.name, {"out": lib.outputs[0]}).rstrip())

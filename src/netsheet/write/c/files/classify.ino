@@ -58,7 +58,7 @@ void loop()
   const unsigned long start = micros();
   @lib_run(@arguments);
   const unsigned long took = micros() - start;
-
+@real
   Serial.print(@LIB_SAMPLE_NAME);
   Serial.print(": ");
   Serial.print(took);

@@ -26,7 +26,7 @@ void app_main(void)
 {
 #ifndef @LIB_TRACE
     @lib_run(@arguments);
-@shows
+@real@shows
 #else
     (void)show, (void)@first;
 #endif

@@ -20,7 +20,7 @@ static uint8_t level(int y, int x, int channel)
 {
   const int at = y * @LIB_SAMPLE_DOWN + x * @LIB_SAMPLE_RIGHT
       + (@LIB_SAMPLE_CHANNELS == 3 ? channel : 0) * @LIB_SAMPLE_DEEP;
-  const float part = (@lib_sample_input[at] - @LIB_SAMPLE_LOW)
+  const float part = ((float)@lib_sample_input[at] - @LIB_SAMPLE_LOW)
       / (@LIB_SAMPLE_HIGH - @LIB_SAMPLE_LOW);
   return (uint8_t)(part < 0.0f ? 0.0f : part > 1.0f ? 255.0f : part * 255.0f);
 }
@@ -83,7 +83,7 @@ static void run()
 {
   const unsigned long start = micros();
   @lib_run(@arguments);
-  const unsigned long took = micros() - start;
+@real  const unsigned long took = micros() - start;
 
   const int width = M5.Display.width(), height = M5.Display.height();
   int left = 4;
