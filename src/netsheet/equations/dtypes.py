@@ -35,7 +35,7 @@ class Quantisation:
     @property
     def step(self) -> float:
         """The only scale of a tensor that has one."""
-        assert not self.axes, "there is a scale for each channel"
+        assert not self.axes
         return float(self.scale)
 
     def same(self, other: Quantisation | None) -> bool:
@@ -63,7 +63,7 @@ class Quantisation:
 
         The quotient is a float32, as there.
         """
-        assert not self.axes, "only weights have a scale for each channel"
+        assert not self.axes
         low, high = LIMITS[dtype]
         with np.errstate(all="ignore"):
             quotient = np.asarray(real, np.float32) / np.float32(self.scale)

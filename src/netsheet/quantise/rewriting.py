@@ -25,7 +25,7 @@ RULES: tuple[Rule, ...] = (
     softmax, table, to_reals, from_reals,
 )  # fmt: skip
 
-Otherwise = Callable[[MeantEquation, StoredNumbers], "list[Equation]"]
+Otherwise = Callable[[MeantEquation, StoredNumbers], list[Equation]]
 
 
 def quantised(

@@ -98,12 +98,12 @@ class StoredNumbers:
 
 # Takes the first few steps and returns how many with their equations; None where it takes none.
 Found = tuple[int, list[Equation]]
-Rule = Callable[[Sequence[MeantEquation], StoredNumbers], "Found | None"]
+Rule = Callable[[Sequence[MeantEquation], StoredNumbers], Found | None]
 
 
 def quantisation_of(tensor: Tensor) -> Quantisation:
     """What a tensor's whole numbers stand for; AssertionError where it has real ones."""
-    assert tensor.quantisation is not None, f"{tensor.name} holds no quantised numbers"
+    assert tensor.quantisation is not None
     return tensor.quantisation
 
 
