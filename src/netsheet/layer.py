@@ -203,15 +203,17 @@ class Layer:
         """Number of those that a training changes: none if frozen, no measured statistics."""
         if not self.trainable:
             return 0
-        measured = self._measured()
+        measured = self.measured
         return sum(
             int(weight.values.size)
             for label, weight in self.weights.items()
             if label.rpartition("/")[2] not in measured
         )
 
-    def _measured(self) -> frozenset[str]:
-        inner = [layer._measured() for _, layer in self.inner_layers()]
+    @property
+    def measured(self) -> frozenset[str]:
+        """The short names of weights that a training measures, its inner layers' included."""
+        inner = [layer.measured for _, layer in self.inner_layers()]
         return frozenset(self.statistics).union(*inner)
 
     @property

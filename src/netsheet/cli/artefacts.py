@@ -11,6 +11,17 @@ import typer
 
 from netsheet.cli import language, options, show
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.learning import (
+    Learn,
+    Loss,
+    OwnInput,
+    Rate,
+    Steps,
+    Target,
+    TrueClass,
+    labelled,
+    learning,
+)
 from netsheet.cli.opening import opened
 from netsheet.cli.options import (
     BatchAxis,
@@ -120,6 +131,13 @@ def excel(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite a workbook that was edited since.")
     ] = False,
+    learn: Learn = False,
+    steps: Steps = None,
+    rate: Rate = None,
+    loss: Loss = None,
+    true_class: TrueClass = None,
+    target: Target = None,
+    own_input: OwnInput = False,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -128,18 +146,20 @@ def excel(
 
     if output.suffix.lower() != ".xlsx" and str(output) != "-":
         raise UsageError(f"{output}: Excel opens workbooks named .xlsx; name it so.")
+    how = learning(learn, loss, rate, steps, target, own_input)
     if not force:
         _spare_edited(output)
     model = opened(model_file, batch_axis)
     wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
+    chosen = labelled(chosen, true_class, learn)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
     with show.written_to(output, ".xlsx", as_json) as place, show.progress("writing cells") as bar:
         report = to_excel(
             model, place, chosen, lang=language.chosen, until=until, arrangement=arrangement,
             class_names=class_names(classes, model) or names or list(model.class_names) or None,
-            progress=bar,
+            learn=how, progress=bar,
         )  # fmt: skip
     show.wrote(output, f"{output}: {report}")
     if as_json:

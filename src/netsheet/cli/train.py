@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -133,6 +132,7 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path, loss: str |
 
     from netsheet.data.datasets import read_dataset
     from netsheet.engine.architectures import architecture, architecture_names
+    from netsheet.engine.gradients import stored_loss
     from netsheet.equations import Tensor
     from netsheet.layer import default_axes
     from netsheet.write.keras import write_h5
@@ -150,7 +150,7 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path, loss: str |
                     f"{node.key} ({node.layer.type}) acts as in prediction: what it does in "
                     "training only is left out."
                 )
-        return _Start(network, loss or _loss(network), samples, y, source=path)
+        return _Start(network, loss or stored_loss(network), samples, y, source=path)
     if output.suffix.lower() == ".keras":
         raise UsageError(f"{output}: a new network is written as .h5; name it so.")
     shape = _size(size)
@@ -216,33 +216,6 @@ def _say_data(samples: Dataset, y: FloatArray) -> None:
             f"classes are uneven: {int(counts.min())} samples of the rarest, "
             f"{int(counts.max())} of the commonest; --balanced lets every class count alike."
         )
-
-
-SHORT_LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
-
-
-def _loss(network: Network) -> str:
-    """The loss that a file was trained with, of those that are known as equations.
-
-    Raises:
-        UsageError: the file names none, or one that is not known; a guess would train wrongly.
-    """
-    from netsheet.gradient import LOSSES
-
-    stored = (network.training_config or {}).get("loss")
-    options: dict[str, Any] = {}
-    if isinstance(stored, dict) and isinstance(stored.get("config"), dict):
-        options = stored["config"]
-        stored = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(stored.get("class_name"))).lower()
-    name = stored.removeprefix("sparse_") if isinstance(stored, str) else ""
-    name = SHORT_LOSSES.get(name, name) + "_from_logits" * bool(options.get("from_logits"))
-    smoothed = options.get("label_smoothing") or options.get("delta", 1) != 1
-    if name not in LOSSES or smoothed:
-        what = "the file names no loss"
-        if stored is not None:
-            what = f"the file was trained with {stored!r}, which is not one of them as it stands"
-        raise UsageError(f"{what}; say --loss, one of {', '.join(LOSSES)}.")
-    return name
 
 
 def _frozen(network: Network, freeze: str | None) -> list[str]:

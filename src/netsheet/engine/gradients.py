@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from netsheet.engine.run import Engine
 from netsheet.equations import Equation, FloatArray, Tensor, Weight
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
-from netsheet.gradient import LOSSES, Gradients, gradients, loss_equations
+from netsheet.gradient import LOSSES, Gradients, from_logits, gradients, loss_equations
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
 
@@ -29,6 +30,31 @@ def backward(network: Network, loss: str) -> Gradients:
     """
     found, _ = _backward(network, loss)
     return found
+
+
+SHORT_LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
+
+
+def stored_loss(network: Network) -> str:
+    """The loss that a file was trained with, of those that are known as equations.
+
+    Raises:
+        UsageError: the file names none, or one that is not known; a guess would train wrongly.
+    """
+    stored = (network.training_config or {}).get("loss")
+    options: dict[str, Any] = {}
+    if isinstance(stored, dict) and isinstance(stored.get("config"), dict):
+        options = stored["config"]
+        stored = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(stored.get("class_name"))).lower()
+    name = stored.removeprefix("sparse_") if isinstance(stored, str) else ""
+    name = SHORT_LOSSES.get(name, name) + "_from_logits" * bool(options.get("from_logits"))
+    smoothed = options.get("label_smoothing") or options.get("delta", 1) != 1
+    if name not in LOSSES or smoothed:
+        what = "the file names no loss"
+        if stored is not None:
+            what = f"the file was trained with {stored!r}, which is not one of them as it stands"
+        raise UsageError(f"{what}; say --loss, one of {', '.join(LOSSES)}.")
+    return name
 
 
 def loss_gradients(network: Network, x: object, y: FloatArray, loss: str) -> dict[str, FloatArray]:
@@ -57,8 +83,8 @@ def loss_gradients(network: Network, x: object, y: FloatArray, loss: str) -> dic
     wanted = [*network.inputs, *_weights(network)]
     adjoints = {t.name: found.adjoints[t] for t in wanted if t in found.adjoints}
     scalar = next(eq.target for eq in reversed(found.forward) if eq.target.name == "loss")
-    results = _run(network, found.equations, target, [*adjoints.values(), scalar],
-                   {**arrays, TARGET: values})  # fmt: skip
+    results = run_equations(found.equations, [*network.inputs, target],
+                            [*adjoints.values(), scalar], {**arrays, TARGET: values})  # fmt: skip
     gradient: dict[str, FloatArray] = {"loss": results[scalar.name]}
     for tensor in wanted:
         each = results[adjoints[tensor.name].name] if tensor.name in adjoints else None
@@ -85,31 +111,38 @@ def _backward(network: Network, loss: str) -> tuple[Gradients, Tensor]:
         )
     output = network.outputs[0]
     target = Tensor(TARGET, output.axes, output.shape)
-    more, scalar = loss_equations(loss, output, target)
+    forward = network.equations()
+    name, taken = from_logits(loss, output, forward)
+    more, scalar = loss_equations(name, taken, target)
     wanted: list[Tensor] = [*network.inputs, *_weights(network)]
-    return gradients([*network.equations(), *more], scalar, wanted), target
+    return gradients([*forward, *more], scalar, wanted), target
 
 
-def _run(
-    network: Network,
+def run_equations(
     equations: Sequence[Equation],
-    target: Tensor,
+    inputs: Sequence[Tensor],
     wanted: Sequence[Tensor],
     arrays: Mapping[str, FloatArray],
 ) -> dict[str, FloatArray]:
-    """The tensors ``wanted``, with a batch axis in front, by name."""
+    """The tensors ``wanted`` of any equations, computed by ONNX Runtime, by name.
+
+    ``arrays`` has values for the inputs by name; they and the results have a batch axis in front.
+    """
     import onnxruntime
 
-    graph = Builder([*network.inputs, target], [tensor.name for tensor in wanted])
+    graph = Builder(inputs, [tensor.name for tensor in wanted])
     printer = Printer(graph, graph.values)
     printer.run(equations)
-    for tensor in wanted:
-        graph.define(tensor, printer.whole(tensor), 0)
+    for tensor in wanted:  # as copies: others may read the value under its first name
+        whole = printer.whole(tensor)
+        graph.define(tensor, whole, graph.position)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session: Any = onnxruntime.InferenceSession(
-        graph.finish(network.name, wanted).SerializeToString(), options,
+        graph.finish("equations", wanted).SerializeToString(), options,
         providers=["CPUExecutionProvider"],
     )  # fmt: skip
     names = [tensor.name for tensor in wanted]
-    return dict(zip(names, session.run(names, dict(arrays)), strict=True))
+    given = {value.name for value in session.get_inputs()}
+    feed = {name: np.asarray(array, np.float32) for name, array in arrays.items() if name in given}
+    return dict(zip(names, session.run(names, feed), strict=True))

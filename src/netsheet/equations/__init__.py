@@ -44,7 +44,15 @@ from netsheet.equations.positions import (
     gathers,
     substituted,
 )
-from netsheet.equations.transform import Transform, lift, on_reads, replaced, substitute, transform
+from netsheet.equations.transform import (
+    Transform,
+    copied,
+    lift,
+    on_reads,
+    replaced,
+    substitute,
+    transform,
+)
 from netsheet.equations.values import (
     CHANNELS_FIRST_RANK,
     Call,
@@ -77,7 +85,8 @@ __all__ = [
     "CHANNELS_FIRST_RANK", "FLOAT", "FUNCTIONS", "LIMITS", "WHOLE", "WHOLE_FUNCTIONS", "Affine",
     "Atom", "Call", "Const", "Equation", "Expr", "FloatArray", "Gather", "Guard", "Index", "Lookup",
     "Number", "Position", "Quantisation", "Quotient", "Read", "Reduce", "Remainder", "Select",
-    "Tensor", "Transform", "Value", "Weight", "affine", "call", "children", "dtype_of", "equation",
+    "Tensor", "Transform", "Value", "Weight", "affine", "call", "children", "copied",
+    "dtype_of", "equation",
     "factors", "free_indices", "gathers", "in_order", "index_names", "indices_of", "lift",
     "multiply_accumulates", "on_reads", "positions", "reads", "reduce", "replaced", "select",
     "substitute", "substituted", "transform", "value", "walk",

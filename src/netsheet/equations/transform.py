@@ -172,3 +172,26 @@ def lift(
         )
         for eq in equations
     ]
+
+
+def copied(
+    equations: Iterable[Equation], mark: str, given: Mapping[Tensor, Tensor]
+) -> tuple[list[Equation], dict[Tensor, Tensor]]:
+    """The same equations once more: each tensor that they fill is another one, with ``mark`` behind
+    its name; ``given`` stand in for tensors that they only read.
+
+    The second result has the new tensor of each old one, those given included.
+    """
+    equations = list(equations)
+    mapping = dict(given)
+    for eq in equations:
+        tensor = eq.target
+        if tensor not in mapping:
+            mapping[tensor] = Tensor(f"{tensor.name} {mark}", tensor.axes, tensor.shape)
+
+    def read(node: Read) -> Expr:
+        return Read(mapping[node.tensor], node.at) if node.tensor in mapping else node
+
+    rewriting = Transform(on_reads(read))
+    made = [replace(rewriting.equation(eq), target=mapping[eq.target]) for eq in equations]
+    return made, mapping

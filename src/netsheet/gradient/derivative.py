@@ -62,8 +62,8 @@ def _where(test: Expr, then: Value, otherwise: Value) -> Expr:
 def _largest(d: Expr, args: Sequence[Expr], y: Expr) -> Sequence[Expr | None]:
     """To the first where both are equal, as TensorFlow does; a limit takes nothing there (ReLU)."""
     a, b = args
-    if isinstance(b, Const):
-        return _where(call("less", b, a), d, 0), None
+    if isinstance(b, Const):  # the larger one is above the limit just where the operand is
+        return _where(call("less", b, y if isinstance(y, Read) else a), d, 0), None
     second = call("less", a, b)
     return _where(second, 0, d), _where(second, d, 0)
 
@@ -71,7 +71,7 @@ def _largest(d: Expr, args: Sequence[Expr], y: Expr) -> Sequence[Expr | None]:
 def _smallest(d: Expr, args: Sequence[Expr], y: Expr) -> Sequence[Expr | None]:
     a, b = args
     if isinstance(b, Const):
-        return _where(call("less", a, b), d, 0), None
+        return _where(call("less", y if isinstance(y, Read) else a, b), d, 0), None
     second = call("less", b, a)
     return _where(second, 0, d), _where(second, d, 0)
 

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from netsheet.equations import Equation, Expr, Tensor, call, equation, indices_of, reduce
+from netsheet.classes import is_softmax
+from netsheet.equations import (
+    Call,
+    Equation,
+    Expr,
+    Read,
+    Tensor,
+    call,
+    equation,
+    indices_of,
+    reads,
+    reduce,
+)
 
 EPSILON = 1e-7  # keras.config.epsilon()
 
 Rows = Callable[[Tensor, Tensor, Tensor], list[Equation]]
+
+
+def from_logits(name: str, output: Tensor, equations: Sequence[Equation]) -> tuple[str, Tensor]:
+    """The loss and what it takes: the logits where Keras's TensorFlow takes those.
+
+    A crossentropy behind a softmax along the last axis, or behind a sigmoid, is computed from what
+    that got: nothing is clipped then, and a wrong answer of probability 0 still has a slope.
+    Source: keras/src/backend/tensorflow/nn.py, ``_get_logits``.
+    """
+    made = {eq.target: eq for eq in equations}
+    if output not in made or f"{name}_from_logits" not in LOSSES:
+        return name, output
+    eq = made[output]
+    if name == "categorical_crossentropy" and is_softmax(output, equations):
+        assert isinstance(eq.value, Call)
+        top, below = (arg.tensor for arg in eq.value.args if isinstance(arg, Read))
+        power = made[top]
+        before = [read.tensor for read in reads(power.value) if read.at == power.at]
+        if below.axes == output.axes[:-1] and len(before) == 1 and before[0].axes == output.axes:
+            return f"{name}_from_logits", before[0]
+    if name == "binary_crossentropy" and isinstance(eq.value, Call):
+        (arg, *_) = eq.value.args
+        if eq.value.function == "sigmoid" and isinstance(arg, Read) and arg.at == eq.at:
+            return f"{name}_from_logits", arg.tensor
+    return name, output
 
 
 def loss_equations(

@@ -64,8 +64,8 @@ def _apart(eq: Equation) -> list[Equation]:
             indices.update(dict.fromkeys(guard.value.indices()))
         if eq.time is not None:
             indices = {eq.time: None} | indices
-        part = _part(eq.target, node.op, len(made), tuple(indices))
-        read = part[tuple(indices)]
+        part, at = _part(eq, node.op, len(made), tuple(indices))
+        read = part[at]
         # outside of its guards the reduction would read what does not exist
         made.append(equation(read, select(where, node, 0), eq.time))
         eq = replace(eq, value=replaced(eq.value, node, read))
@@ -100,9 +100,20 @@ def _with_guards(expr: Expr) -> Iterable[tuple[Expr, tuple[Guard, ...]]]:
             stack.append((child, (*where, *node.where) if inner else where))  # type: ignore[attr-defined]
 
 
-def _part(target: Tensor, op: str, number: int, indices: tuple[Index, ...]) -> Tensor:
-    axes = tuple(index.name for index in indices)
-    return target.step(f"{op}{number}", axes, tuple(index.size for index in indices))
+def _part(
+    eq: Equation, op: str, number: int, indices: tuple[Index, ...]
+) -> tuple[Tensor, tuple[Index, ...]]:
+    """The tensor of a reduction over ``indices``, and the order in which it has them.
+
+    Where an index runs along an axis of what the equation fills, the axis keeps its name and its
+    place: the part of a convolution is a map like the convolution itself.
+    """
+    names = {at.single(): axis for at, axis in zip(eq.at, eq.target.axes, strict=True)}
+    along = [index for index in names if index in indices]
+    ordered = (*along, *(index for index in indices if index not in along))
+    axes = tuple(names.get(index, index.name) for index in ordered)
+    sizes = tuple(index.size for index in ordered)
+    return eq.target.step(f"{op}{number}", axes, sizes), ordered
 
 
 # --------------------------------------------------------------------------- what slopes need

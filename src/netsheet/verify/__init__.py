@@ -41,6 +41,7 @@ def verify(
         NetsheetError: the engine is not installed, or refuses.
     """
     from netsheet.selection import part, require_computed
+    from netsheet.verify.lesson import with_lesson
     from netsheet.verify.prove import prove
     from netsheet.verify.targets import reference_of
 
@@ -60,6 +61,8 @@ def verify(
             artefact = chosen.write(network, samples, Path(folder), options)
         held = chosen.reference() if chosen.reference is not None else reference_of(network)
         reference = _recomputed(held, artefact, samples)
+        if artefact.lesson is not None:
+            reference = with_lesson(artefact.lesson, artefact.taught, samples, found, reference)
     show(3, 4)
     verdict = prove(target, artefact, samples, found, reference)
     show(4, 4)

@@ -71,6 +71,7 @@ def _workbook(
     network: Network, samples: Sequence[Sample], folder: Path, options: Options
 ) -> Artefact:
     from netsheet.verify.engines.base import Artefact
+    from netsheet.verify.lesson import lesson_of, proved
     from netsheet.write.excel import to_excel
 
     book = options.get("xlsx")
@@ -80,7 +81,13 @@ def _workbook(
     nodes = network.computed()
     read = {tensor for node in nodes for tensor in node.inputs}
     keys = [tensor.name for tensor in network.inputs if tensor in read]
-    return Artefact(network, [*keys, *network.tensors()], Path(book), folder)
+    keys += network.tensors()
+    taught = lesson_of(network, Path(book))
+    if taught is None:
+        return Artefact(network, keys, Path(book), folder)
+    learnt = proved(taught, Path(book))
+    keys += [tensor.name for tensor in learnt]
+    return Artefact(network, keys, Path(book), folder, taught, learnt)
 
 
 def _c(network: Network, samples: Sequence[Sample], folder: Path, options: Options) -> Artefact:

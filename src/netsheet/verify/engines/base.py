@@ -12,6 +12,8 @@ from netsheet.equations import FloatArray
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
+    from netsheet.engine.lesson import Lesson
+    from netsheet.equations import Tensor
     from netsheet.network import Network
 
 Values = Mapping[str, FloatArray]  # by key of the layer's output, without batch axis
@@ -30,6 +32,8 @@ class Artefact:
     keys: Sequence[str]
     content: Any
     folder: Path
+    lesson: Lesson | None = None  # of a workbook that learns
+    taught: Sequence[Tensor] = ()  # what of the lesson is proved
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,18 @@ from netsheet.write.excel.spreadsheet_functions import LARGEST
 from netsheet.write.xlsx.cells import cell_name
 
 MOST_NOTES = 20  # cells that are named because they hold no number
-SHOWN = ("input", "output", "step", "helper")  # kinds of tensors on the Map that are computed
+SHOWN = (
+    "input",
+    "output",
+    "step",
+    "helper",
+    "copy",
+    "gradient",
+    "new",
+    "passage",
+    "learning",
+    "given",
+)  # kinds of tensors on the Map that are computed
 
 
 class CellRange(NamedTuple):

@@ -27,6 +27,7 @@ from netsheet.write.excel.local_copies import with_copies
 from netsheet.write.excel.partial_sums import split
 from netsheet.write.excel.placement import Placement
 from netsheet.write.excel.sheet_names import sheet_names
+from netsheet.write.excel.turned_kernels import with_turned
 
 if TYPE_CHECKING:
     from netsheet.network import Network, Node
@@ -43,7 +44,7 @@ MARGIN = 1  # columns left of the blocks, for labels
 HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
 OUTPUT, STEP, HELPER, WEIGHT, INPUT, RAW = "output", "step", "helper", "weight", "input", "raw"
-COPY = "copy"
+COPY, GRADIENT, NEW, PASSAGE = "copy", "gradient", "new", "passage"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +59,17 @@ class TensorBlock:
 
 @dataclass(eq=False)
 class LayerSheet:
-    """The blocks of one layer (or of the inputs), and the equations printed in them."""
+    """The blocks of one layer (or of the inputs), and the equations printed in them.
+
+    ``title`` and ``about`` stand on top where there is no node to take them from; ``colour`` is
+    that of the tab.
+    """
 
     name: str
     node: Node | None
+    title: str = ""
+    about: str = ""
+    colour: str | None = None
     stated: list[Equation] = field(default_factory=list)  # as the layer says them
     equations: list[Equation] = field(default_factory=list)  # as the cells compute them
     blocks: list[TensorBlock] = field(default_factory=list)
@@ -83,20 +91,21 @@ class BookLayout:
     def __init__(self, arrangement: str = AUTO) -> None:
         self.arrangement = arrangement
         self.places: dict[Tensor, Placement] = {}
-        self.sheets: list[LayerSheet] = []
+        self.sheets: list[LayerSheet] = []  # as their tabs follow each other
+        self.computed: list[LayerSheet] = []  # in the order of computation
         # formulas that were written while their equations were laid out, until a sheet takes them
         self.families: dict[Equation, list[FormulaFamily]] = {}
 
     def equations(self) -> list[Equation]:
         """Everything that is computed, in order."""
-        return [eq for sheet in self.sheets for eq in sheet.equations]
+        return [eq for sheet in self.computed for eq in sheet.equations]
 
     def add_layers(self, stated: Sequence[tuple[Node, list[Equation]]], taken: list[str]) -> None:
         """A sheet for each node, in order."""
         names = sheet_names([node.key for node, _ in stated], taken)
         for name, (node, equations) in zip(names, stated, strict=True):
             sheet = LayerSheet(name, node, stated=equations)
-            self._add_sheet(sheet, head=layer_head(equations))
+            self._add_layer(sheet)
 
     def arrange(self, tensors: Iterable[Tensor], equations: Sequence[Equation]) -> None:
         """Choose the arrangement of every tensor, without a place yet."""
@@ -141,7 +150,7 @@ class BookLayout:
             if len(pair) != 2 or any(isinstance(read.tensor, Weight) for read in pair):
                 continue
             ways = [self._way(read, node.over[0]) for read in pair]
-            if None in ways or ways[0] == ways[1]:
+            if None in ways or (0, 0) in ways or ways[0] == ways[1]:
                 continue
             for read, other in ((pair[1], pair[0]), (pair[0], pair[1])):
                 inner = read.tensor in filled and "/" in read.tensor.name
@@ -153,23 +162,39 @@ class BookLayout:
     def _way(self, read: Read, index: Index) -> tuple[int, int] | None:
         return weight_windows.step_of(read, self.places[read.tensor], index)
 
-    def _add_sheet(self, sheet: LayerSheet, head: int) -> None:
-        """Lay out weights, steps and outputs; equations that do not fit get helper blocks."""
+    def _add_layer(self, sheet: LayerSheet) -> None:
+        """Lay out a layer's weights, steps and outputs."""
         outputs = list(dict.fromkeys(eq.target for eq in sheet.stated))
         weights = [weight for weight in weights_of(sheet.stated) if weight not in self.places]
         for weight in weights:
             self.places[weight] = weight_windows.fitted(weight, sheet.stated, self.places)
         keys = set(sheet.node.outputs) if sheet.node else set()
-        local = with_copies(sheet.stated, self.places, sheet.name)
+        self.add_sheet(
+            sheet,
+            [(weight, WEIGHT) for weight in weights],
+            [(tensor, OUTPUT if tensor in keys else STEP) for tensor in outputs],
+        )
+
+    def add_sheet(
+        self,
+        sheet: LayerSheet,
+        first: Sequence[tuple[Tensor, str]],
+        second: Sequence[tuple[Tensor, str]],
+    ) -> None:
+        """Put the blocks on a sheet, the second ones on top where the first ones are large.
+
+        Every tensor has its arrangement. Kernels that have to be turned and maps that are better
+        copied get blocks of their own, equations that do not fit into cells helper blocks.
+        """
+        turned = with_turned(sheet.stated, self.places, sheet.name)
+        self.places.update(turned.placements)
+        local = with_copies(turned.equations, self.places, sheet.name)
         self.places.update(local.placements)
-        first: list[tuple[Tensor, str]] = [(weight, WEIGHT) for weight in weights]
-        second: list[tuple[Tensor, str]] = [
-            (tensor, OUTPUT if tensor in keys else STEP) for tensor in outputs
-        ]
-        if sum(self.places[weight].height + 3 for weight in weights) > HEAD_FIRST:
+        if sum(self.places[tensor].height + 3 for tensor, _ in first) > HEAD_FIRST:
             first, second = second, first
-        row = head
-        for tensor, role in (*first, *second, *((copy, COPY) for copy in local.placements)):
+        row = layer_head(sheet.stated)
+        made = (*turned.placements, *local.placements)
+        for tensor, role in (*first, *second, *((copy, COPY) for copy in made)):
             row = self.put(sheet, tensor, role, row)
         for eq in local.equations:
             fitting = split(eq, self.places)
@@ -180,6 +205,7 @@ class BookLayout:
                 self.places[tensor] = place
                 row = self.put(sheet, tensor, HELPER, row)
         self.sheets.append(sheet)
+        self.computed.append(sheet)
 
     def put(self, sheet: LayerSheet, tensor: Tensor, role: str, row: int) -> int:
         """Place a tensor at ``row``, or beside the block before if both are alike and narrow.

@@ -108,6 +108,7 @@ def laid_out(
         row = plan.put(sheet, part, role, row)
     sheet.equations = sheet.stated
     plan.sheets.append(sheet)
+    plan.computed.append(sheet)
     return result
 
 

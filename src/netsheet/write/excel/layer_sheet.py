@@ -39,10 +39,13 @@ def layer_sheet(
     language: str,
 ) -> SheetContent:
     """Everything on a layer's sheet, or on the sheet of the inputs."""
-    result = SheetContent(sheet.name)
+    result = SheetContent(sheet.name, tab=sheet.colour)
     _shaped(result, sheet)
     node = sheet.node
-    result.put(0, 0, words["input"] if node is None else node.key, looks.TITLE)
+    title = sheet.title or (words["input"] if node is None else node.key)
+    result.put(0, 0, title, looks.TITLE)
+    if sheet.about:
+        result.put(1, 0, sheet.about, looks.PLAIN)
     result.heights[0] = 27
     if node is not None:
         shapes = " → ".join(

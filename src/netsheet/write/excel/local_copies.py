@@ -82,10 +82,11 @@ def with_copies(
 ) -> LocalCopies:
     """The equations of a layer over copies where that makes the file smaller."""
     copies: dict[Tensor, _Copy] = {}
+    here = {eq.target for eq in equations}
     for eq in equations:
         for read in _summed(eq) if eq.time is None else ():
             source = read.tensor
-            elsewhere = source in places and places[source].sheet != sheet
+            elsewhere = source in places and source not in here and places[source].sheet != sheet
             planar = elsewhere and places[source].arrangement == PLANES
             if planar and source not in copies and _moves_along(eq, read):
                 copy = _copy(eq, read)

@@ -15,7 +15,6 @@ from netsheet.errors import NetsheetError
 from netsheet.network import Network, Node
 from netsheet.write.excel import input_sheet, looks, overview_sheet
 from netsheet.write.excel.book_layout import (
-    OUTPUT,
     BookLayout,
     LayerSheet,
     TensorBlock,
@@ -33,6 +32,9 @@ from netsheet.write.excel.explaining import Explaining
 from netsheet.write.excel.flow_sheet import flow_sheet, planned_flow
 from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.layer_sheet import layer_sheet
+from netsheet.write.excel.learn_sheet import learn_sheet
+from netsheet.write.excel.learning import LearningSheets
+from netsheet.write.excel.learning_choice import Learning
 from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.stored_numbers import as_stored
@@ -52,6 +54,7 @@ class NetworkBook:
         language: str,
         arrangement: str,
         class_names: Sequence[str] | None,
+        learning: Learning | None = None,
     ) -> None:
         self.model, self.samples = model, samples
         self.words, self.language, self.class_names = words, language, class_names
@@ -78,6 +81,21 @@ class NetworkBook:
         self.front = overview_sheet.planned(self.plan, words["overview"], self.inputs, ends)
         self.flow = planned_flow(self.plan, words["flow"], self.inputs, self.layers)
         self.checked = [t for t in outputs if t.name in model.tensors()]
+        self.learns: LearningSheets | None = None
+        if learning is not None:
+            self.learns = LearningSheets(self.plan, model, learning, words, samples[0].label)
+            names = [*taken, words["reference"], *(sheet.name for sheet in self.plan.sheets)]
+            self.learns.lay_out(stated, [*names, words["learn"]])
+            self.checked += self.learns.checked()
+            self._order_tabs(self.learns)
+
+    def _order_tabs(self, learns: LearningSheets) -> None:
+        """Each backward sheet behind its forward one, then the loss and the further passages."""
+        front = [s for s in self.plan.sheets if s.node is not None or s is self.inputs.sheet]
+        ordered: list[LayerSheet] = []
+        for sheet in front:
+            ordered += [sheet, *([learns.back[sheet.name]] if sheet.name in learns.back else [])]
+        self.plan.sheets[:] = [*ordered, learns.loss_sheet, *learns.further]
 
     # ------------------------------------------------------------------ sizes
 
@@ -135,6 +153,9 @@ class NetworkBook:
             if isinstance(tensor, Weight) and tensor not in given:
                 given[tensor] = as_stored(tensor.values)
         equations = [*self.plan.equations(), *self.front.equations, *self.flow.equations]
+        if self.learns is not None:
+            given.update(self.learns.given)
+            equations += self.learns.equations
         return {**given, **evaluate(equations, given)}
 
     def _references(self) -> ReferenceValues:
@@ -144,8 +165,13 @@ class NetworkBook:
             tensor.name: np.stack([s.inputs[tensor.name].values for s in self.samples[:stored]])
             for tensor in self.model.inputs
         }
+        computed = self.model.tensors()
+        keys = [tensor.name for tensor in self.checked if tensor.name in computed]
+        found = dict(engine(self.model).activations(batch, keys))
+        if self.learns is not None:
+            labels = [sample.label for sample in self.samples[:stored]]
+            found |= self.learns.references(batch, labels)
         keys = [tensor.name for tensor in self.checked]
-        found = engine(self.model).activations(batch, keys)
         return ReferenceValues({key: found[key] for key in keys}, "ONNX Runtime", stored)
 
     # ------------------------------------------------------------------ sheets
@@ -154,7 +180,7 @@ class NetworkBook:
         """All sheets, each made when it is its turn."""
         values, references = self._values(), self._references()
         choice = self._choice()
-        names = {t: sheet.name for sheet in self.layers for t in _outputs(sheet)}
+        names = {t: sheet.name for sheet in self.plan.sheets for t in _shown(sheet)}
         stored, places = reference_sheet(
             references, self.checked, self.plan, self.words["reference"], choice
         )
@@ -174,14 +200,21 @@ class NetworkBook:
         sheet = self.inputs.sheet
         shown = self._explained()
         flow = flow_sheet(self.flow, self.plan, values, self.words)
-        yield replace(flow, tab_number=2 + shown.tabs)
+        tab = 2 + shown.tabs
+        if self.learns is not None:
+            learn = learn_sheet(self.learns, self.plan, values, self._true_label())
+            yield replace(learn, tab_number=tab)
+            tab += 1
+        yield replace(flow, tab_number=tab)
         content = layer_sheet(sheet, self.plan, values, self.words, self.language)
-        yield replace(content, tab_number=3 + shown.tabs)
+        yield replace(content, tab_number=tab + 1)
         yield from self._sample_sheets(values)
-        for sheet in self.layers:
-            content = layer_sheet(sheet, self.plan, values, self.words, self.language)
-            shown.note_formulas(sheet, content)
-            yield content
+        for sheet in self.plan.sheets:
+            if sheet is not self.inputs.sheet:
+                content = layer_sheet(sheet, self.plan, values, self.words, self.language)
+                if sheet in self.layers:
+                    shown.note_formulas(sheet, content)
+                yield content
         yield from shown.sheets(values)
         yield check
         yield stored
@@ -189,6 +222,12 @@ class NetworkBook:
 
     def _explained(self) -> Explaining:
         return Explaining(self.layers, self.plan, self.words)
+
+    def _true_label(self) -> str | None:
+        """The cell with the selected sample's class, where one is selected."""
+        if self.inputs.choice is None:
+            return None
+        return SheetContent(self.words["overview"]).reference(*overview_sheet.TRUE_LABEL)
 
     def _choice(self) -> str | None:
         if self.inputs.choice is None:
@@ -213,6 +252,8 @@ class NetworkBook:
             rows.append(("", TensorBlock(self.inputs.choice, place, "selection", 0)))
         for tensor, place in places.items():
             rows.append((tensor.name, TensorBlock(tensor, place, "reference", 0)))
+        if self.learns is not None:
+            rows += self.learns.blocks()
         return rows
 
     def _sample_sheets(self, values: Mapping[Tensor, FloatArray]) -> Iterator[SheetContent]:
@@ -249,8 +290,8 @@ def _used_inputs(model: Network, nodes: Sequence[Node]) -> list[Tensor]:
     return [tensor for tensor in model.inputs if tensor in read]
 
 
-def _outputs(sheet: LayerSheet) -> list[Tensor]:
-    return [block.tensor for block in sheet.blocks if block.role == OUTPUT]
+def _shown(sheet: LayerSheet) -> list[Tensor]:
+    return [block.tensor for block in sheet.blocks]
 
 
 def _judged(values: FloatArray, reference: FloatArray) -> tuple[float, bool]:

@@ -22,6 +22,7 @@ from netsheet.write.excel.sheet_content import BarsOver, ColourScale, SheetConte
 from netsheet.write.excel.sheet_names import quoted
 
 CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands above it
+TRUE_LABEL = (CHOICE_ROW + 1, VALUE_COL)
 TABLE_ROW = 21
 PICTURE_ROW, PICTURE_COL, NARROW = 4, 3, 24  # narrow columns under the picture, for both
 CLASS_COL = PICTURE_COL + NARROW + 1

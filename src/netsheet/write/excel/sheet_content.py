@@ -77,7 +77,7 @@ class SheetLink:
 
 @dataclass(frozen=True)
 class BarsOver:
-    """A bar chart: names and values, placed over an area of cells."""
+    """A bar chart (or a ``line``): names and values, placed over an area of cells."""
 
     area: CellArea
     title: str
@@ -86,6 +86,7 @@ class BarsOver:
     cached_names: Sequence[str]
     cached_values: Sequence[float]
     limits: tuple[float, float] | None = None
+    line: bool = False
 
 
 @dataclass(eq=False)

@@ -161,6 +161,7 @@ def _chart(content: SheetContent, bars: BarsOver) -> BarChart:
         cached_categories=bars.cached_names,
         colour=CHART,
         limits=bars.limits,
+        line=bars.line,
     )
 
 

@@ -21,7 +21,6 @@ from netsheet.equations import (
     Read,
     Reduce,
     Tensor,
-    Weight,
     factors,
     free_indices,
     reads,
@@ -57,7 +56,7 @@ class _Tap:
 
 
 def fitted(
-    weight: Weight, equations: Iterable[Equation], places: Mapping[Tensor, Placement]
+    weight: Tensor, equations: Iterable[Equation], places: Mapping[Tensor, Placement]
 ) -> Placement:
     """The arrangement of a weight that suits the first reduction which reads it."""
     for read, partner, over in _meetings(weight, equations, places):
@@ -67,7 +66,7 @@ def fitted(
     return plain(weight)
 
 
-def plain(weight: Weight) -> Placement:
+def plain(weight: Tensor) -> Placement:
     """A weight that meets no window: a row, a matrix, or rows of what is left."""
     rank = len(weight.shape)
     if rank == 1:
@@ -80,7 +79,7 @@ def plain(weight: Weight) -> Placement:
 
 
 def _meetings(
-    weight: Weight, equations: Iterable[Equation], places: Mapping[Tensor, Placement]
+    weight: Tensor, equations: Iterable[Equation], places: Mapping[Tensor, Placement]
 ) -> Iterator[tuple[Read, Read, frozenset[Index]]]:
     """Where the weight is multiplied, under a sum, with a tensor whose place is known."""
     for eq in equations:
@@ -102,7 +101,7 @@ def _meetings(
 
 
 def _taps(
-    weight: Weight, read: Read, partner: Read, place: Placement, over: frozenset[Index]
+    weight: Tensor, read: Read, partner: Read, place: Placement, over: frozenset[Index]
 ) -> list[_Tap]:
     """The weight axes that follow the partner's cells, as many as make a well-filled window."""
     taps = []
@@ -138,7 +137,7 @@ def step_of(read: Read, place: Placement, index: Index) -> tuple[int, int] | Non
     return down, right
 
 
-def _window(weight: Weight, taps: Sequence[_Tap]) -> tuple[int, int]:
+def _window(weight: Tensor, taps: Sequence[_Tap]) -> tuple[int, int]:
     """Rows and columns of one window."""
     counts = [tap.count(weight.shape[tap.axis]) for tap in taps]
     high = 1 + sum(abs(tap.down) * (n - 1) for tap, n in zip(taps, counts, strict=True))
@@ -146,7 +145,7 @@ def _window(weight: Weight, taps: Sequence[_Tap]) -> tuple[int, int]:
     return high, wide
 
 
-def _well_filled(weight: Weight, taps: Sequence[_Tap]) -> bool:
+def _well_filled(weight: Tensor, taps: Sequence[_Tap]) -> bool:
     """True if no two elements share a cell and the window is not mostly holes."""
     rows = cols = np.zeros(1, np.int64)
     for tap in taps:
@@ -158,7 +157,7 @@ def _well_filled(weight: Weight, taps: Sequence[_Tap]) -> bool:
     return distinct and wide <= WIDEST and len(rows) >= DENSE_ENOUGH * high * wide
 
 
-def _blocks(weight: Weight, taps: Sequence[_Tap]) -> Placement:
+def _blocks(weight: Tensor, taps: Sequence[_Tap]) -> Placement:
     """Windows set apart by the axes that do not belong to them."""
     high, wide = _window(weight, taps)
     axes: dict[int, AxisOffsets] = {}
@@ -198,7 +197,7 @@ def _offsets(size: int, stride: int, step: int, apart: int) -> IntArray:
     return within * abs(step) + numbers % stride * apart
 
 
-def _stacked(weight: Weight, others: Sequence[int], high: int, wide: int) -> dict[int, AxisOffsets]:
+def _stacked(weight: Tensor, others: Sequence[int], high: int, wide: int) -> dict[int, AxisOffsets]:
     """The axes that number the windows: in rows beneath, or columns beside, each other."""
     flat = {axis: along(1, 0, 0) for axis in others if weight.shape[axis] == 1}
     others = [axis for axis in others if axis not in flat]
@@ -206,7 +205,7 @@ def _stacked(weight: Weight, others: Sequence[int], high: int, wide: int) -> dic
 
 
 def _numbered(
-    weight: Weight, others: Sequence[int], high: int, wide: int
+    weight: Tensor, others: Sequence[int], high: int, wide: int
 ) -> dict[int, AxisOffsets]:
     sizes = [weight.shape[axis] for axis in others]
     if high == 1 and wide > 1:

@@ -115,6 +115,64 @@ _WORDS: dict[str, tuple[str, str]] = {
         "チャンネルを横に並べています（マップの 1 列につき {0} 列）",
     ),
     "zeros": ("grey zeros fill the gaps of the window", "灰色の 0 は窓のすき間です"),
+    # learn
+    "learn": ("Learn", "学習"),
+    "learn about": (
+        "One step of gradient descent in live cells: change the rate or the class in the yellow "
+        "cells, and every gradient, every new weight and the loss afterwards follow.",
+        "勾配降下法による学習を数式で計算しています。黄色のセルの学習率や正解を変えると、"
+        "勾配・更新後の重み・更新後の損失がすべて変わります。",
+    ),
+    "loss sheet": ("Loss", "損失"),
+    "loss function": ("Loss function", "損失関数"),
+    "should give": ("True class or value", "正解"),
+    "own input": ("its own input", "入力そのもの"),
+    "rate": ("Learning rate", "学習率"),
+    "rate about": ("new weight = weight - rate × gradient", "新しい重み = 重み − 学習率 × 勾配"),
+    "loss": ("Loss", "損失"),
+    "loss before": ("Loss before", "更新前の損失"),
+    "loss after": ("Loss after {0} step(s)", "{0} 回更新した後の損失"),
+    "loss change": ("Change", "変化"),
+    "loss over steps": ("Loss after each step", "更新ごとの損失"),
+    "steps done": ("Steps", "更新回数"),
+    "slope": ("Is the gradient right? Measure it", "勾配は正しいか（実測）"),
+    "slope about": (
+        "One weight is moved up and down by h in two further copies of the network: "
+        "(L(w + h) - L(w - h)) / 2h.",
+        "選んだ重みを h だけ増減した 2 つのネットワークで損失を計算し、"
+        "(L(w + h) − L(w − h)) / 2h と比べます。",
+    ),
+    "position": ("Position", "位置"),
+    "move": ("h", "増減する量 h"),
+    "adjoint": ("Gradient, going backwards", "勾配（逆伝播）"),
+    "measured": ("Gradient, measured", "勾配（実測）"),
+    "difference": ("Difference", "差"),
+    "elements": ("Weights", "個数"),
+    "picked": ("Picked", "選択"),
+    "largest slope": ("Largest |gradient|", "勾配の最大絶対値"),
+    "its sheet": ("Sheet", "シート"),
+    "weights over steps": ("Every weight after each step", "更新ごとの重み"),
+    "gradient": ("gradient", "勾配"),
+    "new": ("new weight: weight - rate × gradient", "新しい重み（重み − 学習率 × 勾配）"),
+    "passage": ("computed again", "再計算"),
+    "back about": (
+        "How the loss changes with each value of the sheet {0}.",
+        "シート「{0}」の各値に対する損失の勾配です。",
+    ),
+    "step name": ("Step {0}", "更新 {0}"),
+    "step sheet": ("Forward and back once more {0}", "重みを更新して再び順伝播と逆伝播 {0}"),
+    "after": ("After", "更新後"),
+    "after about": ("The network with its new weights.", "新しい重みでのネットワーク。"),
+    "higher": ("w + h", "w + h"),
+    "higher about": (
+        "The network with one weight larger by h.",
+        "重みを 1 つだけ h 増やしたネットワーク。",
+    ),
+    "lower": ("w - h", "w - h"),
+    "lower about": (
+        "The network with one weight smaller by h.",
+        "重みを 1 つだけ h 減らしたネットワーク。",
+    ),
     # check
     "check about": (
         "Each layer against the float32 values of the original network ({0}). "

@@ -17,6 +17,7 @@ from netsheet.selection import part, require, require_reals
 from netsheet.write.excel import input_sheet, sheet_stream
 from netsheet.write.excel.book_layout import ARRANGEMENTS, AUTO, LayerSheet
 from netsheet.write.excel.cell_block import computed
+from netsheet.write.excel.learning_choice import Learning
 from netsheet.write.excel.network_book import NetworkBook
 from netsheet.write.excel.placement import Placement, cell_name
 from netsheet.write.excel.sheet_content import SheetContent
@@ -50,6 +51,7 @@ def to_excel(
     until: str | None = None,
     arrangement: str = AUTO,
     class_names: Sequence[str] | None = None,
+    learn: Learning | None = None,
     progress: Progress | None = None,
 ) -> ExcelReport:
     """Write the network as live formulas into an .xlsx file.
@@ -60,6 +62,7 @@ def to_excel(
         until: the last layer to write; layers that it does not need are left out.
         arrangement: ``planes``, ``interleaved`` (channels side by side) or ``auto``.
         class_names: names for the output values, shown on the first sheet.
+        learn: backward sheets besides, and steps of gradient descent.
         progress: called with the cells written and all cells.
 
     Raises:
@@ -75,10 +78,12 @@ def to_excel(
     shapes = [array.shape for array in samples[0].arrays] if samples else None
     model = part(model, until, shapes).explicit  # states are inputs, zeros at first, and outputs
     samples = [with_states(sample, model) for sample in samples]
+    if learn is not None:
+        learn.check(model, samples)
     require(model, model.nodes, "formulas")
     require_reals(model, "a workbook")
     input_sheet.checked(samples, model.inputs)
-    book = NetworkBook(model, samples, words, lang, arrangement, class_names)
+    book = NetworkBook(model, samples, words, lang, arrangement, class_names, learn)
     book.refuse_oversized()
     count = book.formulas + book.numbers
     names: list[str] = []

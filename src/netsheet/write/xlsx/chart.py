@@ -18,6 +18,8 @@ _XDR = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"
 class BarChart:
     """Bars for one row or column of numbers, drawn from cell ``start`` to ``end`` (row, column).
 
+    ``line``: points with a line through them instead.
+
     ``values`` and ``categories`` are references (``Overview!$C$5:$C$14``), with their present
     contents for programs that do not calculate.
     """
@@ -31,6 +33,7 @@ class BarChart:
     cached_categories: Sequence[str] = ()
     colour: str = "4472C4"
     limits: tuple[float, float] | None = None  # of the axis; None: as the values are
+    line: bool = False
 
     def xml(self) -> str:
         """The chart part."""
@@ -48,16 +51,13 @@ class BarChart:
             '<a:defRPr sz="1200" b="1"/></a:pPr><a:r><a:rPr lang="en-US" sz="1200" b="1"/>'
             f"<a:t>{escaped(self.title)}</a:t></a:r></a:p></c:rich></c:tx>"
             '<c:overlay val="0"/></c:title><c:autoTitleDeleted val="0"/><c:plotArea><c:layout/>'
-            '<c:barChart><c:barDir val="col"/><c:grouping val="clustered"/>'
-            '<c:varyColors val="0"/><c:ser><c:idx val="0"/><c:order val="0"/>'
-            f'<c:spPr><a:solidFill><a:srgbClr val="{self.colour}"/></a:solidFill></c:spPr>'
-            '<c:invertIfNegative val="0"/>'
+            f"{self._head()}"
             f"<c:cat><c:strRef><c:f>{escaped(self.categories)}</c:f><c:strCache>"
             f'<c:ptCount val="{len(self.cached_categories)}"/>{names}</c:strCache></c:strRef>'
             f"</c:cat><c:val><c:numRef><c:f>{escaped(self.values)}</c:f><c:numCache>"
             f'<c:formatCode>General</c:formatCode><c:ptCount val="{len(self.cached_values)}"/>'
-            f"{numbers}</c:numCache></c:numRef></c:val></c:ser>"
-            '<c:gapWidth val="60"/><c:axId val="1"/><c:axId val="2"/></c:barChart>'
+            f"{numbers}</c:numCache></c:numRef></c:val>"
+            f"{self._foot()}"
             '<c:catAx><c:axId val="1"/><c:scaling><c:orientation val="minMax"/></c:scaling>'
             '<c:delete val="0"/><c:axPos val="b"/><c:numFmt formatCode="General" '
             'sourceLinked="0"/><c:majorTickMark val="none"/><c:minorTickMark val="none"/>'
@@ -72,6 +72,28 @@ class BarChart:
             '<c:crosses val="autoZero"/><c:crossBetween val="between"/></c:valAx></c:plotArea>'
             '<c:plotVisOnly val="1"/><c:dispBlanksAs val="gap"/></c:chart></c:chartSpace>'
         )
+
+    def _head(self) -> str:
+        """What stands in front of the chart's names and values."""
+        fill = f'<a:solidFill><a:srgbClr val="{self.colour}"/></a:solidFill>'
+        series = '<c:varyColors val="0"/><c:ser><c:idx val="0"/><c:order val="0"/>'
+        if self.line:
+            return (
+                f'<c:lineChart><c:grouping val="standard"/>{series}'
+                f'<c:spPr><a:ln w="28575">{fill}</a:ln></c:spPr>'
+                f'<c:marker><c:symbol val="circle"/><c:size val="6"/><c:spPr>{fill}</c:spPr>'
+                "</c:marker>"
+            )
+        return (
+            f'<c:barChart><c:barDir val="col"/><c:grouping val="clustered"/>{series}'
+            f'<c:spPr>{fill}</c:spPr><c:invertIfNegative val="0"/>'
+        )
+
+    def _foot(self) -> str:
+        axes = '<c:axId val="1"/><c:axId val="2"/>'
+        if self.line:
+            return f'<c:smooth val="0"/></c:ser><c:marker val="1"/>{axes}</c:lineChart>'
+        return f'</c:ser><c:gapWidth val="60"/>{axes}</c:barChart>'
 
     def _scaling(self) -> str:
         orientation = '<c:orientation val="minMax"/>'
