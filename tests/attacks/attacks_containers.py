@@ -74,7 +74,7 @@ def gzipped(path: Path) -> None:
     path.write_bytes(gzip.compress(b"\x89HDF\r\n\x1a\n"))
 
 
-@attack("noise.h5", "no HDF5, .keras, ONNX or TensorFlow Lite file")
+@attack("noise.h5", "no HDF5, .keras, ONNX, TensorFlow Lite or .nnp file")
 def noise(path: Path) -> None:
     path.write_bytes(np.random.default_rng(1).bytes(3000))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netsheet.equations import Equation, Index, Tensor, equation, indices_of, reduce
+from netsheet.equations import Equation, Expr, Index, Tensor, equation, indices_of, reduce
 from netsheet.layer import Graph, Layer, Signature
 from netsheet.layers.base import activated, activated_onnx, named
 from netsheet.layers.window import (
@@ -62,7 +62,11 @@ class _Pooling(Layer):
         source = placed(self.rank, [span.at(o, u) for span, o, u in triples], c)
         guards = [span.guard(o, u) for span, o, u in triples]
         result = reduce(self.reduction, taps, named(x, axes)(source), guards)
-        return equation(named(y, axes)(placed(self.rank, outs, c)), result)
+        return equation(named(y, axes)(placed(self.rank, outs, c)), self.finished(result))
+
+    def finished(self, pooled: Expr) -> Expr:
+        """What becomes of the value of a window."""
+        return pooled
 
     def onnx(
         self,
@@ -113,6 +117,38 @@ class AveragePooling1D(AveragePooling2D):
 
 class AveragePooling3D(AveragePooling2D):
     """AveragePooling2D along three axes."""
+
+    rank = 3
+
+
+@dataclass(eq=False, kw_only=True)
+class SumPooling2D(_Pooling):
+    """``factor`` times the sum of each window; padding adds nothing (NNabla's SumPooling)."""
+
+    reduction: ClassVar[str] = "sum"
+    factor: float = 1.0
+
+    def finished(self, pooled: Expr) -> Expr:
+        return pooled if self.factor == 1 else pooled * self.factor
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        return Layer.onnx(self, graph, names, inputs, outputs)
+
+
+class SumPooling1D(SumPooling2D):
+    """SumPooling2D along one axis."""
+
+    rank = 1
+
+
+class SumPooling3D(SumPooling2D):
+    """SumPooling2D along three axes."""
 
     rank = 3
 

@@ -238,6 +238,29 @@ def unstacked(axis: int, number: int) -> Rule:
     return rule
 
 
+def stacked(axis: int) -> Rule:
+    """Tensors of one shape beside each other along a new axis."""
+
+    def rule(node: OnnxNode) -> Formula:
+        shape = node.input(0).shape
+        place = inner(axis, len(shape) + 1)
+        count = len(node.inputs)
+        if any(node.input(n).shape != shape for n in range(count)):
+            raise UnsupportedError("it stacks tensors of different shapes")
+
+        def element(at: tuple[Index, ...]) -> Expr:
+            source = (*at[:place], *at[place + 1 :])
+            result: Expr = node.input(count - 1)[source]
+            for n in reversed(range(count - 1)):
+                here = Guard(affine(at[place]), n, n + 1)
+                result = select([here], node.input(n)[source], result)
+            return result
+
+        return pointwise((*shape[:place], count, *shape[place:]), node.dtype(), element)
+
+    return rule
+
+
 def blocks(size: int, to_depth: bool) -> Rule:
     """Blocks of pixels become channels, or channels become blocks of pixels (channels last)."""
 

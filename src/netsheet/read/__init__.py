@@ -39,6 +39,17 @@ def load(
             from netsheet.read.tflite import load_tflite
 
             return load_tflite(path)
+        if kind in ("nnp", "nnabla") or _is_network_of_nnabla(architecture):
+            from netsheet.read.nnp import load_nnp
+
+            if kind == "nnp":
+                return load_nnp(path, architecture)
+            if architecture is None:
+                raise UsageError(
+                    "these are parameters of NNabla without a network; give the network's .nntxt "
+                    "with --architecture."
+                )
+            return load_nnp(architecture, path)
         if batch_axis != "auto":
             raise UsageError("a batch axis is chosen for ONNX files only: Keras says its own.")
         from netsheet.read.keras.load import load_keras
@@ -52,6 +63,11 @@ def load(
         # A configuration may hold anything anywhere; what no check foresaw is still its fault.
         what = f"{type(error).__name__}: {error}"
         raise FormatError(f"{path}: the model's description is broken ({what[:200]})") from error
+
+
+def _is_network_of_nnabla(architecture: str | Path | None) -> bool:
+    """True for the .nntxt of a network whose parameters lie in another file."""
+    return architecture is not None and Path(architecture).suffix == ".nntxt"
 
 
 _UNFORESEEN = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from netsheet.errors import FormatError, NetsheetError, UsageError
 from netsheet.read.hdf5.raw import signature_at
 from netsheet.read.keras import zip_archive as keras_zip
 
-_WANTED = "netsheet reads Keras .h5 and .keras files, ONNX and TensorFlow Lite files."
+_WANTED = "netsheet reads Keras .h5 and .keras, ONNX, TensorFlow Lite and NNabla .nnp files."
 _PROGRAM = "which is a program and never opened"
 _SAVED_MODEL = (
     f"a SavedModel, {_PROGRAM}. Load it where TensorFlow is installed and save the model as .h5 "
@@ -18,6 +19,14 @@ _SAVED_MODEL = (
 _CHECKPOINT = (
     "a part of a TensorFlow checkpoint, which holds weights under names of the program that wrote "
     "it. Load it there (model.load_weights) and save the model as .h5 or .keras."
+)
+
+_NNABLA = b"\xc2\x0c"  # field 200 of a protobuf message: a parameter of NNabla
+# How a network of NNabla starts as text; comments and other messages may stand before it.
+_NETWORK_TEXT = re.compile(
+    rb"(\xef\xbb\xbf)?(\s|#[^\n]*\n)*"
+    rb"(network|global_config|training_config|executor|parameter|dataset|optimizer|monitor|version)"
+    rb"\s*(\{|:)"
 )
 
 # How a file starts, and what it then is.
@@ -38,7 +47,8 @@ _STARTS = (
 
 def sniff(path: Path) -> str:
     """``hdf5``, ``keras`` (a zip with a config.json), ``zipped`` (with a .h5), ``folder`` (an
-    unpacked .keras), ``onnx`` or ``tflite``.
+    unpacked .keras), ``onnx``, ``tflite``, ``nnp`` (a zip with a .nntxt, or that text) or
+    ``nnabla`` (parameters alone).
 
     Raises:
         FormatError: it is anything else: the text says what, and what to do.
@@ -56,6 +66,10 @@ def sniff(path: Path) -> str:
         return "hdf5"
     if head[4:8] == b"TFL3":
         return "tflite"
+    if head.startswith(_NNABLA):
+        return "nnabla"
+    if _NETWORK_TEXT.match(head):
+        return "nnp"
     if other := _other_kind(path, head):
         raise FormatError(f"{path} is {other}")
     if (
@@ -63,7 +77,8 @@ def sniff(path: Path) -> str:
     ):  # a protobuf message whose field 1, ir_version, is small
         return "onnx"
     raise FormatError(
-        f"{path} is no HDF5, .keras, ONNX or TensorFlow Lite file, or its start is lost. {_WANTED}"
+        f"{path} is no HDF5, .keras, ONNX, TensorFlow Lite or .nnp file, or its start is lost. "
+        f"{_WANTED}"
     )
 
 
@@ -98,6 +113,8 @@ def _zip_kind(path: Path) -> str:
         raise type(error)(f"{path}: {error}") from None
     if "config.json" in names:
         return "keras"
+    if any(name.endswith(".nntxt") for name in names):
+        return "nnp"
     if any(name.endswith((".h5", ".hdf5")) and name != "model.weights.h5" for name in names):
         return "zipped"
     if any(name.endswith("data.pkl") for name in names):
