@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -138,6 +142,19 @@ def test_whole_functions_are_exact(function: str) -> None:
     assert WHOLE_FUNCTIONS[function](*given).astype(int).tolist() == wanted
     assert _onnx(function, given) == wanted
     assert _c(function, pairs) == wanted
+    if shutil.which("node"):
+        assert _javascript(function, pairs) == wanted
+
+
+def _javascript(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
+    from netsheet.write.page.document import asset
+    from netsheet.write.page.spelling import SPELLED
+
+    text = f"{asset('functions.js')}\nconst pairs = {json.dumps(pairs)};\n"
+    text += f"const of = (a, b) => {SPELLED[function].format('a', 'b')};\n"
+    text += "console.log(JSON.stringify(pairs.map(([a, b]) => of(a, b))));"
+    done = subprocess.run(["node", "-e", text], capture_output=True, text=True, check=True)
+    return [int(number) for number in json.loads(done.stdout)]
 
 
 def _onnx(function: str, given: Sequence[np.ndarray]) -> list[int]:
@@ -161,9 +178,6 @@ def _onnx(function: str, given: Sequence[np.ndarray]) -> list[int]:
 
 
 def _c(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    import subprocess
-    import tempfile
-
     from netsheet.verify.engines.c_host import SANITIZE, compiler
     from netsheet.write.c.spelling import SPELLED, helper_text
 
@@ -191,8 +205,6 @@ def _c(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
 def test_a_c_folder_compiles_and_finds_itself_right(
     shared: Path, tmp_path: Path, target: str
 ) -> None:
-    import subprocess
-
     from netsheet.verify.engines.c_host import compiler
 
     model = ns.load(shared / "models/tflite/made/seed_int8.tflite")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 from pathlib import Path
 
 import pytest
 
 import netsheet as ns
+from netsheet.data.probe import probe
 from tflite_checks import check_everywhere
-from tflite_files import converted, networks
+from tflite_files import converted as made
+from tflite_files import networks
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tflite_micro")
+
+
+converted = functools.cache(made)
 
 
 def opened(content: bytes, folder: Path) -> ns.Model:
@@ -26,6 +33,17 @@ def test_int8(name: str, tmp_path: Path) -> None:
     model = opened(converted(name), tmp_path)
     assert [node.refusal for node in model.nodes if node.refusal] == []
     assert check_everywhere(model)
+
+
+@pytest.mark.parametrize("name", sorted(networks()))
+def test_the_page(name: str, tmp_path: Path) -> None:
+    """The page's own engine, in Node, against the file itself."""
+    if not shutil.which("node"):
+        pytest.skip("no node")
+    model = opened(converted(name), tmp_path)
+    verdict = model.verify("page", [probe(model, seed) for seed in range(2)], engine="node")
+    assert "TensorFlow Lite Micro" in verdict.reference
+    assert verdict.ok, verdict.first_failure  # of whole numbers: to the last bit
 
 
 @pytest.mark.parametrize("name", ["MobileNet", "dense", "bilinear", "sliced", "transposed"])

@@ -75,7 +75,7 @@ def page_html(
     """
     from netsheet.data.probe import probe
     from netsheet.errors import UsageError
-    from netsheet.selection import part, require_bound, require_computed, require_reals
+    from netsheet.selection import part, require_bound, require_computed
     from netsheet.write.page.data import page_data
     from netsheet.write.page.document import document
     from netsheet.write.page.program import page_program, program_text
@@ -86,7 +86,6 @@ def page_html(
     network = part(model, until, shapes)
     require_bound(network, "a page")
     require_computed(network)
-    require_reals(network, "a page")
     _refuse_unfit(network)
     program = page_program(network)
     data = page_data(program, samples or [probe(network)], class_names)

@@ -14,7 +14,7 @@ from netsheet.classes import class_count
 from netsheet.data.inputs import Sample
 from netsheet.data.scaling import BYTE, Scaling, expectations, token_inputs
 from netsheet.engine.run import engine
-from netsheet.equations import FloatArray, Tensor, Weight, multiply_accumulates, reads
+from netsheet.equations import LIMITS, FloatArray, Tensor, Weight, multiply_accumulates, reads
 from netsheet.network import Network, Node
 from netsheet.selection import refused
 from netsheet.write.page.expressions import explained
@@ -37,8 +37,9 @@ def page_data(
     for equations in program.equations:
         for tensor in {eq.target: None for eq in equations}:
             made[tensor] = explained(tensor, equations, numbers.__getitem__)
-    every = [eq for equations in program.equations for eq in equations]
-    values = [np.asarray(b.values, np.float32) for b in program.weights.values()]
+    every = [eq for n in program.nodes for eq in n.layer.meaning(n.inputs, n.outputs)]
+    kind = np.float64 if program.wide else np.float32
+    values = [np.asarray(b.values, kind) for b in program.weights.values()]
     return {
         "name": network.name,
         "file": network.path.name,
@@ -46,9 +47,10 @@ def page_data(
         "params": network.params,
         "macs": sum(multiply_accumulates(equations) for equations in program.equations),
         "memory": program.size,
+        "wide": program.wide,
         "tensors": [_tensor(t, b.start, b.size) for t, b in program.tensors.items()],
         "weights": [_weight(weight) for weight in program.weights],
-        "values": _stored(values),
+        "values": _stored(values, program.wide),
         "nodes": [
             _node(node, equations, numbers)
             for node, equations in zip(program.nodes, program.equations, strict=True)
@@ -74,14 +76,16 @@ def page_data(
     }
 
 
-def _stored(values: Sequence[FloatArray]) -> dict[str, Any]:
+def _stored(values: Sequence[FloatArray], wide: bool) -> dict[str, Any]:
     """All weights one behind the other; many of them with their bytes sorted and deflated."""
     flat = np.concatenate(values) if values else np.zeros(0, np.float32)
-    if flat.nbytes <= WHOLE:
-        return {"plain": encoded(flat)}
     with np.errstate(over="ignore"):
-        planes = flat.astype("<f4").view(np.uint8).reshape(-1, 4).T.tobytes()
-    return {"deflated": base64.b64encode(zlib.compress(planes, 9)).decode("ascii")}
+        flat = flat.astype("<f8" if wide else "<f4")
+    if flat.nbytes <= WHOLE:
+        return {"wide": wide, "plain": base64.b64encode(flat.tobytes()).decode("ascii")}
+    planes = flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
+    packed = base64.b64encode(zlib.compress(planes, 9)).decode("ascii")
+    return {"wide": wide, "deflated": packed}
 
 
 def _packed(details: dict[str, Any]) -> dict[str, Any]:
@@ -100,8 +104,12 @@ def encoded(array: FloatArray) -> str:
 
 
 def _tensor(tensor: Tensor, start: int, size: int) -> dict[str, Any]:
+    known = tensor.quantisation
+    scale = {} if known is None else {
+        "scale": [known.step, known.zero_point, *LIMITS[tensor.dtype]]
+    }  # fmt: skip
     return {"name": tensor.name, "axes": tensor.axes, "shape": tensor.shape,
-            "start": start, "size": size}  # fmt: skip
+            "start": start, "size": size, **scale}  # fmt: skip
 
 
 def _weight(weight: Weight) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netsheet.equations import Equation, Tensor, Weight
+from netsheet.equations import FLOAT, Equation, Tensor, Weight
 from netsheet.loops.builder import FunctionBuilder, ProgramNames
 from netsheet.loops.check import check
 from netsheet.loops.computations import Computation
@@ -41,6 +41,11 @@ class PageProgram:
     tables: Sequence[PositionTable]
     size: int
 
+    @property
+    def wide(self) -> bool:
+        """True if it computes in whole numbers, which need doubles."""
+        return any(tensor.dtype != FLOAT for tensor in (*self.tensors, *self.weights))
+
 
 class _Memory(dict[Tensor, Buffer]):
     """Every tensor its own part of one memory; weights are constants."""
@@ -55,12 +60,14 @@ class _Memory(dict[Tensor, Buffer]):
         if isinstance(tensor, Weight):
             # one buffer for each weight, also where two have equal values: each can be changed
             name = self.names.of(tensor, tensor.name, "w_")
-            flat = Constants().add(tensor.name, tensor.values, tensor.name)
-            made = Buffer(name, flat.size, place="constant", values=flat.values, note=tensor.name)
+            flat = Constants().add(tensor.name, tensor.values, tensor.name, tensor.dtype)
+            made = Buffer(
+                name, flat.size, tensor.dtype, "constant", values=flat.values, note=tensor.name
+            )
             self.weights[tensor] = made
         else:
             name, size = self.names.of(tensor, tensor.name, "a_"), max(tensor.size, 1)
-            made = Buffer(name, size, start=self.size, note=tensor.name)
+            made = Buffer(name, size, tensor.dtype, start=self.size, note=tensor.name)
             self.size += size
         self[tensor] = made
         return made

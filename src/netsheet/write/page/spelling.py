@@ -1,4 +1,4 @@
-"""How JavaScript spells each function of :data:`netsheet.equations.FUNCTIONS`.
+"""How JavaScript spells each function of real and of whole numbers that equations apply.
 
 Truth is 1 and 0. What begins with ``m.`` is defined in assets/functions.js.
 """
@@ -23,4 +23,7 @@ SPELLED: dict[str, str] = {
     "and": "({0} !== 0 && {1} !== 0 ? 1 : 0)", "or": "({0} !== 0 || {1} !== 0 ? 1 : 0)",
     "xor": "(({0} !== 0) !== ({1} !== 0) ? 1 : 0)", "not": "({0} !== 0 ? 0 : 1)",
     "if": "({0} !== 0 ? {1} : {2})",
+    "high_product": "m.highProduct({0}, {1})", "shift_right": "m.shiftRight({0}, {1})",
+    "shift_left": "m.shiftLeft({0}, {1})", "rounded_quotient": "m.quotient({0}, {1})",
+    "leading_zeros": "m.zeros({0})", "whole": "m.whole({0})", "real": "{0}",
 }  # fmt: skip

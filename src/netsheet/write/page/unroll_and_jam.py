@@ -12,7 +12,6 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from netsheet.loops.ir import (
-    FLOAT,
     Accumulate,
     Assign,
     Buffer,
@@ -168,8 +167,8 @@ class _Jam:
             for load in _every(node.value, Load):
                 if not _names(load) & self.own and load not in known:
                     self.shared += 1
-                    known[load] = Variable(f"shared{self.shared}", FLOAT)
-                    hoisted.append(Let(known[load].name, FLOAT, load))
+                    known[load] = Variable(f"shared{self.shared}", node.dtype)
+                    hoisted.append(Let(known[load].name, node.dtype, load))
             node = replace(node, value=_replaced(node.value, known))
         return hoisted + [self._copy(node, n) for n in range(len(self.copies))]
 

@@ -10,6 +10,22 @@ function floatsOf(text) {
   return new Float32Array(bytesOf(text).buffer);
 }
 
+/* Of a network of whole numbers, which have up to 32 bits: doubles, which hold them all. */
+function numbersOf(wide) {
+  return wide ? Float64Array : Float32Array;
+}
+
+/* What a tensor's whole numbers stand for, and the nearest whole number to a real one. */
+function realOf(tensor, value) {
+  return tensor.scale ? (value - tensor.scale[1]) * tensor.scale[0] : value;
+}
+
+function wholeOf(tensor, value) {
+  if (!tensor.scale) return value;
+  const [scale, zero, low, high] = tensor.scale;
+  return Math.min(Math.max(m.whole(value / scale) + zero, low), high);
+}
+
 function inflated(text) {
   return new Response(new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate")));
 }
@@ -21,19 +37,20 @@ async function detailsOf(stored) {
 
 /* The weights: plain, or with the first bytes of all numbers in front, then the second ones. */
 async function weightsOf(stored) {
-  if (stored.plain !== undefined) return floatsOf(stored.plain);
+  const Numbers = numbersOf(stored.wide), width = Numbers.BYTES_PER_ELEMENT;
+  if (stored.plain !== undefined) return new Numbers(bytesOf(stored.plain).buffer);
   const buffer = await inflated(stored.deflated).arrayBuffer();
-  const planes = new Uint8Array(buffer), bytes = new Uint8Array(planes.length), size = planes.length / 4;
+  const planes = new Uint8Array(buffer), bytes = new Uint8Array(planes.length), size = planes.length / width;
   for (let n = 0; n < size; n++) {
-    for (let k = 0; k < 4; k++) bytes[4 * n + k] = planes[k * size + n];
+    for (let k = 0; k < width; k++) bytes[width * n + k] = planes[k * size + n];
   }
-  return new Float32Array(bytes.buffer);
+  return new Numbers(bytes.buffer);
 }
 
 class Engine {
   constructor(data, weights) {
     this.data = data;
-    this.memory = new Float32Array(data.memory);
+    this.memory = new (numbersOf(data.wide))(data.memory);
     this.tensors = data.tensors.map((t) => this.memory.subarray(t.start, t.start + t.size));
     this.original = weights;
     this.stored = weights.slice();
@@ -111,7 +128,7 @@ async function recomputed(data, inputs) {
   return inputs.map((values) => {
     engine.run(values.map(floatsOf));
     return data.nodes.flatMap((node) => node.outputs).map((id) => {
-      const copy = engine.tensors[id].slice(), bytes = new Uint8Array(copy.buffer);
+      const copy = Float32Array.from(engine.tensors[id]), bytes = new Uint8Array(copy.buffer);
       let text = "";
       for (let n = 0; n < bytes.length; n += 8192) {
         text += String.fromCharCode(...bytes.subarray(n, n + 8192));

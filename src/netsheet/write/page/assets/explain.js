@@ -12,6 +12,8 @@ const APPLIED = {
   and: (a, b) => (a !== 0 && b !== 0 ? 1 : 0), or: (a, b) => (a !== 0 || b !== 0 ? 1 : 0),
   xor: (a, b) => ((a !== 0) !== (b !== 0) ? 1 : 0), not: (a) => (a !== 0 ? 0 : 1),
   if: (test, then, otherwise) => (test !== 0 ? then : otherwise),
+  high_product: m.highProduct, shift_right: m.shiftRight, shift_left: m.shiftLeft,
+  rounded_quotient: m.quotient, leading_zeros: m.zeros, whole: m.whole, real: (x) => x,
 };
 const COMBINED = {
   sum: [0, (a, b) => a + b], mean: [0, (a, b) => a + b], prod: [1, (a, b) => a * b],

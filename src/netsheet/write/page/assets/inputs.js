@@ -195,7 +195,7 @@ class PictureInput {
       for (let c = 0; c < channels; c++) {
         const raw = pixels[n * channels + c], used = this.inverted !== scaling.invert ? 255 - raw : raw;
         const mean = scaling.mean[scaling.mean.length > 1 ? c : 0], std = scaling.std[scaling.std.length > 1 ? c : 0];
-        values[this.flat(n, c)] = (used * scaling.scale - mean) / std;
+        values[this.flat(n, c)] = wholeOf(this.page.data.tensors[this.id], (used * scaling.scale - mean) / std);
       }
     }
     this.page.give(this.number, values, true);
@@ -217,7 +217,8 @@ class PictureInput {
       for (let c = 0; c < 3; c++) {
         const channel = channels === 3 ? c : 0;
         const mean = scaling.mean[scaling.mean.length > 1 ? channel : 0], std = scaling.std[scaling.std.length > 1 ? channel : 0];
-        const raw = (values[this.flat(n, channel)] * std + mean) / scaling.scale;
+        const value = realOf(this.page.data.tensors[this.id], values[this.flat(n, channel)]);
+        const raw = (value * std + mean) / scaling.scale;
         image.data[4 * n + c] = scaling.invert ? 255 - raw : raw;
       }
       image.data[4 * n + 3] = 255;

@@ -82,8 +82,8 @@ onmessage = ({ data: [what, ...rest] }) => {
     const text = document.getElementById("engine").textContent + glue;
     try {
       this.worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
-      const { memory, inputs, tensors, weights, nodes } = this.data;
-      this.worker.postMessage(["start", { memory, inputs, tensors, weights, nodes }, this.engine.original]);
+      const { memory, wide, inputs, tensors, weights, nodes } = this.data;
+      this.worker.postMessage(["start", { memory, wide, inputs, tensors, weights, nodes }, this.engine.original]);
     } catch {
       this.worker = null; // a frame that allows none: it is computed here
     }
@@ -204,11 +204,12 @@ onmessage = ({ data: [what, ...rest] }) => {
     const parts = [];
     for (const [number, id] of this.data.outputs.entries()) {
       const classes = this.data.classCounts[number] !== null;
-      const { shape, name } = this.data.tensors[id], values = this.engine.tensors[id];
+      const { shape, name, scale } = this.data.tensors[id];
+      const values = Float32Array.from(this.engine.tensors[id], (v) => realOf(this.data.tensors[id], v));
       if (shape.length > 1 || (shape.length && this.isAgain(id))) continue;
       if (this.data.outputs.length > 1) parts.push(h("p", { class: "type" }, name));
       const order = Array.from(values.keys()), sum = values.reduce((a, b) => a + b, 0);
-      const shares = values.length > 1 && Math.abs(sum - 1) < 1e-3 && values.every((v) => v >= 0);
+      const shares = values.length > 1 && Math.abs(sum - 1) < (scale ? 0.02 : 1e-3) && values.every((v) => v >= 0);
       let best = 0;
       for (const n of order) if (values[n] > values[best]) best = n;
       if (order.length > 12) order.sort((a, b) => values[b] - values[a]).splice(10);
