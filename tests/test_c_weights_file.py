@@ -193,3 +193,9 @@ def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         main()
     assert (tmp_path / "net" / "net_weights.bin").read_bytes()[:4] == b"NSW1"
     assert (tmp_path / "net" / "net.c").read_text().startswith("/* SPDX-License-Identifier: MIT */")
+
+
+def test_a_folder_with_a_japanese_readme_is_written_again(digits: Model, tmp_path: Path) -> None:
+    digits.to_c(tmp_path / "net", lang="ja")
+    digits.to_c(tmp_path / "net", lang="en")
+    assert "written by netsheet" in (tmp_path / "net" / "README.md").read_text()

@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from netsheet.errors import NetsheetError
 
-WRITTEN = "written by netsheet"  # stands in the README.md of every folder that netsheet made
+# One of these stands in the README.md of every folder that netsheet made.
+WRITTEN, WRITTEN_IN_JAPANESE = "written by netsheet", "から書き出した C99"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def write_folder(folder: str | Path, files: Mapping[str, Content]) -> list[Path]
 
 def _written_before(folder: Path) -> bool:
     try:
-        return WRITTEN in (folder / "README.md").read_text("utf-8", errors="replace")
+        text = (folder / "README.md").read_text("utf-8", errors="replace")
+        return WRITTEN in text or WRITTEN_IN_JAPANESE in text
     except OSError:
         return False
 
