@@ -45,6 +45,7 @@ HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
 OUTPUT, STEP, HELPER, WEIGHT, INPUT, RAW = "output", "step", "helper", "weight", "input", "raw"
 COPY, GRADIENT, NEW, PASSAGE = "copy", "gradient", "new", "passage"
+TOKENS = "tokens"  # an input of whole numbers that name something
 
 
 @dataclass(frozen=True, eq=False)

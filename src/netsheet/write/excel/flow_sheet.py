@@ -38,6 +38,7 @@ class SmallMaps:
     kind: str
     sources: tuple[str, ...]
     raw: bool
+    tokens: bool = False
 
 
 @dataclass(eq=False)
@@ -61,7 +62,10 @@ def planned_flow(
         shown, at, stride, maps = _small(source, budget)
         place = _placement(shown).moved(name, MAP_ROW, column)
         plan.places[shown] = place
-        result.maps.append(SmallMaps(source, sheet, shown, stride, maps, kind, sources, raw))
+        tokens = source in inputs.tokens
+        result.maps.append(
+            SmallMaps(source, sheet, shown, stride, maps, kind, sources, raw, tokens)
+        )
         own = [Index(f"n{number}", size) for number, size in enumerate(shown.shape)]
         result.equations.append(equation(shown[tuple(own)], source[tuple(at(own))]))
         column += max(place.width, NARROWEST) + 2
@@ -175,15 +179,15 @@ def _cells(
         height, width = maps.shown.shape[1:]
         area = CellArea(top, place.col, top + height - 1, place.col + width - 1)
         whole = CellArea(place.row, place.col, place.area.bottom, place.area.right)
-        if number == 0:
+        if number == 0 and not maps.tokens:
             result.scales.append(value_scale(whole, shown, raw=maps.raw))
         if width == 1 and height <= NUMBERED and maps.maps == 1:
             for row in range(area.top, area.bottom + 1):
                 source = cell_name(row, place.col)
                 value = float(shown[0, row - area.top, 0])
                 result.put(
-                    row, place.col + 1, f"{value:.4f}", VALUE,
-                    f'TEXT({source},"0.0000")',
+                    row, place.col + 1, f"{value:.0f}" if maps.tokens else f"{value:.4f}", VALUE,
+                    f'TEXT({source},"{"0" if maps.tokens else "0.0000"}")',
                 )  # fmt: skip
 
 

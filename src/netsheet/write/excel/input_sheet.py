@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from netsheet.write.excel.arrangements import WIDEST
 from netsheet.write.excel.book_layout import (
     INPUT,
     RAW,
+    TOKENS,
     WEIGHT,
     BookLayout,
     LayerSheet,
@@ -53,6 +54,7 @@ class WorkbookInputs:
     tables: list[TensorBlock] = field(default_factory=list)
     given: dict[Tensor, FloatArray] = field(default_factory=dict)
     shown: dict[Tensor, Tensor] = field(default_factory=dict)  # input -> raw values, or itself
+    tokens: set[Tensor] = field(default_factory=set)  # inputs of whole numbers that name something
 
 
 def checked(samples: Sequence[Sample], inputs: Sequence[Tensor]) -> None:
@@ -77,11 +79,12 @@ def laid_out(
     samples: Sequence[Sample],
     names: tuple[str, str],
     chosen: Placement,
+    tokens: Collection[str] = (),
 ) -> WorkbookInputs:
     """Put the inputs on their sheet.
 
     ``names`` are those of the sheets of inputs and of samples, ``chosen`` is the cell with the
-    number of the selected sample.
+    number of the selected sample, ``tokens`` has the names of inputs of token numbers.
     """
     sheet = LayerSheet(names[0], None)
     labels = [sample.label for sample in samples]
@@ -102,7 +105,9 @@ def laid_out(
         if shown is not tensor:
             plan.places[shown] = plan.places[tensor]
             parts.append((shown, RAW))
-        parts.append((tensor, INPUT))
+        if tensor.name in tokens:
+            result.tokens.add(tensor)
+        parts.append((tensor, TOKENS if tensor in result.tokens else INPUT))
     row = layer_head(sheet.stated)
     for part, role in parts:
         row = plan.put(sheet, part, role, row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from netsheet.write.excel.book_layout import (
     MAX_STATED,
     RAW,
     STEP,
+    TOKENS,
     BookLayout,
     LayerSheet,
     TensorBlock,
@@ -133,6 +134,8 @@ def _add_blocks(
             grid = numbers(place, values[tensor])
         largest = float(np.abs(values[tensor]).max(initial=0))
         result.grids.append((grid, _look(block, result.row_height is not None, largest)))
+        if block.role not in (RAW, TOKENS):
+            result.precise.append((place.area, looks.all_digits(largest)))
         _colours(result, block, values[tensor])
 
 
@@ -140,6 +143,8 @@ def _look(block: TensorBlock, square: bool, largest: float) -> looks.CellLook:
     """As many digits as fit into the cells."""
     if block.role == RAW:
         return looks.PIXEL
+    if block.role == TOKENS:
+        return looks.TOKEN
     if not square:
         small = 0 < largest < 1e-3
         return replace(looks.VALUE, digits="0.00E+00") if small else looks.VALUE
@@ -149,7 +154,7 @@ def _look(block: TensorBlock, square: bool, largest: float) -> looks.CellLook:
 
 def _colours(result: SheetContent, block: TensorBlock, values: FloatArray) -> None:
     """Grey levels for raw values, two colours around white for the others."""
-    if block.tensor.size < 2:
+    if block.tensor.size < 2 or block.role == TOKENS:
         return
     colours = looks.WEIGHT_COLOURS if isinstance(block.tensor, Weight) else looks.VALUE_COLOURS
     result.scales.append(value_scale(block.place.area, values, colours, block.role == RAW))
@@ -158,10 +163,7 @@ def _colours(result: SheetContent, block: TensorBlock, values: FloatArray) -> No
 def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str]) -> None:
     role = words["scaled" if block.role == INPUT else block.role]
     tensor = block.tensor
-    axes = " × ".join(
-        f"{words.get(f'axis {name}', name)} {size}"
-        for name, size in zip(tensor.axes, tensor.shape, strict=True)
-    )
+    axes = " × ".join(_axes(block, words))
     name = (tensor.label or tensor.name) if isinstance(tensor, Weight) else tensor.name
     meaning = words.get(f"weight {name.rpartition('/')[2]}", "")
     if isinstance(tensor, Weight) and meaning:
@@ -175,6 +177,19 @@ def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str])
         shown += "   " + words["zeros"]
     result.put(block.title, block.place.col - 1, shown, looks.HEADING)
     result.heights[block.title] = 18
+
+
+def _axes(block: TensorBlock, words: Mapping[str, str]) -> Iterator[str]:
+    """``in 3`` for each axis; where all of them run one way, an arrow says which one."""
+    axes = block.place.axes
+    straight = all(bool(axis.rows.any()) != bool(axis.cols.any()) for axis in axes if axis.size > 1)
+    for name, size, axis in zip(block.tensor.axes, block.tensor.shape, axes, strict=True):
+        if block.role == TOKENS:
+            yield str(size)
+            continue
+        arrow = "↓ " if axis.rows.any() else "→ " if axis.cols.any() else ""
+        told = straight and len(axes) == 2
+        yield f"{arrow if told else ''}{words.get(f'axis {name}', name)} {size}"
 
 
 def gate_names(sheet: LayerSheet) -> list[str]:

@@ -41,5 +41,15 @@ VERDICT = CellLook(10, bold=True, colour=INK, align="center")
 SQUARE = CellLook(8, colour=INK, digits="0.00", align="center", shrink=True)
 PIXEL = CellLook(8, colour="808080", digits="0", align="center", shrink=True)
 VALUE = CellLook(10, colour=INK, digits="0.0000", align="center", shrink=True)
+TOKEN = CellLook(10, colour=INK, digits="0", align="center", shrink=True)
+DIGITS = "digits"  # the name of the cell that says how many digits are shown: 4 or 8
 VALUE_COLOURS = ("3B82F6", "F97316")
 WEIGHT_COLOURS = ("A78BFA", "34D399")
+
+
+def all_digits(largest: float) -> str:
+    """The format with eight significant digits of values up to ``largest``."""
+    if 0 < largest < 1e-3 or largest >= 1e7:
+        return "0.0000000E+00"
+    before = len(str(int(largest)))
+    return "0." + "0" * (8 - before)

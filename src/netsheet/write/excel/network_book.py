@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.data.scaling import token_inputs, whole_inputs
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError
+from netsheet.language import translated
 from netsheet.network import Network, Node
 from netsheet.write.excel import input_sheet, looks, overview_sheet
 from netsheet.write.excel.book_layout import (
@@ -56,6 +58,7 @@ class NetworkBook:
         class_names: Sequence[str] | None,
         learning: Learning | None = None,
     ) -> None:
+        samples = [replace(one, name=translated(one.name, language)) for one in samples]
         self.model, self.samples = model, samples
         self.words, self.language, self.class_names = words, language, class_names
         stated = stated_equations(model)
@@ -69,6 +72,7 @@ class NetworkBook:
             samples,
             (words["input"], words["samples"]),
             overview_sheet.chosen_place(words["overview"]),
+            {*token_inputs(model), *whole_inputs(model)},
         )
         taken = [
             words[key]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,14 +24,16 @@ from netsheet.write.excel.sheet_names import quoted
 CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands above it
 TRUE_LABEL = (CHOICE_ROW + 1, VALUE_COL)
 TABLE_ROW = 21
-PICTURE_ROW, PICTURE_COL, NARROW = 4, 3, 24  # narrow columns under the picture, for both
+PICTURE_ROW, PICTURE_COL, NARROW = 4, 3, 20  # square columns under the picture, for both
 CLASS_COL = PICTURE_COL + NARROW + 1
 CHART_COL, CHART_COLUMNS, CHART_ROWS = CLASS_COL + 5, 4, 15
+SQUARE = 2.14  # characters: 20 pixels, as the rows have
+DIGITS_ROW = 12
 MAX_PICTURE, MAX_CLASSES = 16, 100
 # columns of the table of layers: heading, first column, columns that it takes
 TABLE = (
-    ("layer", 0, 1), ("type", 1, 1), ("output shape", 3, 6), ("parameters", 9, 5),
-    ("formulas", 14, 4), ("short deviation", 18, 5), ("verdict", 23, 4),
+    ("layer", 0, 1), ("type", 1, 1), ("output shape", 3, 5), ("short parameters", 8, 4),
+    ("short formulas", 12, 4), ("short deviation", 16, 4), ("verdict", 20, 3),
 )  # fmt: skip
 
 
@@ -116,8 +118,8 @@ def overview_sheet(
 ) -> SheetContent:
     """The whole sheet."""
     result = SheetContent(overview.name, tab="1D4ED8", row_height=15.0)
-    result.widths.update({0: 18, 1: 22, 2: 1.5, CLASS_COL - 1: 1.5, CHART_COL - 1: 1.5})
-    result.widths.update({PICTURE_COL + n: 2.0 for n in range(NARROW)})
+    result.widths.update({0: 17, 1: 21, 2: 1.5, CLASS_COL - 1: 1.5, CHART_COL - 1: 1.5})
+    result.widths.update({PICTURE_COL + n: SQUARE for n in range(NARROW)})
     result.widths.update({CLASS_COL: 9, CLASS_COL + 1: 10, CLASS_COL + 2: 7, CLASS_COL + 3: 10})
     result.put(0, 0, model.name, looks.TITLE)
     result.heights[0] = 27
@@ -133,7 +135,9 @@ def overview_sheet(
         look = looks.WHOLE if isinstance(content, int) else looks.PLAIN
         result.put(row, VALUE_COL, content, _left(look))
     _sample(result, inputs, words)
-    _show_picture(result, overview, plan, values, words)
+    _digits(result, words)
+    tokens = overview.source is not None and overview.source in inputs.tokens
+    _show_picture(result, overview, plan, values, words, tokens)
     known = model.classes is not None or class_names is not None
     _show_scores(result, overview, plan, values, class_names, words, known, inputs)
     _table(result, layers, words, deviations)
@@ -141,8 +145,6 @@ def overview_sheet(
 
 
 def _left(look: looks.CellLook) -> looks.CellLook:
-    from dataclasses import replace
-
     return replace(look, align="left")
 
 
@@ -177,12 +179,23 @@ def _sample(result: SheetContent, inputs: WorkbookInputs, words: Mapping[str, st
         )
 
 
+def _digits(result: SheetContent, words: Mapping[str, str]) -> None:
+    """The switch between few digits and all: every sheet's formats follow this cell."""
+    result.put(DIGITS_ROW, 0, words["digits"], looks.HEADING)
+    cell = CellArea(DIGITS_ROW, VALUE_COL, DIGITS_ROW, VALUE_COL)
+    result.put(DIGITS_ROW, VALUE_COL, 4, replace(looks.CHOICE, align="left"))
+    result.put(DIGITS_ROW + 1, VALUE_COL, words["digits about"], looks.NOTE)
+    result.choices.append((cell, '"4,8"'))
+    result.names.append((looks.DIGITS, cell))
+
+
 def _show_picture(
     result: SheetContent,
     overview: OverviewTensors,
     plan: BookLayout,
     values: Mapping[Tensor, FloatArray],
     words: Mapping[str, str],
+    tokens: bool,
 ) -> None:
     if overview.picture is None or overview.source is None:
         return
@@ -195,6 +208,9 @@ def _show_picture(
     result.put(PICTURE_ROW - 1, PICTURE_COL, title, looks.HEADING)
     picture = values[overview.picture]
     grid = computed(overview.picture, overview.equations, plan.places, picture)
+    if tokens:
+        result.grids.append((grid, looks.TOKEN))
+        return
     result.grids.append((grid, looks.CellLook(8, colour="808080", digits=";;;")))
     raw = overview.source.name.endswith("/raw")
     result.scales.append(
@@ -230,16 +246,19 @@ def _show_scores(
         result.put(4 + number, CLASS_COL, content, _left(looks.PLAIN))
     grid = computed(overview.scores, overview.equations, plan.places, scores)
     result.grids.append((grid, looks.FIGURE))
+    result.precise.append((place.area, looks.all_digits(float(np.abs(scores).max(initial=0)))))
     if overview.output.shape[0] > size:
         note = words["first values"].format(size, overview.output.shape[0])
         result.put(2, CLASS_COL, note, looks.NOTE)
     if size < 2:
         return
     area, titles = place.area, CellArea(4, CLASS_COL, 3 + size, CLASS_COL)
+    left = CLASS_COL + 3  # of the chart
     if classes:
         _winner(result, names, scores, titles, area, words)
-        _targets(result, scores, inputs, words)
-    chart = CellArea(3, CHART_COL, 3 + CHART_ROWS, CHART_COL + CHART_COLUMNS)
+        if _targets(result, scores, inputs, words):
+            left = CHART_COL
+    chart = CellArea(3, left, 3 + CHART_ROWS, left + CHART_COLUMNS)
     limits = (0.0, 1.0) if probable else None
     result.bars.append(BarsOver(chart, heading, titles, area, names, scores.tolist(), limits))
     result.data_bars.append((area, "93C5FD"))
@@ -264,11 +283,14 @@ def _winner(
 
 def _targets(
     result: SheetContent, scores: FloatArray, inputs: WorkbookInputs, words: Mapping[str, str]
-) -> None:
-    """Where the true class is known: 1 for it and 0 for the others, and the error of each."""
+) -> bool:
+    """Where the true class is known: 1 for it and 0 for the others, and the error of each.
+
+    False where it is not known, and nothing is shown.
+    """
     label = inputs.labels[0]
     if label is None or any(other is None for other in inputs.labels) or len(scores) > MAX_CLASSES:
-        return
+        return False
     truth = cell_name(CHOICE_ROW + 1, VALUE_COL, True)
     result.put(3, CLASS_COL + 2, words["target"], looks.HEAD)
     result.put(3, CLASS_COL + 3, words["error"], looks.HEAD)
@@ -277,6 +299,10 @@ def _targets(
         target, value = cell_name(row, CLASS_COL + 2), cell_name(row, CLASS_COL + 1)
         result.put(row, CLASS_COL + 2, hit, looks.WHOLE, f"IF({truth}={number},1,0)")
         result.put(row, CLASS_COL + 3, score - hit, looks.FIGURE, f"{value}-{target}")
+    result.precise.append(
+        (CellArea(4, CLASS_COL + 3, 3 + len(scores), CLASS_COL + 3), looks.all_digits(1.0))
+    )
+    return True
 
 
 def _table(
@@ -289,7 +315,7 @@ def _table(
     row = TABLE_ROW
     result.put(row - 1, 0, words["layers"], looks.HEADING)
     for head, column, wide in TABLE:
-        result.put(row, column, words[head], looks.HEAD)
+        result.put(row, column, words[head], replace(looks.HEAD, shrink=True))
         _spread(result, row, column, wide, looks.HEAD)
     result.put(row, 2, "", looks.HEAD)
     counted: set[object] = set()
@@ -300,12 +326,12 @@ def _table(
         assert node is not None
         for _, column, wide in TABLE[2:]:
             _spread(result, row, column, wide, None)
-        result.link(row, 0, node.key, sheet.name)
+        result.link(row, 0, node.key, sheet.name, look=replace(looks.LINK, shrink=True))
         functions = function_names(sheet.stated, "en")
         kind = f"{node.layer.type} ({functions})" if functions else node.layer.type
-        result.put(row, 1, kind, looks.PLAIN)
+        result.put(row, 1, kind, replace(looks.PLAIN, shrink=True))
         shape = " × ".join(map(str, node.outputs[0].shape)) or "1"
-        result.put(row, TABLE[2][1], shape, looks.PLAIN)
+        result.put(row, TABLE[2][1], shape, replace(looks.PLAIN, shrink=True))
         new = node.layer not in counted
         counted.add(node.layer)
         result.put(row, TABLE[3][1], node.layer.params if new else 0, looks.WHOLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from netsheet.classes import is_softmax
 from netsheet.equations import (
@@ -17,6 +17,8 @@ from netsheet.equations import (
     Read,
     Select,
     Weight,
+    gathers,
+    positions,
     reads,
     walk,
 )
@@ -202,14 +204,23 @@ def _functions(values: Sequence[Expr], words: Mapping[str, str]) -> list[str]:
     """The functions in expressions by name, without plain arithmetic, innermost first."""
     found: dict[str, None] = {}
     for value in values:
+        inside = set(map(id, _in_positions(value)))
         for node in reversed(list(walk(value))):
-            if not isinstance(node, Call) or node.function in _ARITHMETIC:
+            if not isinstance(node, Call) or node.function in _ARITHMETIC or id(node) in inside:
                 continue
             cut = node.function == "max" and any(
                 isinstance(arg, Const) and arg.value == 0 for arg in node.args
             )
             found[words["relu"] if cut else node.function] = None
     return list(found)
+
+
+def _in_positions(value: Expr) -> Iterator[Expr]:
+    """What computes a position to read at: it says where, not what is done with the value."""
+    for node in walk(value):
+        for at in positions(node):
+            for gather in gathers(at):
+                yield from walk(gather.value)
 
 
 def _chosen(expr: Expr) -> Expr:

@@ -102,6 +102,8 @@ class SheetContent:
     data_bars: list[tuple[CellArea, str]] = field(default_factory=list)  # area, colour
     choices: list[tuple[CellArea, str]] = field(default_factory=list)  # area, source range
     blank_if: list[tuple[CellArea, str]] = field(default_factory=list)  # area, formula
+    precise: list[tuple[CellArea, str]] = field(default_factory=list)  # area, format of all digits
+    names: list[tuple[str, CellArea]] = field(default_factory=list)  # of places, for the whole book
     merged: list[CellArea] = field(default_factory=list)
     bars: list[BarsOver] = field(default_factory=list)
     widths: dict[int, float] = field(default_factory=dict)
@@ -124,9 +126,11 @@ class SheetContent:
         """Add one cell."""
         self.cells.append(CellContent(row, col, content, look, formula))
 
-    def link(self, row: int, col: int, text: str, sheet: str, cell: str = "A1") -> None:
+    def link(
+        self, row: int, col: int, text: str, sheet: str, cell: str = "A1", look: CellLook = LINK
+    ) -> None:
         """Add a cell that leads elsewhere."""
-        self.put(row, col, text, LINK)
+        self.put(row, col, text, look)
         self.links.append(SheetLink(row, col, sheet, cell))
 
     def reference(self, row: int, col: int) -> str:

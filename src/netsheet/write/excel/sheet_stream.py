@@ -9,7 +9,7 @@ import numpy as np
 
 from netsheet.files import atomic
 from netsheet.write.excel.cell_block import CellBlock
-from netsheet.write.excel.looks import CellLook
+from netsheet.write.excel.looks import DIGITS, CellLook
 from netsheet.write.excel.placement import cell_name
 from netsheet.write.excel.sheet_content import (
     BarsOver,
@@ -34,6 +34,7 @@ from netsheet.write.xlsx.cells import escaped, shared_first_cell, text_formula_c
 GOOD = Style(bold=True, colour="166534", fill="BBF7D0")
 CHART = "3B82F6"
 BAD = Style(bold=True, colour="991B1B", fill="FECACA")
+ALL_DIGITS = f"{DIGITS}=8"  # what the switch on the overview says
 BLANK = Style(colour="FFFFFF", fill="FFFFFF")
 REPORT_EVERY = 5_000  # cells between calls of progress
 _NUMBER, _SINGLE, _FIRST, _FOLLOWING = range(4)
@@ -96,6 +97,8 @@ def _write_sheet(book: Book, content: SheetContent, counter: _Counter) -> None:
             sheet.row(row, cells, content.heights.get(row))
             counter.add(count)
         _decorate(book, sheet, content)
+    for name, area in content.names:
+        book.define(name, f"{quoted(content.name)}!{area.absolute()}")
 
 
 def _columns(content: SheetContent) -> list[tuple[int, int, float]]:
@@ -122,6 +125,9 @@ def _decorate(book: Book, sheet: SheetWriter, content: SheetContent) -> None:
             sheet.rule(str(area), f'{first}="{text}"', book.styles.differential(style))
     for area, formula in content.blank_if:
         sheet.rule(str(area), formula, book.styles.differential(BLANK))
+    for digits in dict.fromkeys(digits for _, digits in content.precise):
+        areas = " ".join(str(area) for area, own in content.precise if own == digits)
+        sheet.rule(areas, ALL_DIGITS, book.styles.differential(Style(number_format=digits)))
     for area, colour in content.data_bars:
         sheet.data_bar(str(area), colour)
     for area in content.merged:

@@ -22,6 +22,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "format": ("Format", "形式"),
     "parameters": ("Parameters", "パラメータ数"),
     "formulas": ("Formulas", "数式セル数"),
+    "short parameters": ("Parameters", "パラメータ"),
+    "short formulas": ("Formulas", "数式"),
+    "digits": ("Digits", "表示桁数"),
+    "digits about": ("4, or 8 in all sheets", "4、または全シートで 8 桁"),
     "sample": ("Sample", "サンプル"),
     "choose": ("choose here", "ここで選択"),
     "true label": ("True label", "正解ラベル"),
@@ -102,6 +106,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "maps of": ("{0} of {1} maps", "{1} 枚中 {0} 枚"),
     # blocks
     "raw": ("raw values", "元の値"),
+    "tokens": ("token numbers", "単語番号など"),
     "scaled": ("what the network takes", "ネットワークへの入力"),
     "weight": ("weight", "重み"),
     "output": ("output", "出力"),

@@ -154,25 +154,13 @@ class Book:
             f' r:id="rId{n}"/>'
             for n, sheet in sorted(self._numbered.items())
         )
-        defined = [*self._names, *self._repeated()]
-        names = f"<definedNames>{''.join(defined)}</definedNames>" if defined else ""
+        names = f"<definedNames>{''.join(self._names)}</definedNames>" if self._names else ""
         return (
             f'{_HEAD}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><workbookPr/>'
             f'<bookViews><workbookView xWindow="0" yWindow="0" windowWidth="28800" '
             f'windowHeight="15600" tabRatio="850"/></bookViews><sheets>{sheets}</sheets>{names}'
             '<calcPr calcId="191029" fullCalcOnLoad="1"/></workbook>'
         )
-
-    def _repeated(self) -> Iterator[str]:
-        """The rows that stand still on the screen are printed on top of every page."""
-        for tab, (_, sheet) in enumerate(sorted(self._numbered.items())):
-            rows = sheet.view.freeze[0] if sheet.view.freeze else 0
-            if rows:
-                name = sheet.name.replace("'", "''")
-                yield (
-                    f'<definedName name="_xlnm.Print_Titles" localSheetId="{tab}">'
-                    f"'{escaped(name)}'!$1:${rows}</definedName>"
-                )
 
     def _workbook_relations(self) -> str:
         targets = {n: ("worksheet", f"worksheets/sheet{n}.xml") for n in self._numbered}

@@ -96,7 +96,7 @@ class SheetWriter:
     def data_bar(self, area: str, colour: str) -> None:
         """A bar in each cell, as long as its value among the area's."""
         ends = f'<cfvo type="min"/><cfvo type="max"/><color rgb="FF{colour}"/>'
-        self._format(area, "dataBar", f"<dataBar>{ends}</dataBar>")
+        self._format(area, "dataBar", f'<dataBar minLength="0" maxLength="100">{ends}</dataBar>')
 
     def rule(self, area: str, formula: str, differential: int) -> None:
         """A style for the cells where the formula (for the first of them) is true."""
@@ -170,7 +170,7 @@ class SheetWriter:
         self._put(
             f"</sheetData>{merged}{''.join(self._formats)}{validations}{links}"
             '<pageMargins left="0.5" right="0.5" top="0.5" bottom="0.5" header="0.3" footer="0.3"/>'
-            f'<pageSetup paperSize="9" orientation="{orientation}" fitToHeight="0"/>'
+            f'<pageSetup paperSize="9" orientation="{orientation}" fitToHeight="0"/>{_PRINTED}'
             f"{_DRAWING if self.charts else ''}</worksheet>"
         )
         self._flush()
@@ -178,6 +178,12 @@ class SheetWriter:
 
 _NO_GRID = ' showGridLines="0"'
 _SELECTED = ' tabSelected="1"'
+# On top of every page: the book, the sheet, which page. Rows repeated in print would do so as well,
+# but LibreOffice then draws page breaks across every sheet on the screen.
+_PRINTED = (
+    "<headerFooter><oddHeader>&amp;L&amp;F&amp;C&amp;A&amp;R&amp;P / &amp;N</oddHeader>"
+    "</headerFooter>"
+)
 _DRAWING = '<drawing r:id="rId1"/>'
 
 

@@ -80,6 +80,10 @@ class Styles:
             bold = "<b/>" if style.bold else ""
             colour = f'<color rgb="FF{style.colour}"/>' if style.colour else ""
             parts += f"<font>{bold}{colour}</font>"
+        if style.number_format != "General":
+            code = escaped(style.number_format)
+            number = self._format(style.number_format)
+            parts += f'<numFmt numFmtId="{number}" formatCode="{code}"/>'
         if style.fill:
             parts += f'<fill><patternFill><bgColor rgb="FF{style.fill}"/></patternFill></fill>'
         return self._different.number(f"<dxf>{parts}</dxf>")
