@@ -82,7 +82,7 @@ class Styles:
             parts += f"<font>{bold}{colour}</font>"
         if style.number_format != "General":
             code = escaped(style.number_format)
-            number = self._format(style.number_format)
+            number = 1_000 + len(self._different.numbers)  # a number of its own: cells use others
             parts += f'<numFmt numFmtId="{number}" formatCode="{code}"/>'
         if style.fill:
             parts += f'<fill><patternFill><bgColor rgb="FF{style.fill}"/></patternFill></fill>'
