@@ -48,7 +48,7 @@ NO_MESSAGES = frozenset({
     "netsheet (ONNX Runtime)", "pip install 'netsheet[verify]'", "layer_{0}_row",
     "netsheet.cli.{0}", "msgid ", "msgstr ", "output{0}", "{0}.training.npz",
     " --engine {0}", '#include "board.h"\n', "map {0}", "axis {0}", "weight {0}", "{0}/from {1}",
-    "short deviation", "CODE (rx)", "SRAM (rwx)", "FAR (rwx)", "qemu ", "qemu {0}",
+    "short deviation", "short parameters", "short formulas", "CODE (rx)", "SRAM (rwx)", "FAR (rwx)", "qemu ", "qemu {0}",
     "simavr libsimavr-dev libelf-dev", "-Isrc examples/Test/@lib_test.c src/*.c",
     "-Iinclude examples/classify/main/@lib_test.c *.c",
     "-Isrc examples/Test/src/@lib_test.c src/*.c",

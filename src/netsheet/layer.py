@@ -68,12 +68,26 @@ class Layer:
 
     passes_mask: ClassVar[bool] = True
     attends: ClassVar[bool] = False  # takes query, value and key, which a call may name
-    gates: ClassVar[int] = 1  # that the last axis of every weight holds one after another
+    # Gates that the last axis of every weight holds one after another, in their order.
+    gate_names: ClassVar[tuple[str, ...]] = ()
     statistics: ClassVar[tuple[str, ...]] = ()  # weights that a training measures, not learns
     # Of the arrays that a file has for a wrapper itself, so many at the end are its own; None: all.
     own_arrays: ClassVar[int | None] = None
     squashes: ClassVar[str] = ""  # "softmax" or "sigmoid", where it is this function
     same_since: ClassVar[int] = 99  # Keras's version from which its output is its very input
+
+    @property
+    def gates(self) -> int:
+        """How many gates the last axis of every weight holds; 1 where there are none."""
+        return max(1, len(self.gate_names))
+
+    def gates_of(self, label: str) -> tuple[str, ...]:
+        """The names of the gates along the last axis of a weight, its own or an inner layer's."""
+        for prefix, inner in self.inner_layers():
+            names = inner.gates_of(label.removeprefix(prefix)) if label.startswith(prefix) else ()
+            if names:
+                return names
+        return self.gate_names
 
     @property
     def tokens(self) -> int | None:

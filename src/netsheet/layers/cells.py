@@ -197,7 +197,7 @@ class GRUCell(_VectorCell):
     recurrent_activation: Layer | None = None
     reset_after: bool = True
 
-    gates: ClassVar[int] = 3
+    gate_names: ClassVar[tuple[str, ...]] = ("z", "r", "h~")
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         axes = super().weight_axes()
@@ -272,7 +272,7 @@ class LSTMCell(_VectorCell):
 
     recurrent_activation: Layer | None = None
 
-    gates: ClassVar[int] = 4
+    gate_names: ClassVar[tuple[str, ...]] = ("i", "f", "c~", "o")
     states: ClassVar[tuple[str, ...]] = ("state", "cell")
 
     def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:

@@ -29,7 +29,7 @@ class ConvLSTM2D(Loop, Cell):
 
     rank: ClassVar[int] = 2
     states: ClassVar[tuple[str, ...]] = ("state", "cell")
-    gates: ClassVar[int] = 4
+    gate_names: ClassVar[tuple[str, ...]] = ("i", "f", "c~", "o")
 
     filters: int
     kernel_size: tuple[int, ...]

@@ -298,7 +298,7 @@ class _Writer:
             "name": [_one_line(one.weight.name)],
             "type": [one.layer.type],
             "shape": ["x".join(str(size) for size in values.shape) or "1"],
-            "axes": [" ".join(one.axes)],
+            "axes": [_axes(one)],
         }
         table, blocks, rows = one.table, one.blocks, one.blocks + one.down
         row = Stencil()
@@ -387,3 +387,13 @@ def _interleaved(texts: Iterator[bytes], others: Iterator[bytes], step: int) -> 
 def _one_line(name: str) -> str:
     """A name from a file, without line ends and the like."""
     return "".join(letter if letter.isprintable() else " " for letter in name)
+
+
+def _axes(one: _Arranged) -> str:
+    """The names of the axes as arranged; behind the one that holds gates, these: ``out (i f)``."""
+    gates = one.layer.gates_of(one.label)
+    last = one.stored_axes[-1] if one.stored_axes else ""
+    divided = bool(gates) and one.values.shape[-1] % len(gates) == 0
+    return " ".join(
+        f"{axis} ({' '.join(gates)})" if divided and axis == last else axis for axis in one.axes
+    )

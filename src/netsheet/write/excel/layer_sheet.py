@@ -127,7 +127,10 @@ def _add_blocks(
     for block in sheet.blocks:
         place, tensor = block.place, block.tensor
         _heading(result, block, words)
-        _labels(result, block, gates, words)
+        own: Sequence[str] = ()
+        if sheet.node is not None and isinstance(tensor, Weight):
+            own = sheet.node.layer.gates_of(tensor.label)
+        _labels(result, block, own or gates, words)
         if tensor in filled:
             grid = computed(tensor, sheet.equations, plan.places, values[tensor], plan.families)
         else:
