@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from netsheet.write.excel import looks
-from netsheet.write.excel.book_layout import LayerSheet, TensorBlock
+from netsheet.write.excel.book_layout import INPUT, TOKENS, LayerSheet, TensorBlock
 from netsheet.write.excel.cell_map import COLUMNS, shape_text, steps_text
 from netsheet.write.excel.sheet_content import SheetContent
 
@@ -34,7 +34,7 @@ def cell_map_sheet(
         texts = (
             tensor.name,
             owner,
-            block.role,
+            INPUT if block.role == TOKENS else block.role,
             place.sheet,
             str(place.area),
             place.arrangement,
