@@ -11,10 +11,13 @@ from netsheet.network import Network
 from netsheet.summary import Summary
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from netsheet.data.inputs import Sample
     from netsheet.engine.evaluation import Evaluation
     from netsheet.equations import Equation, FloatArray
     from netsheet.explanation import Explanation
+    from netsheet.write.tflite import Quantised
 
 
 class Model(Network):
@@ -27,7 +30,7 @@ class Model(Network):
     """
 
     @classmethod
-    def over(cls, network: Network) -> Model:
+    def over(cls, network: Network) -> Self:
         """The same network, its tensors included, with this face."""
         model = cls.__new__(cls)
         model.__dict__.update(network.__dict__, memo={})
@@ -140,6 +143,27 @@ class Model(Network):
 
         to_onnx(self, target)
 
+    def to_tflite(self, target: str | Path) -> None:
+        """Write a TensorFlow Lite file; one that was read, or quantised, as it is."""
+        from netsheet.write.tflite import to_tflite
+
+        to_tflite(self, target)
+
+    def quantise(self, x: object, **options: Any) -> QuantisedModel:
+        """The network in int8, its ranges from the calibration samples ``x``.
+
+        ``x`` as for :meth:`activations`; options as for :func:`netsheet.write.tflite.quantise`.
+        """
+        from netsheet.data.given import given_arrays
+        from netsheet.engine.run import engine
+        from netsheet.write.tflite import quantise
+
+        samples = engine(self).inputs(given_arrays(self, x))
+        found = quantise(self, samples, **options)
+        result = QuantisedModel.over(found.network)
+        result.quantised = found
+        return result
+
     def verify(self, target: str, samples: Any, **options: Any) -> Any:
         """Prove a target (excel, c, page, onnx, keras) layer by layer; returns a Verdict."""
         from netsheet.data.given import given_samples
@@ -149,6 +173,12 @@ class Model(Network):
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
+
+
+class QuantisedModel(Model):
+    """A model in int8 that was made of one in real numbers; ``quantised`` has its file."""
+
+    quantised: Quantised
 
 
 class ShownEquations(list["Equation"]):

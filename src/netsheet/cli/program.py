@@ -18,7 +18,8 @@ COMMANDS = {
     "weights": "inspect",
     "activations": "inspect", "equations": "inspect", "explain": "explain",
     "csv": "artefacts", "excel": "artefacts", "page": "page", "c": "artefacts",
-    "onnx": "artefacts", "verify": "artefacts", "demo": "artefacts",
+    "onnx": "artefacts", "tflite": "quantise", "quantise": "quantise", "verify": "artefacts",
+    "demo": "artefacts",
 }  # fmt: skip
 
 

@@ -12,6 +12,6 @@ and not computed, with the operator's name.
 
 from __future__ import annotations
 
-from netsheet.read.tflite.assembly import load_tflite
+from netsheet.read.tflite.assembly import load_tflite, network_of
 
-__all__ = ["load_tflite"]
+__all__ = ["load_tflite", "network_of"]

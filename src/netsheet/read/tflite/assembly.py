@@ -16,7 +16,7 @@ from netsheet.layer import Layer, default_axes
 from netsheet.layers.opaque import Opaque
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.quantise.layer import QuantisedLayer
-from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_file
+from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_content
 from netsheet.read.tflite.operands import TfliteNode, kind_of, real_values
 from netsheet.read.tflite.original import TfliteOriginal
 from netsheet.read.tflite.table import TABLE
@@ -39,17 +39,21 @@ def load_tflite(path: str | Path) -> Network:
         UnsupportedError: several subgraphs, or an input that is not understood.
     """
     path = Path(path)
-    model, content = read_file(path)
+    return replace(network_of(path.read_bytes(), path.stem), path=path)
+
+
+def network_of(content: bytes, name: str) -> Network:
+    """The network in the bytes of a TensorFlow Lite file; errors as :func:`load_tflite`."""
+    model = read_content(content)
     assembly = _Assembly(model)
     assembly.add_all()
     whole = any(tensor.quantised for tensor in model.tensors if tensor.values is None)
     network = Network(
-        name=path.stem,
+        name=name,
         calls=assembly.calls,
         sources=assembly.sources,
         results=[assembly.refs[n] for n in model.outputs if n in assembly.refs],
         entries=assembly.entries(),
-        path=path,
         format=f"TensorFlow Lite schema {model.version}, {'quantised' if whole else 'float'}",
         sha256=hashlib.sha256(content).hexdigest(),
         framework_version=str(model.version),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,16 +105,15 @@ class StoredModel:
     runtime: str  # the oldest runtime that computes it, where the file says
 
 
-def read_file(path: Path) -> tuple[StoredModel, bytes]:
-    """The model in a file, and the file's bytes.
+def read_content(data: bytes) -> StoredModel:
+    """The model in the bytes of a file.
 
     Raises:
         FormatError: it is damaged, or its sizes contradict each other.
         UnsupportedError: it has something that is not read, such as sparse tensors.
     """
-    data = path.read_bytes()
     try:
-        return _model(data), data
+        return _model(data)
     except NetsheetError:
         raise
     except _DAMAGED as error:

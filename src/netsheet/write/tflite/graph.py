@@ -112,4 +112,3 @@ class LiteGraph:
             after = self.only_reader(operator.output)
             if after is not None:
                 yield operator, after
-

@@ -10,9 +10,10 @@ from pathlib import Path
 from netsheet.engine.run import Progress
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError, choices
-from netsheet.files import atomic_bytes
+from netsheet.files import atomic
 from netsheet.network import Network
 from netsheet.read.tflite import network_of
+from netsheet.read.tflite.original import TfliteOriginal
 from netsheet.write.tflite.file import file_bytes
 from netsheet.write.tflite.networks import lowered
 from netsheet.write.tflite.passes import joined
@@ -37,13 +38,17 @@ class Quantised:
 
 
 def to_tflite(network: Network, target: str | Path) -> None:
-    """Write a TensorFlow Lite file of real numbers.
+    """Write a TensorFlow Lite file: of real numbers, or the one that the network was read from.
 
     Raises:
         UnsupportedError: layers that have no form there, named.
     """
-    content = file_bytes(joined(lowered(network)), DESCRIPTION)
-    atomic_bytes(target, content)
+    if isinstance(network.original, TfliteOriginal):
+        content = network.original.content
+    else:
+        content = file_bytes(joined(lowered(network)), DESCRIPTION)
+    with atomic(target) as path:
+        path.write_bytes(content)
 
 
 def quantise(
@@ -78,9 +83,7 @@ def quantise(
         raise NetsheetError(f"{network.name} is quantised already.")
     graph = joined(lowered(network))
     ranges = RealFile.of(graph).ranges(samples, percentile, progress)
-    calls = {
-        op.layer for op in graph.operators if op.layer in real or op.name not in WHOLE
-    }
+    calls = {op.layer for op in graph.operators if op.layer in real or op.name not in WHOLE}
     graph = quantised_graph(copy.copy(graph), ranges, calls, real_ends)
     content = file_bytes(graph, DESCRIPTION)
     found = network_of(content, f"{network.name}_int8")

@@ -65,7 +65,7 @@ class RealFile:
         engine = Engine(self.network)
         names = list(self.names.values())
         arrays = engine.inputs(dict(zip(_input_names(self.network), samples.values(), strict=True)))
-        limits = {name: (np.inf, -np.inf) for name in names}
+        limits = dict.fromkeys(names, (np.inf, -np.inf))
         for batch in engine.batches(arrays):
             for name, values in engine.named(batch, names, progress).items():
                 low, high = limits[name]

@@ -93,17 +93,30 @@ def _silu(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
                         FusedActivationFunction=0)  # fmt: skip
 
 
+def _gelu(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
+    return lowering.add("GELU", given[:1], given[0].shape, "GeluOptions",
+                        Approximate=bool(getattr(node.layer, "approximate", False)))  # fmt: skip
+
+
 def _prelu(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     alpha = lowering.constant("alpha", stored(node)["alpha"])
     return lowering.add("PRELU", [given[0], alpha], given[0].shape)
 
 
+def _check_last(node: Node) -> None:
+    axis, rank = getattr(node.layer, "axis", -1), len(node.inputs[0].shape)
+    if axis not in (-1, rank - 1):
+        raise UnsupportedError(f"{node.layer.type} along axis {axis} is not said, only the last")
+
+
 def _softmax(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
-    axis = getattr(node.layer, "axis", -1)
-    rank = len(given[0].shape)
-    if axis not in (-1, rank - 1) or rank < 2:
-        raise UnsupportedError(f"a softmax along axis {axis} is not said, only along the last one")
+    _check_last(node)
     return lowering.add("SOFTMAX", given[:1], given[0].shape, "SoftmaxOptions", Beta=1.0)
+
+
+def _log_softmax(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
+    _check_last(node)
+    return lowering.add("LOG_SOFTMAX", given[:1], given[0].shape, "LogSoftmaxOptions")
 
 
 def _dense(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
@@ -145,13 +158,13 @@ _ARITHMETIC = ("AddOptions", "SubOptions", "MulOptions")
 
 def _average(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     total = _two("ADD", "AddOptions")(lowering, node, given)
-    return scaled(lowering, total, np.float32(1 / len(given)), np.float32(0))
+    return scaled(lowering, total, np.array(1 / len(given)), np.array(0.0))
 
 
 def _concatenated(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
-    axis = int(getattr(node.layer, "axis", -1))
+    axis = int(getattr(node.layer, "axis", -1)) % len(node.inputs[0].shape)
     return lowering.add("CONCATENATION", given, _out(node), "ConcatenationOptions",
-                        Axis=axis if axis >= 0 else axis + len(given[0].shape),
+                        Axis=axis + 1,  # behind the batch
                         FusedActivationFunction=0)  # fmt: skip
 
 
@@ -216,6 +229,8 @@ TABLE: dict[type[Layer], Row] = {
     functions.ELU: _elu,
     functions.Tanh: _function("TANH"),
     functions.Sigmoid: _function("LOGISTIC"),
+    functions.GELU: _gelu,
+    functions.LogSoftmax: _log_softmax,
     functions.HardSiLU: _function("HARD_SWISH"),
     functions.SiLU: _silu,
     functions.Softmax: _softmax,
