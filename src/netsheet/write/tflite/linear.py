@@ -26,7 +26,7 @@ def factors_of(node: Node) -> tuple[Array, Array]:
     at = [np.asarray(evaluate(equations, {x: np.full(x.shape, p)})[y]) for p in POINTS]
     rows = [values.reshape(-1, values.shape[-1]) for values in at]
     if any(np.ptp(values, axis=0).any() for values in rows):
-        raise UnsupportedError(f"{node.layer.type} along another axis than the last is not said")
+        raise UnsupportedError(f"{node.layer.type} along another axis than the last is not written")
     summand, one, far = (values[0] for values in rows)
     factor = one - summand
     if not np.allclose(far, factor * POINTS[2] + summand, rtol=1e-9, atol=1e-9):

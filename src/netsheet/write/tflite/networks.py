@@ -62,11 +62,13 @@ def _check(network: Network) -> None:
     ]
     if without:
         raise UnsupportedError(
-            f"not said in operators of TensorFlow Lite: {', '.join(without[:8])}"
+            f"no form in TensorFlow Lite: {', '.join(without[:8])}"
             + (f" and {len(without) - 8} more" if len(without) > 8 else "")
         )
     masked = [node.key for node in network.nodes if any(t.mask is not None for t in node.inputs)]
     if masked:
-        raise UnsupportedError(f"{masked[0]!r} reads a mask, which TensorFlow Lite does not have")
+        raise UnsupportedError(
+            f"layer {masked[0]!r} reads a mask, which TensorFlow Lite does not have"
+        )
     if network.states:
         raise UnsupportedError("it keeps states from run to run; that is not written")

@@ -35,7 +35,7 @@ def row_of(layer: Layer) -> Row:
         UnsupportedError: it has none.
     """
     if not has_row(layer):
-        raise UnsupportedError(f"{layer.type} is not said in operators of TensorFlow Lite")
+        raise UnsupportedError(f"{layer.type} has no form in TensorFlow Lite")
     return TABLE[type(layer)]
 
 
@@ -64,14 +64,14 @@ def _relu(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     layer = node.layer
     assert isinstance(layer, functions.ReLU)
     if layer.threshold:
-        raise UnsupportedError(f"ReLU from {layer.threshold:g} on is not said")
+        raise UnsupportedError(f"ReLU from {layer.threshold:g} on is not written")
     if layer.negative_slope and layer.max_value is None:
         return lowering.add("LEAKY_RELU", given[:1], given[0].shape, "LeakyReluOptions",
                             Alpha=float(layer.negative_slope))  # fmt: skip
     if layer.negative_slope or layer.max_value not in (None, 6.0):
         raise UnsupportedError(
             f"ReLU with a slope of {layer.negative_slope:g} and the largest value "
-            f"{layer.max_value:g} is not said"
+            f"{layer.max_value:g} is not written"
         )
     return lowering.add("RELU" if layer.max_value is None else "RELU6", given[:1], given[0].shape)
 
@@ -83,7 +83,7 @@ def _leaky(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
 
 def _elu(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     if getattr(node.layer, "alpha", 1.0) != 1.0:
-        raise UnsupportedError("ELU with an alpha other than 1 is not said")
+        raise UnsupportedError("ELU with an alpha other than 1 is not written")
     return lowering.add("ELU", given[:1], given[0].shape)
 
 
@@ -106,7 +106,7 @@ def _prelu(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
 def _check_last(node: Node) -> None:
     axis, rank = getattr(node.layer, "axis", -1), len(node.inputs[0].shape)
     if axis not in (-1, rank - 1):
-        raise UnsupportedError(f"{node.layer.type} along axis {axis} is not said, only the last")
+        raise UnsupportedError(f"{node.layer.type} along axis {axis} is not written, only the last")
 
 
 def _softmax(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
@@ -123,7 +123,7 @@ def _dense(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     layer = node.layer
     assert isinstance(layer, dense.Dense)
     if layer.quantized:
-        raise UnsupportedError("Keras's own int8 form is not said")
+        raise UnsupportedError("Keras's own int8 form is not written")
     weights = stored(node)
     kernel = layer.weights["kernel"]
     order = [kernel.axes.index(axis) for axis in ("out", "in")]
@@ -145,7 +145,7 @@ def _two(name: str, kind: str = "") -> Row:
         total = given[0]
         for other in given[1:]:
             if len(total.shape) != len(other.shape):
-                raise UnsupportedError("operands of different ranks are not said")
+                raise UnsupportedError("operands of different ranks are not written")
             pairs = zip(total.shape, other.shape, strict=True)
             total = lowering.add(name, [total, other], [max(p) for p in pairs], kind, **options)
         return total

@@ -96,7 +96,7 @@ def convolution(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     assert isinstance(layer, conv.Conv2D)
     _check(layer)
     if layer.groups != 1:
-        raise UnsupportedError("a convolution in groups is not said")
+        raise UnsupportedError("a convolution in groups is not written")
     x, padding = _padded(lowering, layer, _image(lowering, given[0]))
     kernel = _kernel(node, "kernel", "out", "in")
     kernel = kernel.reshape(layer.filters, *_two(layer.kernel_size), -1)
@@ -155,9 +155,11 @@ def transposed(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     assert isinstance(layer, conv_transpose.Conv2DTranspose)
     _check(layer)
     if layer.padding not in PADDINGS or layer.dilation_rate not in ((1, 1), (1,)):
-        raise UnsupportedError("a transposed convolution with dilation or own padding is not said")
+        raise UnsupportedError(
+            "a transposed convolution with dilation or own padding is not written"
+        )
     if layer.output_padding is not None:
-        raise UnsupportedError("a transposed convolution with output padding is not said")
+        raise UnsupportedError("a transposed convolution with output padding is not written")
     shape = (1, *node.outputs[0].shape)
     kernel = _kernel(node, "kernel", "out", "in")
     stride = _two(layer.strides)
@@ -179,7 +181,7 @@ def pooling(name: str) -> Row:
         assert isinstance(layer, (pool.MaxPooling2D, pool.AveragePooling2D))
         _check(layer)
         if layer.padding not in PADDINGS:
-            raise UnsupportedError("a pooling with padding of its own is not said")
+            raise UnsupportedError("a pooling with padding of its own is not written")
         window, stride = _two(layer.pool_size), _two(layer.strides)
         x = _image(lowering, given[0])
         y = lowering.add(
@@ -243,7 +245,7 @@ def upsampling(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     _check(layer)
     names = {"nearest": "ResizeNearestNeighbor", "bilinear": "ResizeBilinear"}
     if layer.interpolation not in names:
-        raise UnsupportedError(f"the interpolation {layer.interpolation} is not said")
+        raise UnsupportedError(f"the interpolation {layer.interpolation} is not written")
     kind = names[layer.interpolation]
     name = "RESIZE_BILINEAR" if layer.interpolation == "bilinear" else "RESIZE_NEAREST_NEIGHBOR"
     shape = (1, *node.outputs[0].shape)
