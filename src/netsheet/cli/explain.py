@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +10,7 @@ import typer
 from netsheet.cli import options, show
 from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.equations import FLOAT
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import require_layers
 
@@ -76,7 +77,7 @@ def _element(tensor: Tensor, at: Sequence[int]) -> str:
 
 
 def _lines(found: Explanation, cell: CellFormula | None, every: bool) -> Iterator[str]:
-    yield f"{_element(found.tensor, found.at)} = {found.value:.9g}"
+    yield f"{_element(found.tensor, found.at)} = {_shortest(found.value)}"
     yield ""
     yield f"  {_filled_in(found)}"
     if cell is not None:
@@ -85,12 +86,18 @@ def _lines(found: Explanation, cell: CellFormula | None, every: bool) -> Iterato
         yield from _reduction(found, number, every)
     yield ""
     for text, value in _results(found):
-        yield f"  {text:<44} {value:.9g}"
+        yield f"  {text:<44} {_shortest(value)}"
     seen: set[object] = set()
     for tensor, at, value in found.elements:
         if (tensor, at) not in seen:
-            yield f"      {_element(tensor, at):<40} {value:.9g}"
+            yield f"      {_element(tensor, at):<40} {_shortest(value)}"
         seen.add((tensor, at))
+
+
+def _shortest(value: float) -> str:
+    """Nine digits, as a float32 needs; a whole number with all of its own."""
+    whole = float(value).is_integer() and abs(value) < 2**53
+    return str(int(value)) if whole else f"{value:.9g}"
 
 
 def _filled_in(found: Explanation) -> str:
@@ -133,27 +140,33 @@ def _reduction(found: Explanation, number: int, every: bool) -> Iterator[str]:
         yield ""
         label = f"   ({page.label})" if page.label else ""
         yield "  " + " × ".join(heads) + label
-        yield from _window(page, terms, len(heads))
+        whole = found.composition.equation.target.dtype != FLOAT
+        yield from _window(page, terms, len(heads), _whole if whole else _number)
     if len(shown) < len(laid_out):
         yield ""
         yield f"  ... and {len(laid_out) - len(shown)} windows more (--all)"
 
 
-def _window(page: TermPage, terms: Mapping[tuple[int, ...], Term], factors: int) -> Iterator[str]:
+def _window(
+    page: TermPage,
+    terms: Mapping[tuple[int, ...], Term],
+    factors: int,
+    number: Callable[[float], str],
+) -> Iterator[str]:
     rows: dict[int, list[Term]] = {}
     for row, _, point in page.cells:
         rows.setdefault(row, []).append(terms[point])
     blocks = [
         [
             "".join(
-                _number(term.operands[factor].value) if term.inside else "-".rjust(WIDTH)
+                number(term.operands[factor].value) if term.inside else "-".rjust(WIDTH)
                 for term in line
             )
             for line in rows.values()
         ]
         for factor in range(factors)
     ]
-    products = ["".join(_number(term.value) for term in line) for line in rows.values()]
+    products = ["".join(number(term.value) for term in line) for line in rows.values()]
     if factors > 1 and (factors + 1) * (len(products[0]) + 3) <= SCREEN:
         yield from _side_by_side([*blocks, products], ["×"] * (factors - 1) + ["="])
         return
@@ -165,6 +178,10 @@ def _window(page: TermPage, terms: Mapping[tuple[int, ...], Term], factors: int)
 
 def _number(value: float) -> str:
     return f"{value + 0.0:{WIDTH}.4f}".replace(f"{-0.0:{WIDTH}.4f}", f"{0.0:{WIDTH}.4f}")
+
+
+def _whole(value: float) -> str:
+    return f"{value:{WIDTH}.0f}"
 
 
 def _side_by_side(blocks: Sequence[Sequence[str]], signs: Sequence[str]) -> Iterator[str]:

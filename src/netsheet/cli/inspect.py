@@ -202,6 +202,7 @@ def activations(
     import numpy as np
 
     from netsheet.engine.prediction import batch_of
+    from netsheet.equations.entry import scale_text
     from netsheet.write.onnx import check_outputs
 
     if output is not None:
@@ -237,8 +238,10 @@ def activations(
     if as_json:
         show.as_json(dict(values))
     elif output is None:
+        known = model.tensors() | model.alias_tensors()
         for key, array in values.items():
-            show.say(f"{key}  {array.shape}")
+            scale = scale_text(known[key]) if key in known else ""
+            show.say(f"{key}  {array.shape}{f'  {scale}' if scale else ''}")
             show.say(np.array2string(array, threshold=200, edgeitems=3, max_line_width=80))
     if not layer:
         called = class_names(classes, model) or names

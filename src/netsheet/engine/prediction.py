@@ -10,6 +10,7 @@ import numpy as np
 
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray
+from netsheet.equations.entry import meaning
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
@@ -84,6 +85,7 @@ def predictions_from(
 ) -> list[Prediction]:
     """The same from the outputs' values, in the order of the network's outputs, batch in front."""
     names = [name for name, _ in network.named_outputs()]
+    listed = [meaning(t, values) for t, values in zip(network.outputs, listed, strict=True)]
     classes = network.classes
     called = _called(classes or 0, class_names or network.class_names)
     made = []

@@ -39,8 +39,18 @@ def entered(tensor: Tensor, given: Any) -> Array:
     return array.astype(tensor.dtype)
 
 
-def meaning(tensor: Tensor, whole: Array) -> Array:
-    """The real numbers, as float32, that a tensor's numbers stand for."""
-    if tensor.quantisation is None:
-        return whole
-    return tensor.quantisation.real(whole).astype(np.float32)
+def meaning(tensor: Tensor, values: Array) -> Array:
+    """The real numbers, as float32, that a tensor's numbers stand for; real ones as they are."""
+    if tensor.quantisation is None or values.dtype.kind == "f":
+        return values
+    return tensor.quantisation.real(values).astype(np.float32)
+
+
+def scale_text(tensor: Tensor) -> str:
+    """``int8, each q is (q + 128) * 0.00390625``; empty for a tensor of real numbers."""
+    known = tensor.quantisation
+    if known is None:
+        return ""
+    zero = known.zero_point
+    centred = f"(q {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "q"
+    return f"{tensor.dtype}, each q is {centred} * {known.step:g}"

@@ -114,6 +114,7 @@ def cell_formula(
 
     ``name`` is that of a layer's output or of a step on the way to it.
     """
+    require_reals(model, "a workbook")
     book = NetworkBook(model, samples, words_of(lang), lang, AUTO, None)
     for sheet in book.layers:
         for block in sheet.blocks:

@@ -10,6 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from netsheet.equations import FloatArray, Tensor
+from netsheet.equations.entry import meaning
 from netsheet.errors import UsageError, choices
 from netsheet.files import atomic
 from netsheet.write.float_text import row_texts
@@ -34,7 +35,8 @@ def write_activations(
 ) -> list[Path]:
     """Writes arrays (batch axis in front) by layer key; the target's ending says the format.
 
-    CSV is ``tidy``, one value a row (``layer, sample, index, value``, the index as ``0 3 2``); or
+    CSV is ``tidy``, one value a row (``layer, sample, index, value``, the index as ``0 3 2``; of
+    whole numbers ``real`` as well, what they stand for); or
     ``planes``, a block with a heading for each channel as the workbook's sheets have it; or
     ``files``, such planes in one file a layer, ``<target>-<layer>.csv``. JSON holds axes, shape and
     nested values. PNG shows every sample as heat maps, the ``inputs`` (by name, among ``tensors``)
@@ -73,7 +75,7 @@ def write_activations(
                     for key, array in values.items():
                         _write_planes(text, key, array, tensors[key])
                 else:
-                    _write_tidy(text, values)
+                    _write_tidy(text, values, tensors)
     return [target]
 
 
@@ -126,6 +128,7 @@ def _json(values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor]) -> st
         key: {
             "axes": ["batch", *tensors[key].axes],
             "shape": list(array.shape),
+            **_scale(tensors[key]),
             "values": np.ascontiguousarray(array),
         }
         for key, array in values.items()
@@ -133,13 +136,28 @@ def _json(values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor]) -> st
     return orjson.dumps(found, option=orjson.OPT_SERIALIZE_NUMPY).decode("utf-8")
 
 
-def _write_tidy(file: TextIO, values: Mapping[str, FloatArray]) -> None:
+def _scale(tensor: Tensor) -> dict[str, object]:
+    """What whole numbers stand for: ``(value - zero_point) * scale``."""
+    known = tensor.quantisation
+    if known is None:
+        return {}
+    return {"dtype": tensor.dtype, "scale": known.step, "zero_point": known.zero_point}
+
+
+def _write_tidy(
+    file: TextIO, values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor]
+) -> None:
     writer = csv.writer(file)
-    writer.writerow(["layer", "sample", "index", "value"])
+    whole = any(tensors[key].quantisation is not None for key in values)
+    writer.writerow(["layer", "sample", "index", "value", *(["real"] if whole else [])])
     for key, array in values.items():
         for sample, one in enumerate(array):
-            flat = one.reshape(-1, 1)
-            texts = row_texts(flat, rows_each=1) if flat.size else []
+            columns = [one, meaning(tensors[key], one)] if whole else [one]
+            texts = [
+                row_texts(column.reshape(-1, 1), rows_each=1) if one.size else []
+                for column in columns
+            ]
             indices: Iterable[tuple[int, ...]] = np.ndindex(one.shape)
-            for index, text in zip(indices, texts, strict=True):
-                writer.writerow([key, sample, " ".join(map(str, index)), text.decode("ascii")])
+            for index, *cells in zip(indices, *texts, strict=True):
+                row = (text.decode("ascii") for text in cells)
+                writer.writerow([key, sample, " ".join(map(str, index)), *row])
