@@ -199,10 +199,7 @@ def activations(
     Where a layer that the network's outputs need is not computed, the layers that are computed are
     shown (written) all the same, the reason follows on standard error, and the exit code is 1.
     """
-    import numpy as np
-
     from netsheet.engine.prediction import batch_of
-    from netsheet.equations.entry import scale_text
     from netsheet.write.onnx import check_outputs
 
     if output is not None:
@@ -238,11 +235,7 @@ def activations(
     if as_json:
         show.as_json(dict(values))
     elif output is None:
-        known = model.tensors() | model.alias_tensors()
-        for key, array in values.items():
-            scale = scale_text(known[key]) if key in known else ""
-            show.say(f"{key}  {array.shape}{f'  {scale}' if scale else ''}")
-            show.say(np.array2string(array, threshold=200, edgeitems=3, max_line_width=80))
+        _say_arrays(model, values)
     if not layer:
         called = class_names(classes, model) or names
         _say_predictions(
@@ -252,6 +245,19 @@ def activations(
         check_outputs(model)
         for text in told(refused(model)):  # beside the way to the outputs
             show.note(f"Not computed: {text}")
+
+
+def _say_arrays(model: Model, values: Mapping[str, Any]) -> None:
+    """Every layer's array, of whole numbers with what they mean."""
+    import numpy as np
+
+    from netsheet.equations.entry import scale_text
+
+    known = model.tensors() | model.alias_tensors()
+    for key, array in values.items():
+        scale = scale_text(known[key]) if key in known else ""
+        show.say(f"{key}  {array.shape}{f'  {scale}' if scale else ''}")
+        show.say(np.array2string(array, threshold=200, edgeitems=3, max_line_width=80))
 
 
 def _say_predictions(

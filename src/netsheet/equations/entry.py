@@ -47,10 +47,10 @@ def meaning(tensor: Tensor, values: Array) -> Array:
 
 
 def scale_text(tensor: Tensor) -> str:
-    """``int8, each q is (q + 128) * 0.00390625``; empty for a tensor of real numbers."""
+    """``int8: (q + 128) * 0.00390625``, what a number q means; empty for real numbers."""
     known = tensor.quantisation
     if known is None:
         return ""
     zero = known.zero_point
     centred = f"(q {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "q"
-    return f"{tensor.dtype}, each q is {centred} * {known.step:g}"
+    return f"{tensor.dtype}: {centred} * {known.step:g}"
