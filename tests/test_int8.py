@@ -226,3 +226,29 @@ def test_a_c_folder_compiles_and_finds_itself_right(
     code = next(tmp_path.rglob("net.c")).read_text()
     body = code[: code.index("#else /* NET_TRACE")]
     assert "float" not in body.replace("float arena", "").replace("float *)", "")
+
+
+def test_edited_weights_come_back_into_a_file(shared: Path, tmp_path: Path) -> None:
+    from netsheet.write.csv.copy_model import by_dataset, write_copy
+    from netsheet.write.csv.read_back import import_csv
+
+    path = shared / "models/tflite/made/seed_int8.tflite"
+    model = ns.load(path)
+    model.to_csv(tmp_path / "w.csv")
+    text = (tmp_path / "w.csv").read_text()
+    assert "\n-476,-13390," in text  # conv1's bias
+    (tmp_path / "w.csv").write_text(text.replace("\n-476,-13390,", "\n-476,-13000,"))
+    changed = by_dataset(model, import_csv(model, tmp_path / "w.csv"))
+    assert len(changed) == 1
+    write_copy(path, changed, tmp_path / "new.tflite")
+    new = ns.load(tmp_path / "new.tflite")
+    assert new.layers["conv1"].weights["bias"].values.tolist()[1] == -13000
+    assert check_everywhere(new, c=False)
+
+
+def test_whole_numbers_have_no_gradients(shared: Path) -> None:
+    from netsheet.engine.gradients import backward
+
+    model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    with pytest.raises(ns.NetsheetError, match="have no gradients"):
+        backward(model, "categorical_crossentropy")

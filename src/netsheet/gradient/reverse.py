@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from netsheet.equations import (
+    FLOAT,
     Equation,
     Expr,
     Guard,
@@ -23,6 +24,7 @@ from netsheet.equations import (
     value,
 )
 from netsheet.equations.evaluation import recurrences
+from netsheet.errors import UnsupportedError
 from netsheet.gradient.derivative import contributions
 from netsheet.gradient.inverse import gathered
 from netsheet.gradient.reductions import Helpers, apart, numbered, reduction_of, with_helpers
@@ -61,7 +63,15 @@ def gradients(equations: Iterable[Equation], loss: Tensor, wanted: Sequence[Tens
 
     Raises:
         ValueError: the loss has axes.
+        UnsupportedError: something is computed in whole numbers, which have no gradients.
     """
+    equations = list(equations)
+    for eq in equations:
+        if eq.target.dtype != FLOAT:
+            raise UnsupportedError(
+                f"{eq.target.name!r} is computed in whole numbers, which have no gradients: take "
+                "the network that it was quantised from"
+            )
     if loss.shape:
         raise ValueError(f"{loss.name} has the shape {loss.shape}: a loss is one number")
     forward, helpers = with_helpers(apart(equations))

@@ -268,7 +268,7 @@ class _Latex(_Plain):
             return rf"\left|{args[0]}\right|"
         if name == "pow":
             return rf"\left({args[0]}\right)^{{{args[1]}}}"
-        spelled = _SPELLED.get(name, rf"\operatorname{{{name}}}")
+        spelled = _SPELLED.get(name, rf"\operatorname{{{name.replace('_', '-')}}}")
         return rf"{spelled}\left({', '.join(args)}\right)"
 
     def atom(self, atom: object) -> str:

@@ -134,10 +134,12 @@ class _Assembly:
         if missing:
             raise FormatError(f"{operator.name} reads {missing[0]!r}, which nothing has filled")
         name = self._unique(_layer_name(operator, inputs, outputs))
-        layer = self._layer(TfliteNode(name, operator, inputs, outputs))
+        node = TfliteNode(name, operator, inputs, outputs)
+        layer = self._layer(node)
         layer.name = name
-        for weight in layer.weights.values():
-            self.stored[weight.name] = weight.label
+        for label, weight in layer.weights.items():
+            if label in node.sources:
+                self.stored[weight.name] = str(node.sources[label])
         refs = tuple(self.refs[tensor.number] for tensor in computed)
         self.calls.append(LayerCall(name, layer, refs))
         for n, tensor in enumerate(outputs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ class TfliteNode:
     operator: StoredOperator
     inputs: Sequence[StoredTensor | None]
     outputs: Sequence[StoredTensor]
+    # the number of the tensor that each weight's very values are, by the weight's label
+    sources: dict[str, int] = field(default_factory=dict)
 
     @property
     def op(self) -> str:
@@ -79,7 +81,10 @@ class TfliteNode:
         name = f"{self.name}/{label}"
         if not tensor.quantised or not self.whole:
             found = real_values(tensor)
+            if not tensor.quantised:
+                self.sources[label] = tensor.number
             return Weight(name, tuple(axes), sizes, label=label, values=found.reshape(sizes))
+        self.sources[label] = tensor.number
         return Weight(
             name, tuple(axes), sizes, dtype=tensor.dtype, label=label,
             quantisation=_quantisation(tensor, axes, sizes), values=values.reshape(sizes),

@@ -55,10 +55,13 @@ def by_dataset(model: Network, values: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | Path) -> None:
-    """A copy of a Keras file (.h5, .weights.h5, .keras) or an ONNX file with other values in it.
+    """A copy of a Keras file (.h5, .weights.h5, .keras), an ONNX or a TensorFlow Lite file.
+
+    It has other values in it.
 
     ``changed`` has arrays by the path of their dataset inside the file (of model.weights.h5 in a
-    .keras file; in an ONNX file by the name of the stored value), of as many elements as there;
+    .keras file; in an ONNX file by the name of the stored value, in a TensorFlow Lite file by the
+    tensor's number), of as many elements as there;
     shape and dtype stay those of the file.
 
     Raises:
@@ -69,7 +72,12 @@ def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | P
     if target.exists() and source.exists() and target.samefile(source):
         raise NetsheetError(f"{target}: is the model itself, which is never changed; name another.")
     with atomic(target) as temporary:
-        if sniff(source) == "onnx":
+        kind = sniff(source)
+        if kind == "tflite":
+            from netsheet.write.csv.copy_tflite import write_tflite_copy
+
+            write_tflite_copy(source, changed, temporary)
+        elif kind == "onnx":
             from netsheet.write.csv.copy_onnx import write_onnx_copy
 
             write_onnx_copy(source, changed, temporary)
