@@ -13,7 +13,7 @@ from netsheet.loops.products.row_function import (
 from netsheet.write.c.names import number
 from netsheet.write.c.template import fill, template
 from netsheet.write.c.tiles import row, tiles
-from netsheet.write.c.vectors import wide_row
+from netsheet.write.c.vectors import wide_rows
 
 
 def row_function_text(functions: Iterable[RowFunction], library: str) -> str:
@@ -36,8 +36,11 @@ def row_function_text(functions: Iterable[RowFunction], library: str) -> str:
     for one in wanted:
         text = "\n".join([*tiles(one, library.upper()), row(one, library.upper())])
         if one.vectors:
-            own = wide_row(one, library.upper())
-            text = f"#ifdef {library.upper()}_VECTORS\n{own}\n#else\n{text}\n#endif\n"
+            wide = "".join(
+                f"#{'el' * (n > 0)}if defined @LIB_LANES && @LIB_LANES == {lanes}\n{own}\n"
+                for n, (lanes, own) in enumerate(wide_rows(one, library.upper()))
+            )
+            text = f"{wide}#else\n{text}\n#endif\n"
         parts.append(text)
     return fill("\n".join(parts), library)
 

@@ -115,8 +115,13 @@ def taps_text(
     inner: Sequence[str],
     before: Sequence[str] = (),
     after: Sequence[str] = (),
+    several: Sequence[str] = (),
+    number: int = 1,
 ) -> list[str]:
-    """The loops over rows of taps, taps and inputs; ``before`` and ``after`` a row of taps."""
+    """The loops over rows of taps, taps and inputs; ``before`` and ``after`` a row of taps.
+
+    ``several`` does ``number`` inputs at once; ``inner`` the rest of them.
+    """
     start = ", ".join(["*x0 = {0}", *(f"*x{p} = x{p - 1} + step" for p in range(1, pixels))])
     pointers = f"const float {start};"
     lines = ["    for (; rows > 0; rows--) {", *(f"        {line}" for line in before)]
@@ -126,7 +131,14 @@ def taps_text(
         lines.append(f"        for (int tap = {count}; tap > 0; tap--) {{")
         indent, count = " " * 12, "g->unit"
     lines.append(indent + pointers.format("from" if function.spaced else "x"))
-    lines.append(f"{indent}for (int n = {count}; n > 0; n--) {{")
+    if number > 1:
+        lines.append(f"{indent}int n = {count};")
+        lines.append(f"{indent}for (; n >= {number}; n -= {number}) {{")
+        lines += [f"{indent}    {line}" for line in several]
+        lines.append(f"{indent}}}")
+        lines.append(f"{indent}for (; n > 0; n--) {{")
+    else:
+        lines.append(f"{indent}for (int n = {count}; n > 0; n--) {{")
     lines += [f"{indent}    {line}" for line in inner]
     lines.append(f"{indent}}}")
     if function.spaced:

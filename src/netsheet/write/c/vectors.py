@@ -1,70 +1,149 @@
-"""The same row functions with vectors of 4 channels: several blocks at once."""
+"""The same row functions with vectors: of 4, 8 or 16 channels, as the compiler's target has them.
+
+A vector is a part of a block of channels, or several blocks: those are loaded one by one and
+joined, since weights lie block by block for machines without vectors.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from netsheet.loops.products.row_function import WIDTH, RowFunction
+from netsheet.loops.products.row_function import RowFunction
 from netsheet.write.c.tiles import arguments, head, parameters, taps_text, walk
 
-POINTER = "*(const @lib_vector *)"
+LANES = (16, 8, 4)
+# By lanes and vectors of a tile: its pixels. There are 32 registers of 16 lanes, 16 of 8 or 4;
+# 8 sums at least hide that each takes 4 cycles.
+PIXELS = {
+    16: {4: 4, 2: 8, 1: 8},
+    8: {4: 3, 2: 6, 1: 8},
+    4: {4: 3, 2: 4, 1: 6},
+}
+SUMS = 8  # that a tile of one pixel keeps, if need be of every second or fourth input apart
 
 
-def wide_row(function: RowFunction, macro: str) -> str:
-    """The same with vectors of 4 channels, several blocks at once, any number of pixels."""
-    inner = function.channels // WIDTH
-    wide = [count for count in (4, 2, 1) if count % inner == 0] or [inner]
+@dataclass(frozen=True)
+class _Tile:
+    """``pixels`` by ``vectors`` of so many lanes; each sum in ``parts``, which are added up."""
+
+    function: RowFunction
+    lanes: int
+    vectors: int
+    pixels: int
+
+    @property
+    def name(self) -> str:
+        """Of its C function."""
+        size = f"{self.pixels}x{self.vectors}x{self.lanes}"
+        return f"@lib_{self.function.name}_wide{size}"
+
+    @property
+    def channels(self) -> int:
+        """How many channels it makes at once."""
+        return self.lanes * self.vectors
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks of channels."""
+        return self.channels // self.function.channels
+
+    @property
+    def parts(self) -> int:
+        """Into how many each sum is split, so that enough of them are under way."""
+        sums = self.pixels * self.vectors
+        return 1 if self.function.deep else max(1, min(4, SUMS // sums))
+
+    def kind(self, lanes: int | None = None) -> str:
+        """The type of a vector."""
+        return f"@lib_vector{lanes or self.lanes}"
+
+    def load(self, place: str, lanes: int | None = None) -> str:
+        """A vector from memory."""
+        return f"*(const {self.kind(lanes)} *)({place})"
+
+    def weights(self, vector: int) -> str:
+        """The weights of a vector: a part of a block, or several blocks joined."""
+        size = self.function.channels
+        first, inside = divmod(vector * self.lanes, size)
+        if size >= self.lanes:
+            return self.load(f"q{first} + {inside}" if inside else f"q{first}")
+        loads = [self.load(f"q{block}", size) for block in range(first, first + self.lanes // size)]
+        while len(loads) > 1:
+            joined = 2 * self.lanes // len(loads)
+            loads = [
+                f"@LIB_JOIN{joined}({a}, {b})" for a, b in zip(loads[::2], loads[1::2], strict=True)
+            ]
+        return loads[0]
+
+
+def _tiles(function: RowFunction, lanes: int) -> list[_Tile]:
+    """Tiles from the widest to the narrowest, which takes one block at least."""
+    size = function.channels
+    found = []
+    for vectors, pixels in PIXELS[lanes].items():
+        if lanes * vectors % size == 0:
+            found.append(_Tile(function, lanes, vectors, pixels))
+    for narrower in LANES:
+        if size <= narrower < lanes:  # the blocks that are left over
+            found.append(_Tile(function, narrower, 1, PIXELS[narrower][1]))
+    return found or [_Tile(function, lanes, size // lanes, 2)]
+
+
+def wide_rows(function: RowFunction, macro: str) -> list[tuple[int, str]]:
+    """The row function for each number of lanes, the largest first."""
+    return [(lanes, _wide_row(function, macro, lanes)) for lanes in LANES]
+
+
+def _wide_row(function: RowFunction, macro: str, lanes: int) -> str:
+    """Walks a row: tiles of several blocks at once while there are so many, then of fewer."""
     always = replace(function, edges=True)
     text, lines = [], [*head(function, macro), "    int block = 0;"]
-    single_taps = not function.edges
     whole = "g->taps" if function.spaced else "g->run"
-    for vectors in wide:
-        pixels = {4: 3, 2: 4, 1: 6}.get(vectors, 2)
-        blocks = vectors // inner
-        for count in (pixels, 1):
-            text.append(_wide(function, count, vectors, macro))
-        name = f"@lib_{function.name}_wide"
-        added = "added ? added + p * g->y_step : 0"
-        tile = arguments(function, "w", "bias", "y + p * g->y_step", added)
-        size = function.channels
-        shift = f"low * {size}" if function.deep else f"low * g->unit * {size}"
-        single = arguments(function, f"w + {shift}", "bias", "y + p * g->y_step", added)
-        lines.append(f"    for (; block + {blocks} <= g->blocks; block += {blocks}) {{")
-        if single_taps:
-            lines += _rows_whole(function, name, pixels, vectors, whole)
+    size = function.channels
+    for tile in _tiles(function, lanes):
+        single = replace(tile, pixels=1)
+        text += [_tile_text(one) for one in (tile, single)]
+        lines.append(f"    for (; block + {tile.blocks} <= g->blocks; block += {tile.blocks}) {{")
+        if not function.edges:
+            lines += _rows_whole(tile, whole)
         else:
+            added = "added ? added + p * g->y_step : 0"
+            given = arguments(function, "w", "bias", "y + p * g->y_step", added)
+            shift = f"low * {size}" if function.deep else f"low * g->unit * {size}"
+            one = arguments(function, f"w + {shift}", "bias", "y + p * g->y_step", added)
             place = "x + (p * g->step - g->back"
             run = "high - low" if function.deep or function.spaced else "(high - low) * g->unit"
             lines += walk(
-                pixels, always,
-                f"{name}{pixels}x{vectors}(g, {place}), rows, {whole},\n                {tile})",
-                f"{name}1x{vectors}(g, {place} + low * g->tap_step), rows,\n"
-                f"                {run}, {single})",
+                tile.pixels, always,
+                f"{tile.name}(g, {place}), rows, {whole},\n                {given})",
+                f"{single.name}(g, {place} + low * g->tap_step), rows,\n"
+                f"                {run}, {one})",
             )  # fmt: skip
-        lines.append(f"        w += {blocks} * g->w_block;")
+        lines.append(f"        w += {tile.blocks} * g->w_block;")
         for moved in ["bias", "y", *(["x"] if function.deep else [])]:
-            lines.append(f"        {moved} += {blocks * size};")
+            lines.append(f"        {moved} += {tile.channels};")
         if function.added:
-            lines += ["        if (added)", f"            added += {blocks * size};"]
+            lines += ["        if (added)", f"            added += {tile.channels};"]
         lines.append("    }")
     return "\n".join([*text, *lines, "}\n"])
 
 
-def _rows_whole(
-    function: RowFunction, name: str, pixels: int, vectors: int, taps: str
-) -> list[str]:
+def _rows_whole(tile: _Tile, taps: str) -> list[str]:
     """A row of which every pixel has all its taps: tiles of pixels, then single ones."""
+    function = tile.function
     plus = "plus" if function.added else None
     lines = ["        const float *from = x;", "        float *to = y;"]
     if function.added:
         lines.append("        const float *plus = added;")
     lines.append("        int left = g->pixels;")
-    for count, loop in ((pixels, f"for (; left >= {pixels}; left -= {pixels})"),
-                        (1, "for (; left > 0; left--)")):  # fmt: skip
-        times = "" if count == 1 else f"{count} * "
+    count = tile.pixels
+    for one, loop in ((tile, f"for (; left >= {count}; left -= {count})"),
+                      (replace(tile, pixels=1), "for (; left > 0; left--)")):  # fmt: skip
+        times = "" if one.pixels == 1 else f"{count} * "
         lines += [
             f"        {loop} {{",
-            f"            {name}{count}x{vectors}(g, from, rows, {taps},",
+            f"            {one.name}(g, from, rows, {taps},",
             f"                {arguments(function, 'w', 'bias', 'to', plus)});",
             f"            from += {times}g->step;",
             f"            to += {times}g->y_step;",
@@ -75,76 +154,109 @@ def _rows_whole(
     return lines
 
 
-def _wide(function: RowFunction, pixels: int, vectors: int, macro: str) -> str:
-    """``pixels`` x ``vectors`` vectors of sums, over ``run`` inputs of each row of taps."""
-    inner = function.channels // WIDTH
-    p_range, v_range = range(pixels), range(vectors)
-    pointer = POINTER
-    name = f"@lib_{function.name}_wide{pixels}x{vectors}"
+def _tile_text(tile: _Tile) -> str:
+    """The sums of a tile, over ``run`` inputs of each row of taps."""
+    function = tile.function
     lines = [
-        f"static @LIB_CODE void {name}(\n    const @LIB_FLASH struct @lib_row *g, const float *x,",
+        f"static @LIB_CODE void {tile.name}(",
+        "    const @LIB_FLASH struct @lib_row *g, const float *x,",
         f"    int rows, int run, {parameters(function)})",
         "{",
     ]
-    if pixels > 1:
+    if tile.pixels > 1:
         lines.append("    const int step = g->step;")
-    lines += _started(function, pixels, vectors)
-    blocks = range(vectors // inner)
-    inputs = (
-        [] if function.deep else [f"const float {', '.join(f'v{p} = *x{p}++' for p in p_range)};"]
-    )
-    for v in v_range:
-        block, part = divmod(v, inner)
-        inputs.append(f"const @lib_vector c{v} = {pointer}(q{block} + {part * WIDTH});")
-        values = [f"{pointer}(x{p} + {v * WIDTH})" if function.deep else f"v{p}" for p in p_range]
-        inputs.append(" ".join(f"s{p}_{v} += c{v} * {value};" for p, value in enumerate(values)))
-    if function.deep:
-        inputs.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
-    inputs.append(" ".join(f"q{b} += {function.channels};" for b in blocks))
+    lines += _started(tile)
+    blocks = range(tile.blocks)
     starts = ["*q0 = w", *(f"*q{b} = q{b - 1} + g->w_block" for b in blocks[1:])]
     weights = [f"const float {', '.join(starts)};"]
     run = "g->taps * g->unit" if function.spaced else "g->run"
     after = [f"w += {'g->w_row' if function.edges else f'{run} * {function.channels}'};"]
-    lines += taps_text(function, pixels, "run", inputs, weights, after)
-    lines += _finished(function, pixels, vectors, macro)
+    lines += taps_text(
+        function, tile.pixels, "run", _step(tile, 0), weights, after,
+        [line for part in range(tile.parts) for line in _step(tile, part)], tile.parts,
+    )  # fmt: skip
+    lines += _finished(tile)
     return "\n".join([*lines, "}\n"])
 
 
-def _started(function: RowFunction, pixels: int, vectors: int) -> list[str]:
+def _step(tile: _Tile, part: int) -> list[str]:
+    """One input of each pixel times its weights, into one part of the sums."""
+    function, p_range, v_range = tile.function, range(tile.pixels), range(tile.vectors)
+    names = [f"c{part}_{v}" for v in v_range] if part else [f"c{v}" for v in v_range]
+    lines = []
+    values = [f"v{part}_{p}" if part else f"v{p}" for p in p_range]
+    if not function.deep:
+        given = ", ".join(f"{value} = *x{p}++" for p, value in enumerate(values))
+        lines.append(f"const float {given};")
+    for v, name in enumerate(names):
+        lines.append(f"const {tile.kind()} {name} = {tile.weights(v)};")
+        read = [
+            tile.load(f"x{p} + {v * tile.lanes}") if function.deep else values[p] for p in p_range
+        ]
+        sums = [_sum(p, v, part) for p in p_range]
+        lines.append(
+            " ".join(f"{s} += {name} * {value};" for s, value in zip(sums, read, strict=True))
+        )
+    if function.deep:
+        lines.append(" ".join(f"x{p} += g->tap_step;" for p in p_range))
+    lines.append(" ".join(f"q{b} += {function.channels};" for b in range(tile.blocks)))
+    return lines
+
+
+def _sum(pixel: int, vector: int, part: int = 0) -> str:
+    return f"s{pixel}_{vector}" + (f"_{part}" if part else "")
+
+
+def _started(tile: _Tile) -> list[str]:
     """The sums as variables that begin with the bias, and what is added."""
-    p_range, v_range, pointer = range(pixels), range(vectors), POINTER
+    p_range, v_range = range(tile.pixels), range(tile.vectors)
     lines: list[str] = []
     for p in p_range:
         first = [
-            f"s{p}_{v} = " + (f"{pointer}(bias + {v * WIDTH})" if p == 0 else f"s0_{v}")
+            f"{_sum(p, v)} = " + (tile.load(f"bias + {v * tile.lanes}") if p == 0 else _sum(0, v))
             for v in v_range
         ]
-        lines.append(f"    @lib_vector {', '.join(first)};")
-    if function.added:
+        lines.append(f"    {tile.kind()} {', '.join(first)};")
+    for part in range(1, tile.parts):
+        rest = [f"{_sum(p, v, part)} = {{0}}" for p in p_range for v in v_range]
+        lines.append(f"    {tile.kind()} {', '.join(rest)};")
+    if tile.function.added:
         lines.append("    if (added) {")
         for p in p_range:
             for v in v_range:
-                lines.append(f"        s{p}_{v} += {pointer}(added + {v * WIDTH});")
-            if p + 1 < pixels:
+                lines.append(f"        {_sum(p, v)} += {tile.load(f'added + {v * tile.lanes}')};")
+            if p + 1 < tile.pixels:
                 lines.append("        added += g->y_step;")
         lines.append("    }")
     return lines
 
 
-def _finished(function: RowFunction, pixels: int, vectors: int, macro: str) -> list[str]:
-    """The sums within their limits, stored."""
-    p_range, v_range = range(pixels), range(vectors)
+def _finished(tile: _Tile) -> list[str]:
+    """The parts added up, within their limits, stored."""
+    p_range, v_range = range(tile.pixels), range(tile.vectors)
     lines: list[str] = []
-    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: function.clamps]:
-        value = f"g->{limit}"
-        lines.append(f"    const @lib_vector {limit} = {{{', '.join([value] * WIDTH)}}};")
-        for p in p_range:
-            for v in v_range:
-                s = f"s{p}_{v}"
-                lines.append(f"    {s} = {macro}_CHOOSE({s} {sign} {limit}, {limit}, {s});")
     for p in p_range:
         for v in v_range:
-            lines.append(f"    *(@lib_vector *)(y + {v * WIDTH}) = s{p}_{v};")
-        if p + 1 < pixels:
+            rest = " + ".join(_sum(p, v, part) for part in range(1, tile.parts))
+            lines += [f"    {_sum(p, v)} += {rest};"] if rest else []
+    for limit, sign in (("floor", "<"), ("ceiling", ">"))[: tile.function.clamps]:
+        value = f"g->{limit}"
+        lines.append(f"    const {tile.kind()} {limit} = {{{_repeated(value, tile.lanes)}}};")
+        for p in p_range:
+            for v in v_range:
+                s = _sum(p, v)
+                chosen = f"@LIB_CHOOSE({tile.lanes}, {s} {sign} {limit}, {limit}, {s})"
+                lines.append(f"    {s} = {chosen};")
+    for p in p_range:
+        for v in v_range:
+            lines.append(f"    *({tile.kind()} *)(y + {v * tile.lanes}) = {_sum(p, v)};")
+        if p + 1 < tile.pixels:
             lines.append("    y += g->y_step;")
     return lines
+
+
+def _repeated(value: str, lanes: int) -> str:
+    """The elements of a vector, on lines that are not too long."""
+    parts: Sequence[str] = [value] * lanes
+    groups = [", ".join(parts[n : n + 8]) for n in range(0, lanes, 8)]
+    return ",\n        ".join(groups)
