@@ -31,8 +31,8 @@ def write_tflite_copy(source: Path, changed: Mapping[str, npt.NDArray[Any]], tar
         tensor = stored.tensors[int(number)]
         if tensor.values is None or tensor.values.size != np.size(values):
             raise FormatError(
-                f"{source}: tensor {tensor.name!r} has the shape {tensor.shape}; "
-                f"{np.size(values)} values do not fit."
+                f"{source}: {np.size(values)} values do not replace those of {tensor.name!r}, "
+                f"which has the shape {tensor.shape}."
             )
         buffer = model.Buffers(model.Subgraphs(0).Tensors(int(number)).Buffer())
         kind = np.dtype(tensor.dtype).newbyteorder("<")
