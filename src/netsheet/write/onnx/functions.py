@@ -10,7 +10,7 @@ import numpy as np
 from netsheet.equations import LIMITS, WHOLE
 from netsheet.layer import Graph
 
-FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11  # as onnx.TensorProto counts them
+FLOAT, INT64, BOOL, DOUBLE, UINT64 = 1, 7, 9, 11, 13  # as onnx.TensorProto counts them
 LOW, HIGH = LIMITS[WHOLE]
 
 _SAME = {
@@ -75,12 +75,6 @@ def _integer(graph: Graph, number: int) -> str:
     return graph.constant(np.int64(number))
 
 
-def _floor_quotient(graph: Graph, x: str, divisor: str) -> str:
-    """``x / divisor`` rounded down; ONNX's own Div cuts towards zero."""
-    rest = graph.node("Mod", [x, divisor])
-    return str(graph.node("Div", [graph.node("Sub", [x, rest]), divisor]))
-
-
 def _nearest_quotient(graph: Graph, x: str, divisor: str) -> str:
     """``x / divisor``, halves away from zero."""
     half = graph.node("Div", [divisor, _integer(graph, 2)])
@@ -97,14 +91,34 @@ def _held(graph: Graph, x: str) -> str:
     return str(graph.node("Min", [low, _integer(graph, HIGH)]))
 
 
+def _down(graph: Graph, x: str, bits: str, offset: str, back: str) -> str:
+    """``x / 2^bits`` rounded down, by a shift, which is much faster than a division.
+
+    ONNX shifts unsigned numbers only: ``offset``, a multiple of 2^bits, makes ``x`` one, and
+    ``back``, that many times less, is taken off again.
+    """
+    positive = cast(graph, graph.node("Add", [x, offset]), UINT64)
+    shifted = graph.node("BitShift", [positive, cast(graph, bits, UINT64)], direction="RIGHT")
+    return str(graph.node("Sub", [cast(graph, shifted, INT64), back]))
+
+
 def _high_product(graph: Graph, a: str, b: str) -> str:
-    doubled = graph.node("Add", [graph.node("Mul", [a, b]), _integer(graph, 1 << 30)])
-    high = _floor_quotient(graph, doubled, _integer(graph, 1 << 31))
+    half = _integer(graph, 1 << 30)
+    doubled = graph.node("Add", [graph.node("Mul", [a, b]), half])
+    offset, back = _integer(graph, 1 << 62), _integer(graph, 1 << 31)
+    high = _down(graph, doubled, _integer(graph, 31), offset, back)
     return str(graph.node("Min", [high, _integer(graph, HIGH)]))
 
 
 def _shift_right(graph: Graph, x: str, n: str) -> str:
-    return _nearest_quotient(graph, x, _power(graph, n))
+    """Half a step is added; below zero one less than that, so that halves go away from it."""
+    step = _power(graph, n)
+    half = graph.node("Div", [step, _integer(graph, 2)])
+    below = graph.node("Min", [graph.node("Sign", [x]), _integer(graph, 0)])
+    whole = graph.node("Min", [half, _integer(graph, 1)])  # nothing is rounded by no bits
+    nudged = graph.node("Add", [graph.node("Add", [x, half]), graph.node("Mul", [below, whole])])
+    offset = _integer(graph, 1 << 33)
+    return _down(graph, nudged, n, offset, graph.node("Div", [offset, step]))
 
 
 def _shift_left(graph: Graph, x: str, n: str) -> str:
