@@ -446,6 +446,35 @@ def test_the_screen_shows_the_picture(digits: Model, five: Sample, tmp_path: Pat
     np.testing.assert_allclose(drawn / 31, wanted, atol=0.05)
 
 
+def test_a_finger_draws_and_the_network_answers(
+    digits: Model, five: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the screen shows after a stroke is what the network was given."""
+    to_c(digits, tmp_path, target="arduino", sample=five)
+    run([compiler(), "-Isrc", "-c", "src/net.c", "src/net_weights.c"], tmp_path)
+    monkeypatch.setenv("TOUCHES", str(tmp_path / "touches"))
+    answers = set()
+    for stroke in (
+        [(60 + n // 3, 12 + n) for n in range(110)],  # a one
+        [(25 + n, 20) for n in range(80)] + [(105 - n // 2, 20 + n) for n in range(100)],  # a seven
+    ):
+        (tmp_path / "touches").write_text("".join(f"{x} {y}\n" for x, y in stroke))
+        screen = sketch(tmp_path, "examples/M5Stack/M5Stack.ino", "src", "net.o", "net_weights.o")
+        assert "outside" not in screen
+        first, last = screen.index("text class 5"), screen.rindex("text class")
+        assert first < last  # the stored picture, then what was drawn
+        assert screen[first:last].count("rect 4 4 ") >= 2  # cleared, then shown whole
+        whole = screen[:last].splitlines()
+        start = max(n for n, line in enumerate(whole) if line.startswith("rect 4 4 "))
+        shown = [int(line.split()[5]) & 0x1F for line in whole[start : start + 784]]
+        picture = np.array(shown, np.float32).reshape(digits.inputs[0].shape) / 31
+        assert 20 < (picture > 0.5).sum() < 200
+        wanted = int(digits.predict(picture[None])[0].argmax())
+        assert screen[last:].startswith(f"text class {wanted}\n")
+        answers.add(wanted)
+    assert len(answers) == 2
+
+
 def test_examples_show_the_name_of_the_class(digits: Model, five: Sample, tmp_path: Path) -> None:
     names = [f'no "{number}" ??/ \\n 数' for number in range(10)]
     to_c(digits, tmp_path, target="arduino", sample=five, class_names=names)
@@ -454,6 +483,7 @@ def test_examples_show_the_name_of_the_class(digits: Model, five: Sample, tmp_pa
         source = f"examples/{example}/{example}.ino"
         said = sketch(tmp_path, source, "src", "net.o", "net_weights.o")
         assert f"{sign}{names[5]}" in said and "class 5" not in said
+        assert ("font efontJA_24_b" in said) == (example == "M5Stack")
     with pytest.raises(UsageError, match="2 names for 10 classes"):
         to_c(digits, tmp_path, class_names=["a", "b"])
 

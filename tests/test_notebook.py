@@ -107,3 +107,24 @@ def test_a_heat_map_is_white_at_zero_and_grey_without_a_number() -> None:
     assert Parsed(heat).colours == [
         "rgb(255,255,255)", "rgb(128,128,128)", "rgb(0,0,255)", "rgb(255,128,128)",
     ]  # fmt: skip
+
+
+def test_reports_show_themselves(model: netsheet.model.Model, tmp_path: Path) -> None:
+    picture = str(SAMPLE / "digit5.png")
+    report = model.to_c(tmp_path / "c", sample=picture)
+    rows = Parsed(report._repr_html_()).rows
+    assert [row[0] for row in rows] == ["layer", *(layer.layer for layer in report.layers)]
+    assert f"{report.flash:,}" in report._repr_html_()
+    book = model.to_excel(tmp_path / "<b>.xlsx", picture)
+    page = model.to_page(tmp_path / "<b>.html")
+    for one in (book, page):
+        text = one._repr_html_()
+        assert "&lt;b&gt;." in text and str(one) in text and not Parsed(text).open
+
+
+def test_one_equation_is_shown_as_all_are(model: netsheet.model.Model) -> None:
+    equations = model.equations()
+    one = equations[0]
+    assert one._repr_latex_().startswith("$$") and "conv/pre" in repr(one)
+    assert repr(equations[:1]) == repr(one) and len(equations[1:]) == len(equations) - 1
+    assert one.target is next(iter(equations)).target

@@ -75,3 +75,21 @@ def test_two_things_do_not_share_standard_output() -> None:
     assert b"several files" in done.stderr and not done.stdout
     table = run("activations", NETWORK, "-i", PICTURE, "-o", "-").stdout
     assert table.startswith(b"layer,sample,index,value\r\nconv,0,0 0 0,")
+
+
+def test_a_page_goes_to_standard_output() -> None:
+    done = run("page", NETWORK, "-i", PICTURE, "-o", "-", "--quiet")
+    assert done.stdout.lstrip().lower().startswith(b"<!doctype html") and not done.stderr
+    assert b"choose one" in run("page", NETWORK, "-o", "-", "--json", code=2).stderr
+    assert b"name one" in run("page", NETWORK, "-o", "-", "--open", code=2).stderr
+
+
+def test_gradients_are_json_as_equations_are() -> None:
+    found = json.loads(run("equations", NETWORK, "conv", "--gradients", "--json").stdout)
+    assert "conv/kernel/grad" in found and all(
+        set(eq) == {"text", "latex", "where"} for equations in found.values() for eq in equations
+    )
+    text = run("equations", NETWORK, "conv", "--gradients").stdout.decode()
+    for equations in found.values():
+        for eq in equations:
+            assert eq["text"] in text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netsheet.equations import Equation
 from netsheet.errors import NetsheetError
 from netsheet.network import Network
 from netsheet.summary import Summary
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from netsheet.data.inputs import Sample
     from netsheet.engine.evaluation import Evaluation
-    from netsheet.equations import Equation, FloatArray
+    from netsheet.equations import FloatArray
     from netsheet.explanation import Explanation
     from netsheet.write.tflite import Quantised
 
@@ -181,6 +183,17 @@ class QuantisedModel(Model):
     quantised: Quantised
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class ShownEquation(Equation):
+    """One equation, as mathematics in a notebook and as text in a terminal."""
+
+    def __repr__(self) -> str:
+        return repr(ShownEquations([self]))
+
+    def _repr_latex_(self) -> str:
+        return ShownEquations([self])._repr_latex_()
+
+
 class ShownEquations(list["Equation"]):
     """Equations that a notebook sets as mathematics and a terminal as text."""
 
@@ -188,6 +201,12 @@ class ShownEquations(list["Equation"]):
         from netsheet.write.mathematics import ranges, text
 
         return "\n".join(f"{text(eq)}\n    {ranges(eq)}" for eq in self)
+
+    def __getitem__(self, at: Any) -> Any:
+        found = super().__getitem__(at)
+        if isinstance(at, slice):
+            return ShownEquations(found)
+        return ShownEquation(found.target, found.at, found.indices, found.value, found.time)
 
     def _repr_latex_(self) -> str:
         from netsheet.write.mathematics import latex

@@ -1,8 +1,10 @@
-// As much of Arduino as the example sketches use; a main() that runs a sketch once.
+// As much of Arduino as the example sketches use; a main() that runs a sketch once,
+// or as long as a finger draws.
 #pragma once
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct SerialPort {
   void begin(unsigned long) {}
@@ -25,7 +27,8 @@ void loop();
 int main()
 {
   setup();
-  loop();
+  for (int turn = 0; turn < (getenv("TOUCHES") ? 2000 : 1); turn++)
+    loop();
   return 0;
 }
 #endif

@@ -2,15 +2,28 @@
 #pragma once
 #include <Arduino.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const int TFT_BLACK = 0, TFT_WHITE = 0xFFFF, TFT_YELLOW = 0xFFE0, TFT_RED = 0xF800;
 static const int TFT_DARKGREY = 0x7BEF;
+
+struct Font {
+  const char *name;
+};
+namespace fonts {
+[[maybe_unused]] static const Font Font0 = {"Font0"}, FreeSansBold18pt7b = {"FreeSansBold18pt7b"},
+                                   efontJA_24_b = {"efontJA_24_b"};
+}
 
 struct Screen {
   int width() { return 320; }
   int height() { return 240; }
   void fillScreen(int) {}
   void setTextSize(float) {}
+  void setFont(const Font *font) { ::printf("font %s\n", font->name); }
+  int textWidth(const char *text) { return 14 * (int)strlen(text); }
+  int fontHeight() { return 24; }
   void setTextColor(int, int) {}
   void setCursor(int, int) {}
   uint16_t color565(uint8_t r, uint8_t g, uint8_t b)
@@ -35,15 +48,37 @@ struct Screen {
 };
 
 struct Button {
-  bool wasPressed() { return true; }
+  bool wasPressed() { return !getenv("TOUCHES"); }
+};
+
+// A finger: at each update the next place of the file that TOUCHES names, then it is lifted.
+struct Finger {
+  int x, y;
+  bool now, before;
+  bool isPressed() const { return now; }
+  bool wasPressed() const { return now && !before; }
+  bool wasReleased() const { return !now && before; }
+};
+struct TouchScreen {
+  Finger finger;
+  FILE *file;
+  void update()
+  {
+    if (!file && getenv("TOUCHES"))
+      file = fopen(getenv("TOUCHES"), "r");
+    finger.before = finger.now;
+    finger.now = file && fscanf(file, "%d %d", &finger.x, &finger.y) == 2;
+  }
+  Finger getDetail() { return finger; }
 };
 
 struct Machine {
   struct Config {};
   Config config() { return Config(); }
   void begin(Config) {}
-  void update() {}
+  void update() { Touch.update(); }
   Screen Display;
   Button BtnA;
+  TouchScreen Touch;
 };
 static Machine M5;

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from netsheet.data.inputs import Sample
-    from netsheet.equations import Weight
+    from netsheet.equations import Equation, Weight
     from netsheet.layer import Layer
     from netsheet.model import Model
 
@@ -304,7 +304,7 @@ def equations(
     require_layers(model)
     model = options.bound(model, inputs)
     if gradients:
-        _show_gradients(model, layer, loss, latex)
+        _show_gradients(model, layer, loss, latex, as_json)
         return
     if loops:
         from netsheet.loops.show import loops_text
@@ -320,19 +320,7 @@ def equations(
                 show.note(f"no equations for {node.key} ({node.layer.type}): {node.refusal}")
     found = {node.key: model.node_equations(node) for node in nodes}
     if as_json:
-        show.as_json(
-            {
-                key: [
-                    {
-                        "text": printer.text(eq),
-                        "latex": printer.latex(eq),
-                        "where": printer.ranges(eq),
-                    }
-                    for eq in equations
-                ]
-                for key, equations in found.items()
-            }
-        )
+        show.as_json({key: [_equation_json(eq) for eq in found[key]] for key in found})
         return
     for node in nodes:
         show.say(f"{node.key} ({node.layer.type})")
@@ -341,15 +329,27 @@ def equations(
             show.say(f"      {printer.ranges(eq)}" if not latex else "")
 
 
-def _show_gradients(model: Model, layer: str | None, loss: str, latex: bool) -> None:
+def _equation_json(eq: Equation) -> dict[str, str]:
+    from netsheet.write import mathematics as printer
+
+    return {"text": printer.text(eq), "latex": printer.latex(eq), "where": printer.ranges(eq)}
+
+
+def _show_gradients(model: Model, layer: str | None, loss: str, latex: bool, as_json: bool) -> None:
     """The equations of adjoints; of one layer those of its output, its steps and its weights."""
     from netsheet.engine.gradients import backward
     from netsheet.write import mathematics as printer
 
     own = None if layer is None else model.node(layer)
     weights = [] if own is None else [weight.name for weight in own.layer.weights.values()]
+    found: dict[str, list[Equation]] = {}
     for eq in backward(model, loss).backward:
         name = eq.target.name.removesuffix("/grad")
         if own is None or name in (own.key, *weights) or name.startswith(f"{own.key}/"):
-            show.say(f"  {printer.latex(eq) if latex else printer.text(eq)}")
-            show.say(f"      {printer.ranges(eq)}" if not latex else "")
+            found.setdefault(eq.target.name, []).append(eq)
+    if as_json:
+        show.as_json({name: [_equation_json(eq) for eq in found[name]] for name in found})
+        return
+    for eq in (eq for equations in found.values() for eq in equations):
+        show.say(f"  {printer.latex(eq) if latex else printer.text(eq)}")
+        show.say(f"      {printer.ranges(eq)}" if not latex else "")

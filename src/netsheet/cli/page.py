@@ -18,7 +18,9 @@ from netsheet.errors import UsageError
 
 def page(
     model_file: ModelFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The .html file to write.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .html file to write; - for standard output.")
+    ],
     inputs: Inputs = None,
     data: Data = None,
     samples: Samples = 10,
@@ -35,7 +37,7 @@ def page(
     """Write one HTML file in which the network computes, shows and explains itself, offline."""
     from netsheet.write.page import to_page
 
-    if output.suffix.lower() not in (".html", ".htm"):
+    if output.suffix.lower() not in (".html", ".htm") and str(output) != "-":
         raise UsageError(f"{output}: browsers open pages named .html; name it so.")
     options.spare(output, model_file, data, *(inputs or ()))
     model = opened(model_file, batch_axis)
@@ -43,11 +45,14 @@ def page(
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
-    report = to_page(
-        model, output, samples=chosen, lang=language.chosen if language.asked else "", until=until,
-        class_names=class_names(classes, model) or names,
-    )  # fmt: skip
-    show.note(f"wrote {output}: {report}")
+    if open_it and str(output) == "-":
+        raise UsageError("--open shows a file: name one with -o.")
+    with show.written_to(output, ".html", as_json) as place:
+        report = to_page(
+            model, place, samples=chosen, lang=language.chosen if language.asked else "",
+            until=until, class_names=class_names(classes, model) or names,
+        )  # fmt: skip
+    show.wrote(output, f"{output}: {report}")
     if as_json:
         show.as_json(asdict(report) | {"path": str(output)})
     if open_it:

@@ -14,6 +14,7 @@ from netsheet.equations import Tensor, multiply_accumulates
 from netsheet.loops.pipeline import LoopedNetwork
 from netsheet.loops.storage.lifetimes import words
 from netsheet.network import shown
+from netsheet.tables import html_table
 from netsheet.write.c.library import Library, arena_floats
 
 
@@ -96,6 +97,17 @@ class CReport:
         given = ", ".join(f"{_fit(name, 24).strip()} {shown(shape)}" for name, shape in self.inputs)
         return "\n".join([*lines, "", *([f"for the input    {given}"] if given else []),
                           *self.totals()])  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        columns = [("layer", "left"), ("type", "left"), ("output", "left"),
+                   ("weights B", "right"), ("RAM B", "right"), ("MACs", "right")]  # fmt: skip
+        rows = [
+            (one.layer, one.type, shown(one.shape), _number(one.weights), _number(one.ram),
+             _number(one.macs))
+            for one in self.layers
+        ]  # fmt: skip
+        foot = "; ".join(" ".join(line.split()) for line in self.totals())
+        return html_table(columns, rows, f"{self.name} ({self.target})", foot)
 
     def totals(self) -> list[str]:
         """Three lines: flash, RAM, work."""

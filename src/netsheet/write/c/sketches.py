@@ -14,6 +14,8 @@ from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill, template
 
 PICTURE_CHANNELS = (1, 3)
+# Fonts of M5GFX for the name of the class: of Latin letters, and of Japanese ones as well.
+PLAIN, JAPANESE = "FreeSansBold18pt7b", "efontJA_24_b"
 
 
 def sample_header(lib: Library, sample: Sample) -> str:
@@ -111,6 +113,9 @@ def sketch(file: str, lib: Library, sample: Sample) -> str:
     ]
     marks = {
         "arguments": ", ".join(arguments),
+        "results": ", ".join(lib.outputs),
+        "input_size": size_macro(lib, lib.inputs[0]) if lib.inputs else "1",
+        "font": PLAIN if all(map(str.isascii, lib.class_names)) else JAPANESE,
         "outputs": "\n".join(outputs),
         "shows": "\n".join(shows),
         "real": "".join(f"  {line}\n" for pair in pairs for line in meant(lib, *pair)),

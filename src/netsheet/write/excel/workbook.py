@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,9 @@ class ExcelReport:
     def __str__(self) -> str:
         size = f"{self.size / 1e6:,.1f} MB" if self.size >= 1e6 else f"{self.size / 1e3:,.0f} KB"
         return f"{self.sheets} sheets, {self.formulas:,} formulas, {self.numbers:,} numbers, {size}"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{escape(str(self.path))}</b> {escape(str(self))}"
 
 
 def to_excel(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ class PageReport:
 
     def __str__(self) -> str:
         return f"{self.layers} layers, {self.size / 1e3:,.0f} KB"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{escape(str(self.path))}</b> {escape(str(self))}"
 
 
 def to_page(
