@@ -252,3 +252,36 @@ def test_whole_numbers_have_no_gradients(shared: Path) -> None:
     model = ns.load(shared / "models/tflite/made/seed_int8.tflite")
     with pytest.raises(ns.NetsheetError, match="have no gradients"):
         backward(model, "categorical_crossentropy")
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero", "white"), [(1 / 255, -128, 1.0), (2 / 255, 0, 1.0), (1.0, -128, 255.0)]
+)
+def test_pixels_are_scaled_to_what_a_quantised_input_holds(
+    scale: float, zero: int, white: float
+) -> None:
+    from netsheet.data.scaling import decided
+    from netsheet.equations import Quantisation
+
+    known = Quantisation(np.float32(scale), zero)
+    tensor = Tensor(
+        "x", ("height", "width", "channel"), (2, 2, 1), dtype="int8", quantisation=known
+    )
+    pixels = np.array([0, 128, 255, 7], np.uint8).reshape(1, 2, 2, 1)
+    used = decided(None, tensor, pixels)
+    assert abs((255 * used.scale - used.mean[0]) / used.std[0] - white) < 1e-6
+
+
+def test_a_file_whose_weights_alone_are_whole_says_what_is_computed(tmp_path: Path) -> None:
+    """Dynamic-range quantisation: TensorFlow's default without samples."""
+    tf = pytest.importorskip("tensorflow")
+    keras = pytest.importorskip("keras")
+    layers = [keras.Input((64,)), keras.layers.Dense(64, activation="relu"), keras.layers.Dense(9)]
+    model = keras.Sequential(layers)
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    (tmp_path / "m.tflite").write_bytes(converter.convert())
+    ours = ns.load(tmp_path / "m.tflite")
+    assert any("TensorFlow Lite rounds the activations" in note for note in ours.notes)
+    x = np.random.default_rng(1).standard_normal((2, 64)).astype(np.float32)
+    assert np.abs(ours.predict(x) - model.predict(x, verbose=0)).max() < 0.05

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.equations import FloatArray, Tensor
+from netsheet.equations import LIMITS, FloatArray, Tensor
 from netsheet.equations.evaluation import evaluate
 from netsheet.errors import NetsheetError
 from netsheet.network import Network, Node
@@ -26,6 +26,7 @@ WHITE = 255.0
 OPEN_SIZE = 32  # stands for a size that the network leaves open
 SMALL = 12.0  # what 0 .. 255 becomes, at most, where a network scales pixels itself
 CENTRED = -20.0  # what black becomes, at most, where it takes a mean of pixel size away
+ONE = 0.8, 1.1  # what counts as an input's end at 1, or at -1
 SIDE, BRIGHT = 8, 128  # of flat values that are a picture: its least side, its greatest value
 
 
@@ -82,7 +83,21 @@ def decided(
         if expected:
             return Scaling(why=expected)
     reason = _no_pixels(tensor, array, picture)
-    return Scaling(why=reason) if reason else BYTE
+    return Scaling(why=reason) if reason else of_pixels(tensor)
+
+
+def of_pixels(tensor: Tensor) -> Scaling:
+    """How pixels are scaled: to 0 .. 1, unless a quantised input holds another range."""
+    known = tensor.quantisation
+    if known is None:
+        return BYTE
+    low, high = (float(known.real(np.array(end))) for end in LIMITS[tensor.dtype])
+    span = f"the input holds {low:.4g} .. {high:.4g}"
+    if high > WHITE / 2 and low > -WHITE / 10:
+        return Scaling(why=span)
+    if all(ONE[0] <= end <= ONE[1] for end in (-low, high)):
+        return Scaling(scale=2 / WHITE, mean=(1.0,), why=span)
+    return BYTE
 
 
 def pixels(tensor: Tensor, array: Array, picture: bool = False) -> bool:

@@ -60,7 +60,13 @@ def network_of(content: bytes, name: str) -> Network:
         stored=assembly.stored,
         original=TfliteOriginal(content, assembly.numbers),
     )
-    network.notes += assembly.notes
+    stored = any(tensor.quantised for tensor in model.tensors if tensor.values is not None)
+    if stored and not whole:
+        network.notes.append(
+            "Its weights are whole numbers, its activations are not: it is computed in real "
+            "numbers, with what the weights stand for. TensorFlow Lite rounds the activations of "
+            "such files to whole numbers on the way, and differs by that."
+        )
     return network
 
 
@@ -74,7 +80,6 @@ class _Assembly:
         self.refs: dict[int, ValueRef] = {}  # of tensors that are computed
         self.numbers: dict[str, int] = {}  # of tensors, by their names in the network
         self.stored: dict[str, str] = {}
-        self.notes: list[str] = []
         self.known: dict[int, StoredTensor] = {}  # computed from stored ones alone
         self._names: set[str] = set()
 

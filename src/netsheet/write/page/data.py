@@ -12,7 +12,7 @@ import numpy as np
 
 from netsheet.classes import class_count
 from netsheet.data.inputs import Sample
-from netsheet.data.scaling import BYTE, Scaling, expectations, token_inputs
+from netsheet.data.scaling import Scaling, expectations, of_pixels, token_inputs
 from netsheet.engine.run import engine
 from netsheet.equations import LIMITS, FloatArray, Tensor, Weight, multiply_accumulates, reads
 from netsheet.network import Network, Node
@@ -137,7 +137,7 @@ def _scaling(network: Network, samples: Sequence[Sample]) -> dict[str, Any]:
     """How pixels become the network's numbers: as the samples' were, else as it expects them."""
     used = [v.scaling for sample in samples for v in sample.inputs.values()
             if v.scaling is not None and v.scaling.changes]  # fmt: skip
-    by_nature = Scaling() if expectations(network) else BYTE
+    by_nature = Scaling() if expectations(network) else of_pixels(network.inputs[0])
     chosen = used[0] if used else by_nature
     return {"scale": chosen.scale, "mean": chosen.mean, "std": chosen.std,
             "invert": chosen.invert}  # fmt: skip
