@@ -24,7 +24,7 @@ from netsheet.layers.opaque import Opaque
 from netsheet.model import Model
 from netsheet.network import LayerCall, Source, ValueRef
 from netsheet.verify import verify
-from netsheet.verify.engines.c_host import compiler, run_library
+from netsheet.verify.engines.c_host import compiler, native_options, run_library
 from netsheet.write.c import TARGETS, to_c
 from netsheet.write.c import sources as c_sources
 from netsheet.write.c.library import library
@@ -83,7 +83,9 @@ def test_every_layer_of_the_sample(digits: Model, five: Sample) -> None:
     assert verdict.ok, verdict.first_failure
     output = digits.outputs[0].name
     wanted = [*digits.tensors(), f"{output} (net_run, traced)", f"{output} (net_run)"]
-    wanted += [f"{output} (net_run, portable)"]  # without vector types
+    # with the vectors that this computer has, and without any
+    wanted += [f"{output} (net_run, {option})" for option in native_options()]
+    wanted += [f"{output} (net_run, portable)"]
     assert [row.layer for row in verdict.layers] == wanted
     assert verdict.layers[0].cells == 2 * digits.tensors()[wanted[0]].size
 
@@ -559,7 +561,7 @@ def test_the_report_counts(digits: Model, tmp_path: Path) -> None:
     data = report.to_json()
     json.dumps(data)
     assert data["flash"] == report.flash and len(data["files"]) == 5
-    sizes = run([compiler(), "-c", "net_weights.c"], tmp_path) or run(
+    sizes = run([compiler(), "-DNET_PORTABLE", "-c", "net_weights.c"], tmp_path) or run(
         ["size", "net_weights.o"], tmp_path
     )
     assert report.flash <= int(sizes.splitlines()[1].split()[0]) <= report.flash + 256

@@ -40,6 +40,9 @@ class HostC:
         with written(lib) as sources:
             traced = c_host.run_sources(sources, arrays, True, options)
             programs[plain] = c_host.run_sources(sources, arrays, False, options)
+            if portable in code(lib) and (native := c_host.native_options()):
+                found = c_host.run_sources(sources, arrays, False, [*options, *native])
+                programs[f"{plain}, {native[0]}"] = found
             if portable in code(lib):  # as a microcontroller without vectors has it
                 options = [*options, f"-D{portable}"]
                 programs[f"{plain}, portable"] = c_host.run_sources(sources, arrays, False, options)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError
@@ -39,6 +41,18 @@ def compiler() -> str:
         "no C compiler: install gcc or clang (Debian and Ubuntu: apt install gcc; "
         "macOS: xcode-select --install), or name one in the variable CC."
     )
+
+
+@cache
+def native_options() -> tuple[str, ...]:
+    """The option that compiles for all that this computer has; none where it is not known."""
+    option = "-march=native"
+    with tempfile.TemporaryDirectory(prefix="netsheet-") as folder:
+        done = subprocess.run(
+            [compiler(), option, "-x", "c", "-c", "-o", f"{folder}/empty.o", os.devnull],
+            capture_output=True, check=False,
+        )  # fmt: skip
+    return (option,) if done.returncode == 0 else ()
 
 
 def version(command: str) -> str:

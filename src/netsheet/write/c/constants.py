@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from netsheet.loops.ir import Buffer
+from netsheet.loops.ir import FLOAT, Buffer
 from netsheet.loops.storage.constants import Constants
 from netsheet.write.c.arrays import number_pieces
 from netsheet.write.c.names import TYPES, comment
@@ -14,11 +14,16 @@ def declarations(library: str, constants: Constants, words: Set[str]) -> list[st
     """The constants among these words."""
     const = f"extern const {library.upper()}_FLASH"
     found = [
-        f"{const} {TYPES[buffer.dtype]} {library}_{name}[{buffer.size}];"
+        f"{const} {TYPES[buffer.dtype]} {library}_{name}[{_size(library, buffer)}];"
         for name, buffer in constants.buffers.items()
         if f"{library}_{name}" in words
     ]
     return [*found, ""] if found else []
+
+
+def _size(library: str, buffer: Buffer) -> str:
+    """The elements of an array, and some behind them for vectors that are read over its end."""
+    return f"{buffer.size}{f' {library.upper()}_SPARE' * (buffer.dtype == FLOAT)}"
 
 
 def weights(library: str, model: str, constants: Constants) -> Iterator[bytes]:
@@ -39,7 +44,7 @@ def weights(library: str, model: str, constants: Constants) -> Iterator[bytes]:
 
 def _array(library: str, buffer: Buffer) -> Iterator[bytes]:
     """One array's declaration and definition."""
-    name = f"{library}_{buffer.name}[{buffer.size}]"
+    name = f"{library}_{buffer.name}[{_size(library, buffer)}]"
     assert buffer.values is not None
     kind = f"const {library.upper()}_FLASH {TYPES[buffer.dtype]} {name}"
     words = buffer.bytes == 4 * buffer.size

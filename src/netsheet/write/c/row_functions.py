@@ -13,11 +13,14 @@ from netsheet.loops.products.row_function import (
 from netsheet.write.c.names import number
 from netsheet.write.c.template import fill, template
 from netsheet.write.c.tiles import row, tiles
-from netsheet.write.c.vectors import wide_rows
+from netsheet.write.c.vectors import has_vectors, wide_rows
 
 
-def row_function_text(functions: Iterable[RowFunction], library: str) -> str:
-    """Everything that the row functions need, and themselves."""
+def row_function_text(functions: Iterable[RowFunction], library: str, spare: bool) -> str:
+    """Everything that the row functions need, and themselves.
+
+    ``spare``: constants have something behind them that may be read.
+    """
     wanted = sorted(set(functions))
     if not wanted:
         return ""
@@ -31,11 +34,11 @@ def row_function_text(functions: Iterable[RowFunction], library: str) -> str:
         struct.append(f"{text:20s}/* {COMMENTS[name]} */" if COMMENTS[name] else text)
     parts = ["\n".join([*struct, "};\n"])]
     parts.append(template("multiply.h"))
-    if any(one.vectors for one in wanted):
+    if any(has_vectors(one, spare) for one in wanted):
         parts.append(template("vectors.h"))
     for one in wanted:
         text = "\n".join([*tiles(one, library.upper()), row(one, library.upper())])
-        if one.vectors:
+        if has_vectors(one, spare):
             wide = "".join(
                 f"#{'el' * (n > 0)}if defined @LIB_LANES && @LIB_LANES == {lanes}\n{own}\n"
                 for n, (lanes, own) in enumerate(wide_rows(one, library.upper()))

@@ -96,7 +96,7 @@ def code(lib: Library) -> str:
             *_declared(lib, used - common_words, False),
             *(_table(lib, table) for table in program.network.program.tables),
             helper_text(program.helpers - common, lib.name),
-            row_function_text(program.printer.row_functions, lib.name),
+            row_function_text(program.printer.row_functions, lib.name, lib.weights == "text"),
             program.body,
         ]
     parts += [f"#endif /* {lib.upper}_TRACE */"] if shown else []

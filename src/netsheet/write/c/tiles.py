@@ -192,7 +192,26 @@ def walk(pixels: int, function: RowFunction, tile: str, single: str) -> list[str
             "        continue;",
             "    }",
         ]
-    lines += ["    const int first = p * g->stride - g->before;"]
+    return [indent + line for line in [*lines, *_single(function, single)]]
+
+
+def walk_wide(function: RowFunction, tiles: Sequence[tuple[int, str]], single: str) -> list[str]:
+    """The same with tiles of several sizes, where all taps are inside."""
+    lines = ["for (int p = 0; p < g->pixels;) {"]
+    for pixels, tile in tiles:
+        lines += [
+            f"    if (p >= g->left && p + {pixels} <= g->right) {{",
+            f"        {tile};",
+            f"        p += {pixels};",
+            "        continue;",
+            "    }",
+        ]
+    return [" " * 8 + line for line in [*lines, *_single(function, single)]]
+
+
+def _single(function: RowFunction, single: str) -> list[str]:
+    """One pixel with those of its taps that are inside, and the end of the loop."""
+    lines = ["    const int first = p * g->stride - g->before;"]
     if function.dilated:
         lines += [
             "    const int fit = (g->size - first + g->dilation - 1) / g->dilation;",
@@ -209,4 +228,4 @@ def walk(pixels: int, function: RowFunction, tile: str, single: str) -> list[str
         "    p++;",
         "}",
     ]
-    return [indent + line for line in lines]
+    return lines

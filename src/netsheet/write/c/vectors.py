@@ -7,20 +7,23 @@ joined, since weights lie block by block for machines without vectors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from netsheet.loops.products.row_function import RowFunction
-from netsheet.write.c.tiles import arguments, head, parameters, taps_text, walk
+from netsheet.write.c.tiles import arguments, head, parameters, taps_text, walk_wide
 
 LANES = (16, 8, 4)
-# By lanes and vectors of a tile: its pixels. There are 32 registers of 16 lanes, 16 of 8 or 4;
-# 8 sums at least hide that each takes 4 cycles.
-PIXELS = {
-    16: {4: 4, 2: 8, 1: 8},
-    8: {4: 3, 2: 6, 1: 8},
-    4: {4: 3, 2: 4, 1: 6},
+# By lanes: the vectors of a tile with the pixels of its tiles, the widest first. There are 32
+# registers of 16 lanes, 16 of 8 or 4; 8 sums at least hide that each takes 4 cycles.
+TILES: dict[int, dict[int, tuple[int, ...]]] = {
+    16: {2: (8, 4, 1), 1: (8, 4, 1)},
+    8: {4: (3, 1), 2: (4, 1), 1: (8, 1)},
+    4: {4: (3, 1), 2: (4, 1), 1: (6, 1)},
 }
+LONG_ROWS = 4  # vectors where rows have one pixel (Dense)
+PADDED_PIXELS = (6, 1)
 SUMS = 8  # that a tile of one pixel keeps, if need be of every second or fourth input apart
+NEAR = 8192  # weights that a fast memory keeps from one pixel to the next, beside the inputs
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,14 @@ class _Tile:
         return f"@lib_{self.function.name}_wide{size}"
 
     @property
+    def padded(self) -> bool:
+        """True if its last lanes are of no channel: one block, its end read over."""
+        return self.lanes * self.vectors % self.function.channels != 0
+
+    @property
     def channels(self) -> int:
         """How many channels it makes at once."""
-        return self.lanes * self.vectors
+        return self.function.channels if self.padded else self.lanes * self.vectors
 
     @property
     def blocks(self) -> int:
@@ -65,6 +73,8 @@ class _Tile:
     def weights(self, vector: int) -> str:
         """The weights of a vector: a part of a block, or several blocks joined."""
         size = self.function.channels
+        if self.padded:
+            return self.load(f"q0 + {vector * self.lanes}" if vector else "q0")
         first, inside = divmod(vector * self.lanes, size)
         if size >= self.lanes:
             return self.load(f"q{first} + {inside}" if inside else f"q{first}")
@@ -77,17 +87,33 @@ class _Tile:
         return loads[0]
 
 
-def _tiles(function: RowFunction, lanes: int) -> list[_Tile]:
-    """Tiles from the widest to the narrowest, which takes one block at least."""
+def _tiles(function: RowFunction, lanes: int) -> list[list[_Tile]]:
+    """Tiles by the blocks that they take, the most first; of each several numbers of pixels."""
     size = function.channels
-    found = []
-    for vectors, pixels in PIXELS[lanes].items():
-        if lanes * vectors % size == 0:
-            found.append(_Tile(function, lanes, vectors, pixels))
-    for narrower in LANES:
-        if size <= narrower < lanes:  # the blocks that are left over
-            found.append(_Tile(function, narrower, 1, PIXELS[narrower][1]))
-    return found or [_Tile(function, lanes, size // lanes, 2)]
+    if size % LANES[-1]:
+        own = next((n for n in reversed(LANES) if size <= n <= lanes), lanes)
+        return [[_Tile(function, own, -(-size // own), n) for n in PADDED_PIXELS]]
+    shapes = [(lanes, vectors, pixels) for vectors, pixels in TILES[lanes].items()]
+    if function.pixels == 1:
+        shapes = [(lanes, LONG_ROWS, (1,)), *((n, v, (1,)) for n, v, _ in shapes)]
+    shapes += [(n, 1, TILES[n][1][-2:]) for n in LANES if size <= n < lanes]  # what is left over
+    found = {
+        (n, vectors): [_Tile(function, n, vectors, count) for count in pixels]
+        for n, vectors, pixels in shapes
+        if n * vectors % size == 0
+    }
+    return list(found.values()) or [[_Tile(function, lanes, size // lanes, n) for n in (2, 1)]]
+
+
+def has_vectors(function: RowFunction, spare: bool) -> bool:
+    """True if there is a form with vectors; ``spare``: weights may be read over their end.
+
+    A block whose channels fill no vector has lanes of what lies behind it, which count for nothing.
+    """
+    if function.vectors:
+        return True
+    narrow = 2 < function.channels < LANES[0]
+    return spare and narrow and not function.deep and not function.added
 
 
 def wide_rows(function: RowFunction, macro: str) -> list[tuple[int, str]]:
@@ -97,53 +123,63 @@ def wide_rows(function: RowFunction, macro: str) -> list[tuple[int, str]]:
 
 def _wide_row(function: RowFunction, macro: str, lanes: int) -> str:
     """Walks a row: tiles of several blocks at once while there are so many, then of fewer."""
-    always = replace(function, edges=True)
-    text, lines = [], [*head(function, macro), "    int block = 0;"]
-    whole = "g->taps" if function.spaced else "g->run"
-    size = function.channels
-    for tile in _tiles(function, lanes):
-        single = replace(tile, pixels=1)
-        text += [_tile_text(one) for one in (tile, single)]
-        lines.append(f"    for (; block + {tile.blocks} <= g->blocks; block += {tile.blocks}) {{")
-        if not function.edges:
-            lines += _rows_whole(tile, whole)
-        else:
-            added = "added ? added + p * g->y_step : 0"
-            given = arguments(function, "w", "bias", "y + p * g->y_step", added)
-            shift = f"low * {size}" if function.deep else f"low * g->unit * {size}"
-            one = arguments(function, f"w + {shift}", "bias", "y + p * g->y_step", added)
-            place = "x + (p * g->step - g->back"
-            run = "high - low" if function.deep or function.spaced else "(high - low) * g->unit"
-            lines += walk(
-                tile.pixels, always,
-                f"{tile.name}(g, {place}), rows, {whole},\n                {given})",
-                f"{single.name}(g, {place} + low * g->tap_step), rows,\n"
-                f"                {run}, {one})",
-            )  # fmt: skip
-        lines.append(f"        w += {tile.blocks} * g->w_block;")
-        for moved in ["bias", "y", *(["x"] if function.deep else [])]:
+    text, lines = [], head(function, macro)
+    lines += ["    int block = 0;"] if function.blocks else []
+    tiers = _tiles(function, lanes)
+    for tier in tiers:
+        tile = tier[0]
+        text += [_tile_text(one) for one in tier]
+        last = f"block + {tile.blocks} <= g->blocks"
+        if tile.pixels > 1 and len(tiers) > 1 and tier is tiers[0] and lanes > LANES[-1]:
+            last += f" && g->w_block <= {NEAR // tile.blocks}"
+        several = f"for (; {last}; block += {tile.blocks}) {{"
+        lines.append(f"    {several if function.blocks else '{'}")
+        lines += _with_edges(tier) if function.edges else _without_edges(tier)
+        if function.blocks:
+            lines.append(f"        w += {tile.blocks} * g->w_block;")
+        for moved in ["bias", "y", *(["x"] if function.deep else [])] * function.blocks:
             lines.append(f"        {moved} += {tile.channels};")
-        if function.added:
+        if function.added and function.blocks:
             lines += ["        if (added)", f"            added += {tile.channels};"]
         lines.append("    }")
     return "\n".join([*text, *lines, "}\n"])
 
 
-def _rows_whole(tile: _Tile, taps: str) -> list[str]:
-    """A row of which every pixel has all its taps: tiles of pixels, then single ones."""
-    function = tile.function
+def _with_edges(tier: Sequence[_Tile]) -> list[str]:
+    """A row whose first and last pixels lack some taps: those are done one by one."""
+    function, size = tier[0].function, tier[0].function.channels
+    added = "added ? added + p * g->y_step : 0"
+    given = arguments(function, "w", "bias", "y + p * g->y_step", added)
+    shift = f"low * {size}" if function.deep else f"low * g->unit * {size}"
+    one = arguments(function, f"w + {shift}", "bias", "y + p * g->y_step", added)
+    place = "x + (p * g->step - g->back"
+    run = "high - low" if function.deep or function.spaced else "(high - low) * g->unit"
+    whole = "g->taps" if function.spaced else "g->run"
+    return walk_wide(
+        function,
+        [
+            (tile.pixels, f"{tile.name}(g, {place}), rows, {whole},\n                {given})")
+            for tile in tier[:-1]
+        ],
+        f"{tier[-1].name}(g, {place} + low * g->tap_step), rows,\n"
+        f"                {run}, {one})",
+    )  # fmt: skip
+
+
+def _without_edges(tier: Sequence[_Tile]) -> list[str]:
+    """A row of which every pixel has all its taps."""
+    function = tier[0].function
     plus = "plus" if function.added else None
     lines = ["        const float *from = x;", "        float *to = y;"]
     if function.added:
         lines.append("        const float *plus = added;")
     lines.append("        int left = g->pixels;")
-    count = tile.pixels
-    for one, loop in ((tile, f"for (; left >= {count}; left -= {count})"),
-                      (replace(tile, pixels=1), "for (; left > 0; left--)")):  # fmt: skip
-        times = "" if one.pixels == 1 else f"{count} * "
+    for tile in tier:
+        count = tile.pixels
+        times = "" if count == 1 else f"{count} * "
         lines += [
-            f"        {loop} {{",
-            f"            {one.name}(g, from, rows, {taps},",
+            f"        for (; left >= {count}; left -= {count}) {{",
+            f"            {tile.name}(g, from, rows, {'g->taps' if function.spaced else 'g->run'},",
             f"                {arguments(function, 'w', 'bias', 'to', plus)});",
             f"            from += {times}g->step;",
             f"            to += {times}g->y_step;",
@@ -249,10 +285,19 @@ def _finished(tile: _Tile) -> list[str]:
                 lines.append(f"    {s} = {chosen};")
     for p in p_range:
         for v in v_range:
-            lines.append(f"    *({tile.kind()} *)(y + {v * tile.lanes}) = {_sum(p, v)};")
+            lines += _stored(tile, v, _sum(p, v))
         if p + 1 < tile.pixels:
             lines.append("    y += g->y_step;")
     return lines
+
+
+def _stored(tile: _Tile, vector: int, value: str) -> list[str]:
+    """A vector into memory; of a padded one those lanes that are channels."""
+    first = vector * tile.lanes
+    left = tile.channels - first
+    if left >= tile.lanes:
+        return [f"    *({tile.kind()} *)(y + {first}) = {value};"]
+    return ["    " + " ".join(f"y[{first + n}] = {value}[{n}];" for n in range(left))]
 
 
 def _repeated(value: str, lanes: int) -> str:

@@ -40,6 +40,15 @@
 #define @LIB_CODE
 #endif
 
+/* Vectors are read over the end of arrays of weights, where there are vectors. */
+#if defined(__GNUC__) && !defined(@LIB_PORTABLE) \
+    && (defined(__SSE__) || defined(__ARM_NEON) || defined(__ALTIVEC__) \
+        || defined(__wasm_simd128__))
+#define @LIB_SPARE + 16
+#else
+#define @LIB_SPARE
+#endif
+
 /* Infinity and minus infinity as constants, for every compiler. */
 #ifndef NETSHEET_INFINITE
 #if defined __SDCC || (defined __SIZEOF_DOUBLE__ && __SIZEOF_DOUBLE__ == 4)
