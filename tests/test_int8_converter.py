@@ -6,11 +6,12 @@ import functools
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import netsheet as ns
 from netsheet.data.probe import probe
-from tflite_checks import check_everywhere
+from tflite_checks import check_everywhere, samples
 from tflite_files import converted as made
 from tflite_files import networks
 
@@ -76,3 +77,21 @@ def test_shared_models(shared: Path) -> None:
         model = ns.load(file)
         assert [node.refusal for node in model.nodes if node.refusal] == [], file.name
         assert check_everywhere(model, c="int8" in file.name), file.name
+
+
+@pytest.mark.parametrize("name", sorted(networks()))
+def test_the_form_that_runtimes_know_is_a_few_steps_beside(name: str, tmp_path: Path) -> None:
+    """QuantizeLinear and DequantizeLinear, computed by ONNX Runtime."""
+    import onnxruntime
+
+    model = opened(converted(name), tmp_path)
+    model.to_onnx(tmp_path / "qdq.onnx", form="qdq")
+    session = onnxruntime.InferenceSession(tmp_path / "qdq.onnx")
+    given = [np.stack(column) for column in zip(*samples(model), strict=True)]
+    entries = [entry.name for entry in session.get_inputs()]
+    found = session.run(None, dict(zip(entries, given, strict=True)))
+    exact = model.activations(given, [tensor.name for tensor in model.outputs])
+    for one, tensor in zip(found, model.outputs, strict=True):
+        assert one.dtype == tensor.dtype
+        off = np.abs(one.astype(float) - exact[tensor.name])
+        assert off.max() <= 8 and off.mean() < 0.6

@@ -191,6 +191,10 @@ class Layer:
         """What the equations mean: those of real numbers, where whole ones stand for them."""
         return self.equations(inputs, outputs)
 
+    def in_reals(self) -> tuple[Layer, dict[Weight, Weight]] | None:
+        """Of a layer of whole numbers the one of real ones, and its weights' whole ones."""
+        return None
+
     def onnx(
         self,
         graph: Graph,

@@ -139,11 +139,11 @@ class Model(Network):
 
         return notebook_page(self, x, **options)
 
-    def to_onnx(self, target: str | Path) -> None:
-        """Write an ONNX file."""
+    def to_onnx(self, target: str | Path, form: str = "exact") -> None:
+        """Write an ONNX file; ``form`` as for :func:`netsheet.write.onnx.build`."""
         from netsheet.write.onnx import to_onnx
 
-        to_onnx(self, target)
+        to_onnx(self, target, form=form)
 
     def to_tflite(self, target: str | Path) -> None:
         """Write a TensorFlow Lite file; one that was read, or quantised, as it is."""

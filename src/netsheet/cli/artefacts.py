@@ -229,6 +229,12 @@ def onnx(
     model_file: ModelFile,
     output: OutputOrStream,
     inputs: Inputs = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--form", help="Of a quantised network: exact whole numbers, or qdq, as runtimes like."
+        ),
+    ] = "exact",
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -239,8 +245,10 @@ def onnx(
     model = opened(model_file, batch_axis)
     require_layers(model)
     with show.written_to(output, ".onnx", as_json) as place:
-        to_onnx(options.bound(model, inputs), place)
+        to_onnx(options.bound(model, inputs), place, form=form)
         size = place.stat().st_size
+    if form != "exact":
+        show.note("This form rounds as ONNX does: values may be a step beside the exact ones.")
     show.wrote(output, str(output))
     if as_json:
         show.as_json({"path": str(output), "size": size})

@@ -206,9 +206,13 @@ class DepthwiseConv2D(Convolution):
     def _depthwise_onnx(self, graph: Graph, x: str, spans: Sequence[Window]) -> str:
         """Depthwise step on channels-first data; without bias."""
         weight = self.weights[self.kernel_label]
-        flat = weight.to(("in", "multiplier", *KERNEL[self.rank]))
+        order = ("in", "multiplier", *KERNEL[self.rank])
+        flat = weight.to(order)
         groups = flat.shape[0]
-        kernel = graph.constant(flat.reshape(-1, 1, *flat.shape[2:]))
+        if flat.shape[1] == 1:
+            kernel = graph.weight(weight, order)
+        else:
+            kernel = graph.constant(flat.reshape(-1, 1, *flat.shape[2:]))
         return str(
             graph.node(
                 "Conv",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netsheet.equations import Equation, Quantisation, Tensor
+import numpy as np
+
+from netsheet.equations import FLOAT, Equation, Quantisation, Tensor, Weight
 from netsheet.layer import Layer, Signature
 from netsheet.quantise.rewriting import quantised
 from netsheet.quantise.step import StoredNumbers
@@ -45,6 +47,11 @@ class QuantisedLayer(Layer):
     def meaning(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         return self.inner.meaning(inputs, outputs)
 
+    def in_reals(self) -> tuple[Layer, dict[Weight, Weight]] | None:
+        weights = {label: _real(weight) for label, weight in self.inner.weights.items()}
+        pairs = zip(weights.values(), self.inner.weights.values(), strict=True)
+        return replace(self.inner, weights=weights), dict(pairs)
+
     @property
     def params(self) -> int:
         return self.inner.params
@@ -64,3 +71,12 @@ class QuantisedLayer(Layer):
     @property
     def channels_first(self) -> bool:
         return self.inner.channels_first
+
+
+def _real(weight: Weight) -> Weight:
+    """The weight as the real numbers that it stands for."""
+    known = weight.quantisation
+    if known is None:
+        return weight
+    values = known.real(weight.values, weight.axes).astype(np.float32)
+    return replace(weight, dtype=FLOAT, quantisation=None, values=values)

@@ -125,6 +125,8 @@ def _quantisation(tensor: StoredTensor, axes: Sequence[str], sizes: Sequence[int
         raise UnsupportedError(f"{tensor.name!r} has scales along axis {tensor.dimension}")
     while first < last - 1 and sizes[first] == 1:
         first += 1
+    while last > first + 1 and sizes[last - 1] == 1:
+        last -= 1
     own = sizes[first:last]
     return Quantisation(tensor.scales.reshape(own), 0, tuple(axes[first:last]))
 

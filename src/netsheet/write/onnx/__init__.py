@@ -12,6 +12,7 @@ from netsheet.files import atomic
 from netsheet.selection import refused, require_layers
 from netsheet.write.onnx import edges
 from netsheet.write.onnx.builder import Builder
+from netsheet.write.onnx.qdq import QdqBuilder
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
 MAX_BYTES = 2**31 - 2**24
 
 
-def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProto:
+FORMS = ("exact", "qdq")
+
+
+def build(
+    model: Network, outputs: str | Iterable[str] = "outputs", form: str = "exact"
+) -> ModelProto:
     """The ONNX model; values have a batch axis N in front.
 
     ``outputs`` is "outputs" (those of the model), "all" (every computed layer's too) or the keys
-    of some layers. Only what they depend on is printed.
+    of some layers. Only what they depend on is printed. ``form`` is that of a quantised network:
+    ``exact`` computes in whole numbers, to the last bit; ``qdq`` in real ones between
+    QuantizeLinear and DequantizeLinear, as runtimes make it fast.
 
     Raises:
-        UsageError: a key that no layer has.
+        UsageError: a key that no layer has; no such form, or one for quantised networks.
         UnsupportedError: a layer that is needed is not computed, a dimension is not known yet, or
             the weights are more than one ONNX file holds.
     """
@@ -40,7 +48,7 @@ def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProt
     needed = _needed(model, wanted)
     names = [tensor.name for node in needed for tensor in node.outputs]
     shown = model.named_outputs() if outputs == "outputs" else []
-    graph = Builder(model.inputs, [*names, *(name for name, _ in shown)])
+    graph = _graph(model, form, [*names, *(name for name, _ in shown)])
     for node in needed:
         _write(graph, model, node)
     if graph.nbytes > MAX_BYTES:
@@ -55,11 +63,29 @@ def build(model: Network, outputs: str | Iterable[str] = "outputs") -> ModelProt
     return proto
 
 
-def to_onnx(model: Network, target: str | Path, outputs: str | Iterable[str] = "outputs") -> Path:
+def _graph(model: Network, form: str, names: Sequence[str]) -> Builder:
+    """The graph to be filled, in a form."""
+    if form not in FORMS:
+        raise UsageError(f"there is no form {form!r}; forms are {', '.join(FORMS)}.")
+    if form == "exact":
+        return Builder(model.inputs, names)
+    if all(tensor.quantisation is None for tensor in model.tensors().values()):
+        raise UsageError(
+            f"{model.name} is not quantised: the form {form} is for networks that are."
+        )
+    return QdqBuilder(model.inputs, names)
+
+
+def to_onnx(
+    model: Network,
+    target: str | Path,
+    outputs: str | Iterable[str] = "outputs",
+    form: str = "exact",
+) -> Path:
     """Write the ONNX file, after the ONNX checker has found nothing wrong with it."""
     import onnx
 
-    proto = build(model, outputs)
+    proto = build(model, outputs, form)
     onnx.checker.check_model(proto, full_check=True)
     with atomic(target) as path:
         path.write_bytes(proto.SerializeToString())
@@ -139,7 +165,10 @@ def _write(graph: Builder, model: Network, node: Node) -> None:
         return  # an input layer: its output is the graph's input
     since = graph.position
     given = [graph.values[tensor] for tensor in node.inputs]
-    names = node.layer.onnx(graph, given, node.inputs, node.outputs)
+    if isinstance(graph, QdqBuilder):
+        names = graph.layer(node, given)
+    else:
+        names = node.layer.onnx(graph, given, node.inputs, node.outputs)
     for tensor, name in zip(node.outputs, names, strict=True):
         graph.define(tensor, name, since)
     _write_masks(graph, model, node)
