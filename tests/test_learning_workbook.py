@@ -11,6 +11,7 @@ import pytest
 
 import netsheet
 from excel_models import recalculated, workbook_engine
+from netsheet.cli import demo_learn
 from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
@@ -231,3 +232,28 @@ def test_states_are_refused(tmp_path: Path) -> None:
     sample = Sample("x", {model.inputs[0].name: InputValue(np.zeros((3, 2), np.float32))}, 1)
     with pytest.raises(UnsupportedError, match="keeps states"):
         to_excel(model, tmp_path / "x.xlsx", [sample], learn=Learning("mean_squared_error"))
+
+
+# --------------------------------------------------------------------------- XOR, to teach with
+
+
+def test_xor_in_twenty_steps_as_keras_takes_them(tmp_path: Path) -> None:
+    """The demonstration's losses, weights and answers are those of twenty steps in Keras."""
+    keras = pytest.importorskip("keras")
+    demo_learn.run(tmp_path)
+    values, notes = recalculated(tmp_path / "xor.xlsx", read_map(tmp_path / "xor.xlsx"), "ironcalc")
+    assert not notes
+    model = keras.models.load_model(tmp_path / "xor.h5")
+    model.compile(keras.optimizers.SGD(demo_learn.RATE), "binary_crossentropy")
+    x, y = demo_learn.QUESTIONS, demo_learn.ANSWERS
+    losses = [loss_of(model, x, y, "binary_crossentropy")]
+    for _ in range(demo_learn.STEPS):
+        model.train_on_batch(x, y)
+        losses.append(loss_of(model, x, y, "binary_crossentropy"))
+    np.testing.assert_allclose(values["learn/loss"], losses, rtol=1e-4)
+    answers = np.asarray(model(x)).ravel()
+    np.testing.assert_allclose(values["learn/xor"][-1], answers, rtol=1e-4)
+    assert ((answers > 0.5) == y.ravel()).all() and losses[-1] < losses[0] / 4
+    for weight, label in zip(model.weights[:2], ("kernel", "bias"), strict=True):
+        found = values[f"learn/hidden/{label}"][-1]
+        np.testing.assert_allclose(found, np.asarray(weight).ravel(), rtol=1e-4)

@@ -346,9 +346,15 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")] = Path(
         "netsheet-demo"
     ),
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Learning: XOR, twenty steps in the cells of a workbook."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Do all of it once, on a small network and picture that the package carries."""
-    from netsheet.cli.demo import run
-
+    if learn:
+        from netsheet.cli.demo_learn import run
+    else:
+        from netsheet.cli.demo import run
     run(folder, as_json)

@@ -11,7 +11,7 @@ import numpy as np
 from netsheet.engine.run import Engine
 from netsheet.equations import Equation, FloatArray, Tensor, Weight
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
-from netsheet.gradient import LOSSES, Gradients, from_logits, gradients, loss_equations
+from netsheet.gradient import LOSSES, Gradients, from_logits, gradients, loss_equations, shifts
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
 
@@ -115,7 +115,7 @@ def _backward(network: Network, loss: str) -> tuple[Gradients, Tensor]:
     name, taken = from_logits(loss, output, forward)
     more, scalar = loss_equations(name, taken, target)
     wanted: list[Tensor] = [*network.inputs, *_weights(network)]
-    return gradients([*forward, *more], scalar, wanted), target
+    return gradients([*forward, *more], scalar, wanted, shifts(more)), target
 
 
 def run_equations(

@@ -23,7 +23,7 @@ from netsheet.equations import (
 )
 from netsheet.equations.evaluation import recurrences
 from netsheet.errors import UnsupportedError, UsageError
-from netsheet.gradient import LOSSES, from_logits, loss_equations
+from netsheet.gradient import LOSSES, from_logits, loss_equations, shifts
 from netsheet.gradient.descent import Descent, Passage, descent
 from netsheet.network import Network
 
@@ -132,7 +132,7 @@ def lesson(
     weights = [w for w in dict.fromkeys(_weights(network)) if w in read]
     learning = [weight for weight in weights if learns(network, weight)]
     inputs = [tensor for tensor in network.inputs if tensor in read]
-    found = descent([*forward, *rows], scalar, inputs, learning, steps)
+    found = descent([*forward, *rows], scalar, inputs, learning, steps, shifts(rows))
     if not found.weights:
         raise UnsupportedError(f"{network.name} has no weight that the loss depends on.")
     left_out = [weight.name for weight in weights if weight not in found.weights]

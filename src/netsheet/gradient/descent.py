@@ -93,16 +93,18 @@ def descent(
     inputs: Sequence[Tensor],
     weights: Sequence[Weight],
     steps: int = 1,
+    constant: Sequence[Tensor] = (),
 ) -> Descent:
     """Plain gradient descent: new weight = weight - rate * adjoint.
 
     Args:
         equations: of the network and of its loss, in order.
         inputs: whose adjoints are wanted besides.
+        constant: as for :func:`netsheet.gradient.gradients`.
         weights: that learn; those that the loss does not depend on are left out.
     """
     rate = Tensor("rate", (), ())
-    found = gradients(equations, loss, [*weights, *inputs])
+    found = gradients(equations, loss, [*weights, *inputs], constant)
     own = {eq.target for eq in equations}
     kept = [found.adjoints[t] for t in (*own, *weights, *inputs) if t in found.adjoints]
     backward = without_renamings(found.backward, kept)

@@ -48,6 +48,14 @@ def from_logits(name: str, output: Tensor, equations: Sequence[Equation]) -> tup
     return name, output
 
 
+def shifts(equations: Sequence[Equation]) -> list[Tensor]:
+    """What a loss from logits takes off them and adds again, so that no exponential overflows.
+
+    The loss does not depend on it: its adjoint is 0, and need not be computed.
+    """
+    return [eq.target for eq in equations if eq.target.name == "loss/most"]
+
+
 def loss_equations(
     name: str, output: Tensor, target: Tensor, share: Tensor | None = None
 ) -> tuple[list[Equation], Tensor]:
@@ -115,9 +123,17 @@ def _binary(p: Expr, y: Expr) -> Expr:
     return -(y * call("log", clipped) + (1 - y) * call("log", 1 - clipped))
 
 
-def _binary_from_logits(z: Expr, y: Expr) -> Expr:
-    """max(z, 0) - z y + log(1 + exp(-|z|)), which overflows nowhere."""
-    return call("max", z, 0) - z * y + call("log", call("exp", -call("abs", z)) + 1)
+def _binary_from_logits(z: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
+    """log(exp z + 1) - z y, with the larger of z and 0 taken out, so that nothing overflows."""
+    most = Tensor("loss/most", z.axes, z.shape)
+    *at, c = indices_of(z)
+    here = (*at, c)
+    total = call("exp", z[here] - most[here]) + call("exp", -most[here])
+    softplus = most[here] + call("log", total)
+    return [
+        equation(most[here], call("max", z[here], 0)),
+        equation(rows[tuple(at)], reduce("mean", [c], softplus - z[here] * y[here])),
+    ]
 
 
 def _huber(p: Expr, y: Expr) -> Expr:
@@ -129,7 +145,7 @@ LOSSES: dict[str, Rows] = {
     "categorical_crossentropy": _categorical,
     "categorical_crossentropy_from_logits": _categorical_from_logits,
     "binary_crossentropy": _by_element(_binary),
-    "binary_crossentropy_from_logits": _by_element(_binary_from_logits),
+    "binary_crossentropy_from_logits": _binary_from_logits,
     "mean_squared_error": _by_element(lambda p, y: (p - y) * (p - y)),
     "mean_absolute_error": _by_element(lambda p, y: call("abs", p - y)),
     "huber": _by_element(_huber),

@@ -49,7 +49,12 @@ class Gradients:
         return [*self.forward, *self.backward]
 
 
-def gradients(equations: Iterable[Equation], loss: Tensor, wanted: Sequence[Tensor]) -> Gradients:
+def gradients(
+    equations: Iterable[Equation],
+    loss: Tensor,
+    wanted: Sequence[Tensor],
+    constant: Sequence[Tensor] = (),
+) -> Gradients:
     """Adjoints of every tensor between ``wanted`` and ``loss``, which is a single number.
 
     Reverse mode (Linnainmaa, 1970): for y = f(x), the adjoint of x gets that of y times df/dx. A
@@ -60,6 +65,8 @@ def gradients(equations: Iterable[Equation], loss: Tensor, wanted: Sequence[Tens
         equations: in the order of computation; they fill ``loss``.
         loss: a tensor without axes.
         wanted: inputs and weights for which the gradient is needed.
+        constant: what the loss is known not to depend on, whatever it reads (a number that is
+            subtracted and added again).
 
     Raises:
         ValueError: the loss has axes.
@@ -75,7 +82,7 @@ def gradients(equations: Iterable[Equation], loss: Tensor, wanted: Sequence[Tens
     if loss.shape:
         raise ValueError(f"{loss.name} has the shape {loss.shape}: a loss is one number")
     forward, helpers = with_helpers(apart(equations))
-    backward = _Backward(_between(forward, loss, wanted), helpers)
+    backward = _Backward(_between(forward, loss, wanted) - set(constant), helpers)
     backward.seed(loss)
     for group in reversed(list(recurrences(forward))):
         backward.through(group)

@@ -44,7 +44,7 @@ MARGIN = 1  # columns left of the blocks, for labels
 HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
 OUTPUT, STEP, HELPER, WEIGHT, INPUT, RAW = "output", "step", "helper", "weight", "input", "raw"
-COPY, GRADIENT, NEW, PASSAGE = "copy", "gradient", "new", "passage"
+COPY, GRADIENT, NEW, PASSAGE, GIVEN = "copy", "gradient", "new", "passage", "given"
 TOKENS = "tokens"  # an input of whole numbers that name something
 
 
@@ -72,8 +72,14 @@ class LayerSheet:
     about: str = ""
     colour: str | None = None
     stated: list[Equation] = field(default_factory=list)  # as the layer says them
+    repeats: bool = False  # what other sheets say already: the equations are not listed again
     equations: list[Equation] = field(default_factory=list)  # as the cells compute them
     blocks: list[TensorBlock] = field(default_factory=list)
+
+    @property
+    def listed(self) -> list[Equation]:
+        """The equations that are listed above the blocks."""
+        return [] if self.repeats else self.stated
 
     @property
     def rows(self) -> int:
@@ -193,7 +199,7 @@ class BookLayout:
         self.places.update(local.placements)
         if sum(self.places[tensor].height + 3 for tensor, _ in first) > HEAD_FIRST:
             first, second = second, first
-        row = layer_head(sheet.stated)
+        row = layer_head(sheet.listed)
         made = (*turned.placements, *local.placements)
         for tensor, role in (*first, *second, *((copy, COPY) for copy in made)):
             row = self.put(sheet, tensor, role, row)

@@ -12,6 +12,7 @@ from netsheet.write.excel import arrangements, looks
 from netsheet.write.excel.book_layout import (
     INPUT,
     MAX_STATED,
+    NEW,
     RAW,
     STEP,
     TOKENS,
@@ -55,12 +56,12 @@ def layer_sheet(
         functions = function_names(sheet.stated, language)
         kind = f"{node.layer.type} ({functions})" if functions else node.layer.type
         result.put(1, 0, f"{kind}   {shapes}", looks.PLAIN)
-    for number, eq in enumerate(sheet.stated[:MAX_STATED]):
+    for number, eq in enumerate(sheet.listed[:MAX_STATED]):
         row = 3 + 2 * number
         result.put(row, 0, text(eq), looks.FORMULA)
         result.put(row + 1, 0, sentence(eq, language), looks.NOTE)
         result.heights[row] = result.heights[row + 1] = 15
-    more = len(sheet.stated) - MAX_STATED
+    more = len(sheet.listed) - MAX_STATED
     if more > 0:
         result.put(3 + 2 * MAX_STATED, 0, words["more"].format(more), looks.NOTE)
     _navigation(result, sheet, plan.sheets, words)
@@ -111,7 +112,8 @@ def _cut(name: str) -> str:
 def _short(tensor: Tensor) -> str:
     if isinstance(tensor, Weight):
         return tensor.label or tensor.name
-    return tensor.name.rpartition("/")[2]
+    *_, before, last = ("", *tensor.name.split("/"))
+    return f"{before}/{last}" if before and last in ("grad", "new") else last
 
 
 def _add_blocks(
@@ -159,7 +161,8 @@ def _colours(result: SheetContent, block: TensorBlock, values: FloatArray) -> No
     """Grey levels for raw values, two colours around white for the others."""
     if block.tensor.size < 2 or block.role == TOKENS:
         return
-    colours = looks.WEIGHT_COLOURS if isinstance(block.tensor, Weight) else looks.VALUE_COLOURS
+    weight = isinstance(block.tensor, Weight) or block.role == NEW
+    colours = looks.WEIGHT_COLOURS if weight else looks.VALUE_COLOURS
     result.scales.append(value_scale(block.place.area, values, colours, block.role == RAW))
 
 

@@ -28,11 +28,10 @@ WEIGHT_ROW, AXIS_ROW, PICK_ROW, SIZE_ROW = CHECK + 2, CHECK + 3, CHECK + 4, CHEC
 MOVE, ADJOINT, MEASURED = (CHECK + 6, 1), (CHECK + 7, 1), (CHECK + 8, 1)
 DIFFERENCE, VERDICT = CHECK + 9, CHECK + 10
 AXES = 5  # of a weight that can be picked
-TRAIL_ROW, TRAIL = 4, 7  # the table of losses
-CHART, CHART_COLUMNS, CHART_ROWS = 10, 6, 17
+TRAIL_ROW, TRAIL = 5, 13  # the table of what comes of each step: its first row and column
+CHART, CHART_COLUMNS, CHART_ROWS = 7, 5, 18
 LIST_ROW = 26  # the first row of the table of weights
 SIZES, COUNT, PICKED, LARGEST, MOVED = 1, 6, 7, 8, 9  # columns of that table
-FOLLOWED = 12  # the first column of the table of weights at each step
 SMALL_MOVE = 1e-4
 CLOSE = 1e-6  # a measured slope agrees up to this part of the larger of it and 1
 NUMBER = replace(looks.CHOICE, digits="General", align="left")
@@ -52,11 +51,11 @@ def trail_place(sheet: str, size: int) -> Placement:
 
 
 def followed_place(sheet: str, tensor: Tensor, column: int) -> Placement:
-    """A weight's elements side by side, a row for each step, ``column`` being the first of them."""
+    """A tensor's elements side by side, a row for each step, ``column`` being the first of them."""
     steps, size = tensor.shape
     axes = (along(steps, 1, 0), along(size, 0, 1))
     place = Placement(axes, arrangements.MATRIX)
-    return place.moved(sheet, LIST_ROW, FOLLOWED + 1 + column)
+    return place.moved(sheet, TRAIL_ROW, TRAIL + 3 + column)
 
 
 def learn_sheet(
@@ -84,8 +83,8 @@ class _LearnWriter:
 
     def written(self) -> SheetContent:
         result, words = self.result, self.words
-        result.widths.update({0: 26, 1: 14, **dict.fromkeys(range(2, 6), 8.0), 6: 10, TRAIL: 8})
-        result.widths.update({LARGEST: 12, MOVED: 16, FOLLOWED - 1: 2})
+        result.widths.update({0: 24, 1: 16, **dict.fromkeys(range(2, 6), 7.0), 6: 8, PICKED: 8})
+        result.widths.update({LARGEST: 17, MOVED: 16, TRAIL - 1: 2, TRAIL: 9, TRAIL + 2: 2})
         result.put(0, 0, words["learn"], looks.TITLE)
         result.heights[0] = 27
         result.put(1, 0, words["learn about"], looks.NOTE)
@@ -104,8 +103,12 @@ class _LearnWriter:
         result.link(FACTS, 1, self.learning.lesson.loss_name, self.learning.loss_sheet.name)
         label = self.learning.lesson.label
         result.put(LABEL[0], 0, words["should give"], looks.HEADING)
-        if label is None:
+        if self.learning.learning.own_input:
             result.put(*LABEL, words["own input"], looks.PLAIN)
+        elif label is None:
+            place = self.plan.places[self.learning.lesson.target]
+            there = cell_name(place.row, place.col)
+            result.link(*LABEL, words["target"], place.sheet, there)
         elif self.label_source is not None:
             shown = float(self.values[label])
             result.put(*LABEL, shown, replace(LOSS, digits="0"), self.label_source)
@@ -135,6 +138,7 @@ class _LearnWriter:
         result, words = self.result, self.words
         trail, place = self.learning.trail, self.plan.places[self.learning.trail]
         losses = self.values[trail]
+        result.put(TRAIL_ROW - 2, TRAIL, words["weights over steps"], looks.HEADING)
         result.put(TRAIL_ROW - 1, TRAIL, words["steps done"], looks.HEAD)
         result.put(TRAIL_ROW - 1, TRAIL + 1, words["loss"], looks.HEAD)
         for number in range(len(losses)):
@@ -158,7 +162,7 @@ class _LearnWriter:
         result, words, weights = self.result, self.words, self.found.weights
         result.put(CHECK, 0, words["slope"], replace(looks.HEADING, size=13))
         result.put(CHECK + 1, 0, words["slope about"], looks.NOTE)
-        result.put(WEIGHT_ROW, 0, words["weight"], looks.HEADING)
+        result.put(WEIGHT_ROW, 0, words["chosen weight"], looks.HEADING)
         result.put(WEIGHT_ROW, 1, weights[0].name, looks.CHOICE)
         result.merged.append(CellArea(WEIGHT_ROW, 1, WEIGHT_ROW, AXES))
         for column in range(2, AXES + 1):
@@ -214,7 +218,7 @@ class _LearnWriter:
 
     def _list(self) -> None:
         result, words = self.result, self.words
-        heads = ((0, "weight"), (SIZES, "map shape"), (COUNT, "elements"), (PICKED, "picked"),
+        heads = ((0, "chosen weight"), (SIZES, "sizes"), (COUNT, "elements"), (PICKED, "picked"),
                  (LARGEST, "largest slope"), (MOVED, "its sheet"))  # fmt: skip
         for column in range(MOVED + 1):
             text = next((words[key] for at, key in heads if at == column), "")
@@ -246,23 +250,20 @@ class _LearnWriter:
         result.link(row, MOVED, place.sheet, place.sheet, cell_name(place.row, place.col))
 
     def _followed(self) -> None:
-        """Each weight of a small network, step by step."""
-        result, words, followed = self.result, self.words, self.learning.followed
+        """The outputs, and each weight of a small network, step by step."""
+        result, followed = self.result, self.learning.followed
         if not followed:
             return
-        steps = followed[0][1].shape[0]
-        result.put(LIST_ROW - 3, FOLLOWED, words["weights over steps"], looks.HEADING)
-        result.put(LIST_ROW - 1, FOLLOWED, words["steps done"], looks.HEAD)
-        for number in range(steps):
-            result.put(LIST_ROW + number, FOLLOWED, number, looks.INDEX)
-        for weight, tensor in followed:
+        for source, tensor in followed:
             place = self.plan.places[tensor]
-            result.put(LIST_ROW - 2, place.col, weight.name, looks.NAME)
-            for number, at in enumerate(np.ndindex(*weight.shape)):
+            weight = source in self.found.new
+            result.put(TRAIL_ROW - 2, place.col, source.name, looks.HEADING)
+            for number, at in enumerate(np.ndindex(*source.shape)):
                 shown = ",".join(map(str, at)) or "0"
-                result.put(LIST_ROW - 1, place.col + number, shown, looks.HEAD)
+                result.put(TRAIL_ROW - 1, place.col + number, shown, looks.HEAD)
             block = computed(
                 tensor, self.learning.equations, self.plan.places, self.values[tensor]
             )  # fmt: skip
             result.grids.append((block, looks.VALUE))
-            result.scales.append(value_scale(place.area, self.values[tensor], looks.WEIGHT_COLOURS))
+            colours = looks.WEIGHT_COLOURS if weight else looks.VALUE_COLOURS
+            result.scales.append(value_scale(place.area, self.values[tensor], colours))

@@ -14,6 +14,7 @@ from netsheet.gradient.reductions import numbered
 from netsheet.network import Network, Node
 from netsheet.write.excel import learn_sheet
 from netsheet.write.excel.book_layout import (
+    GIVEN,
     GRADIENT,
     NEW,
     OUTPUT,
@@ -28,6 +29,7 @@ from netsheet.write.excel.sheet_names import sheet_names
 
 BACK = "∂"  # in front of a layer's name: the sheet of its adjoints
 MOST_FOLLOWED = 40  # weights up to which the Learn sheet shows each of them at every step
+MOST_OUTPUTS = 12  # the same for outputs
 COLOUR = "DC2626"
 
 
@@ -128,11 +130,11 @@ class LearningSheets:
         self.plan.places[self.lesson.target] = self.plan.places[self.lesson.taken].moved(name, 0, 0)
         self._arranged(sheet, {})
         outputs = list(dict.fromkeys([self.lesson.target, *(eq.target for eq in sheet.stated)]))
+        roles = {self.lesson.loss: OUTPUT}
         if self.learning.target is not None:
             self.given[self.lesson.target] = np.asarray(self.learning.target, float)
-        self.plan.add_sheet(
-            sheet, [], [(t, OUTPUT if t is self.lesson.loss else STEP) for t in outputs]
-        )
+            roles[self.lesson.target] = GIVEN
+        self.plan.add_sheet(sheet, [], [(t, roles.get(t, STEP)) for t in outputs])
         self.loss_sheet = sheet
 
     def _back_sheet(self, name: str, front: LayerSheet, stated: list[Equation]) -> LayerSheet:
@@ -159,7 +161,7 @@ class LearningSheets:
         self, name: str, about: str, passage: Passage, more: Sequence[Equation] = ()
     ) -> LayerSheet:
         sheet = LayerSheet(name, None, name, about, COLOUR)
-        sheet.stated = [*more, *passage.equations]
+        sheet.stated, sheet.repeats = [*more, *passage.equations], True
         self._arranged(sheet, {new: old for old, new in passage.tensors.items()})
         targets = dict.fromkeys(eq.target for eq in sheet.stated)
         self.plan.add_sheet(sheet, [], [(tensor, PASSAGE) for tensor in targets])
@@ -212,27 +214,33 @@ class LearningSheets:
         self.equations += [
             equation(self.trail[affine(number)], loss[()]) for number, loss in enumerate(losses)
         ]
-        self.followed: list[tuple[Weight, Tensor]] = []
+        self.followed: list[tuple[Tensor, Tensor]] = []
+        (output,) = self.network.outputs
         weights = self.descent.weights
-        if sum(weight.size for weight in weights) > MOST_FOLLOWED:
-            return
+        chosen: list[Tensor] = [output] if output.size <= MOST_OUTPUTS else []
+        if sum(weight.size for weight in weights) <= MOST_FOLLOWED:
+            chosen += weights
         column = 0
-        for weight in weights:
-            tensor = Tensor(f"learn/{weight.name}", ("step", "weight"), (len(losses), weight.size))
+        for source in chosen:
+            axes, shape = ("step", "element"), (len(losses), source.size)
+            tensor = Tensor(f"learn/{source.name}", axes, shape)
             self.plan.places[tensor] = learn_sheet.followed_place(name, tensor, column)
-            column += weight.size
-            self.followed.append((weight, tensor))
-            for number, source in enumerate(self._weights_at_steps(weight)):
-                at = indices_of(weight)
-                self.equations.append(equation(tensor[affine(number), numbered(at)], source[at]))
+            column += source.size + 1
+            self.followed.append((source, tensor))
+            for number, present in enumerate(self._at_steps(source)):
+                at = indices_of(source)
+                self.equations.append(equation(tensor[affine(number), numbered(at)], present[at]))
 
-    def _weights_at_steps(self, weight: Weight) -> Iterator[Tensor]:
-        """The weight before each step, and behind the last one."""
-        new = self.descent.new[weight]
-        yield weight
-        yield new
+    def _at_steps(self, tensor: Tensor) -> Iterator[Tensor]:
+        """A weight, or an output, before each step, and behind the last one."""
+        new = self.descent.new.get(tensor)
+        yield tensor
+        if new is not None:
+            yield new
         for step in self.descent.steps[1:]:
-            yield step.tensors[new]
+            yield step.tensors[tensor if new is None else new]
+        if new is None:
+            yield self.descent.after.tensors[tensor]
 
     def checked(self) -> list[Tensor]:
         """What is held against the gradients of the original network: adjoints and losses."""
@@ -261,9 +269,11 @@ class LearningSheets:
         for tensor in self.given:
             if tensor is self.lesson.target:
                 continue  # it stands on the sheet of the loss
-            role = "learning" if tensor is self.descent.rate else "given"
+            role = "learning" if tensor is self.descent.rate else GIVEN
             owner = self.lesson.asked if tensor is self.descent.rate else ""
             rows.append((owner, TensorBlock(tensor, self.plan.places[tensor], role, 0)))
-        for tensor in (self.trail, self.descent.check.adjoint, self.descent.check.measured):
+        followed = [tensor for _, tensor in self.followed]
+        check = self.descent.check
+        for tensor in (self.trail, *followed, check.adjoint, check.measured):
             rows.append(("", TensorBlock(tensor, self.plan.places[tensor], STEP, 0)))
         return rows
