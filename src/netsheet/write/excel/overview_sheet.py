@@ -18,7 +18,7 @@ from netsheet.write.excel.check_sheet import FIRST as CHECK_FIRST
 from netsheet.write.excel.input_sheet import SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.placement import CellArea, Placement, along, cell_name
 from netsheet.write.excel.sentences import function_names
-from netsheet.write.excel.sheet_content import BarsOver, ColourScale, SheetContent
+from netsheet.write.excel.sheet_content import BarsOver, ColourScale, SheetContent, value_scale
 from netsheet.write.excel.sheet_names import quoted
 
 CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands above it
@@ -261,7 +261,10 @@ def _show_scores(
     chart = CellArea(3, left, 3 + CHART_ROWS, left + CHART_COLUMNS)
     limits = (0.0, 1.0) if probable else None
     result.bars.append(BarsOver(chart, heading, titles, area, names, scores.tolist(), limits))
-    result.data_bars.append((area, "93C5FD"))
+    if scores.min() >= 0:
+        result.data_bars.append((area, "93C5FD"))
+    else:  # programs draw bars to the left in red, as if something were wrong
+        result.scales.append(value_scale(area, scores))
 
 
 def _winner(

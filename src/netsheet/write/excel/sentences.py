@@ -50,6 +50,7 @@ _ENGLISH = {
     "times": " and ",
     "second": ", plus {what}",
     "relu": "cutting off what is negative",
+    "clip": "keeping it between two limits",
 }
 _JAPANESE = {
     "value": "各値は、{what}です。",
@@ -77,6 +78,7 @@ _JAPANESE = {
     "times": " と ",
     "second": "と、{what}の和",
     "relu": "負の値を 0 にする処理",
+    "clip": "2 つの値の間に収める処理",
 }
 _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "if", "less", "equal", "less_equal"})
 
@@ -96,8 +98,8 @@ def function_names(equations: Sequence[Equation], language: str) -> str:
     if any(is_softmax(eq.target, equations) for eq in equations):
         return "softmax"
     words = _JAPANESE if language == "ja" else _ENGLISH
-    names = {words["relu"]: "ReLU"}
-    found = _functions([eq.value for eq in equations], words)
+    names = {words["relu"]: "ReLU", words["clip"]: "clip"}
+    found = [name for name in _functions([eq.value for eq in equations], words) if name != "sqrt"]
     return ", ".join(names.get(name, name) for name in found[:3])
 
 
@@ -211,8 +213,23 @@ def _functions(values: Sequence[Expr], words: Mapping[str, str]) -> list[str]:
             cut = node.function == "max" and any(
                 isinstance(arg, Const) and arg.value == 0 for arg in node.args
             )
-            found[words["relu"] if cut else node.function] = None
+            if _limits(node):
+                found.pop(words["relu"], None)
+                found.pop("max", None)
+                found.pop("min", None)
+                found[words["clip"]] = None
+            else:
+                found[words["relu"] if cut else node.function] = None
     return list(found)
+
+
+def _limits(node: Call) -> bool:
+    """True for the smaller of a constant and the larger of another one and a value, or the reverse:
+    what keeps a value between two numbers, as in a hard sigmoid."""
+    opposite = {"min": "max", "max": "min"}.get(node.function)
+    inner = [arg for arg in node.args if isinstance(arg, Call) and arg.function == opposite]
+    constant = any(isinstance(arg, Const) for arg in node.args)
+    return constant and any(isinstance(arg, Const) for one in inner for arg in one.args)
 
 
 def _in_positions(value: Expr) -> Iterator[Expr]:

@@ -169,7 +169,7 @@ class SheetWriter:
         orientation = "landscape" if self.view.landscape else "portrait"
         self._put(
             f"</sheetData>{merged}{''.join(self._formats)}{validations}{links}"
-            '<pageMargins left="0.5" right="0.5" top="0.5" bottom="0.5" header="0.3" footer="0.3"/>'
+            '<pageMargins left="0.5" right="0.5" top="0.8" bottom="0.5" header="0.3" footer="0.3"/>'
             f'<pageSetup paperSize="9" orientation="{orientation}" fitToHeight="0"/>{_PRINTED}'
             f"{_DRAWING if self.charts else ''}</worksheet>"
         )
