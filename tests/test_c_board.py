@@ -166,7 +166,7 @@ int main(void)
 {
     unsigned rounds = 500000;
     board_count();
-#ifdef __riscv
+#if defined __riscv || defined __XTENSA__
     __asm__ volatile("1: addi %0, %0, -1\\n\\tbnez %0, 1b" : "+r"(rounds));
 #else
     __asm__ volatile(".syntax unified\\n1: subs %0, %0, #1\\n\\tbne 1b" : "+r"(rounds) : : "cc");
@@ -196,7 +196,7 @@ def test_a_loop_of_a_million_instructions(name: str, tmp_path: Path) -> None:
     counts = counted(board, tmp_path)
     assert abs(counts.instructions - 1_000_000) <= 20
     if board.cycles is None:
-        assert counts.cycles is None and "no table" in counts.source
+        assert counts.cycles is None and "publishes" in counts.source
     else:
         assert counts.cycles is not None
         assert abs(counts.cycles - (1_000_000 + 500_000 * board.cycles.taken)) <= 100

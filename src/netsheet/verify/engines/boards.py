@@ -116,6 +116,9 @@ _RISCV = Toolchain(
     "riscv64-unknown-elf", ("gcc-riscv64-unknown-elf",), "picolibc.specs",
     "picolibc-riscv64-unknown-elf", ("--specs=picolibc.specs",),
 )  # fmt: skip
+_LX106 = Toolchain(
+    "xtensa-lx106-elf", ("gcc-xtensa-lx106",), "libm.a", "picolibc-xtensa-lx106-elf", ()
+)
 _AVR = Toolchain("avr", ("gcc-avr", "binutils-avr"), "libm.a", "avr-libc", ("-mmcu=atmega2560",))
 
 _CORTEX = ("cortex_m.c", "host_files.c", "marks.c")
@@ -167,6 +170,13 @@ BOARDS: Mapping[str, Board] = {
             ("-M", "virt", "-cpu", "rv32", "-bios", "none"),
             ("riscv.c", "host_files.c", "marks.c"),
             Region(0x80000000, 32 << 20), Region(0x82000000, 32 << 20), loaded=True, cycles=IBEX,
+        ),
+        Board(
+            "qemu-lx106", "sim (LX106, as an ESP8266)", _LX106, ("-mlongcalls",),
+            "qemu-system-xtensa", "qemu-system-misc",
+            ("-M", "sim", "-cpu", "lx106", "-m", "32M"), ("lx106.c", "host_files.c", "marks.c"),
+            Region(0x50000000, 32 << 20), Region(0x60000000, 16 << 20), loaded=True,
+            no_cycles="float functions stand in for those of the ROM; nobody publishes cycles",
         ),
         Board(
             "simavr-atmega2560", "ATmega2560 with 64 KB of memory", _AVR, (),
