@@ -12,8 +12,8 @@ import pytest
 import netsheet as ns
 from netsheet.data.probe import probe
 from tflite_checks import check_everywhere, samples
+from tflite_files import as_uint8, in_reference_kernels, networks, without_reshape
 from tflite_files import converted as made
-from tflite_files import networks
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("tflite_micro")
@@ -67,6 +67,48 @@ def test_the_ends_may_be_of_another_type(kind: str, tmp_path: Path) -> None:
 def test_one_scale_for_a_whole_kernel(name: str, tmp_path: Path) -> None:
     model = opened(converted(name, per_channel=False), tmp_path)
     assert check_everywhere(model)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["same strides", "depthwise", "add", "multiply", "pools", "sigmoid", "leaky", "joined",
+     "softmax of maps", "hard swish", "mean of an axis", "dense"],
+)  # fmt: skip
+def test_unsigned_files_of_the_oldest_converters(name: str, tmp_path: Path) -> None:
+    """uint8, which TensorFlow Lite Micro does not take: against the reference kernels."""
+    content = as_uint8(converted(name, per_channel=False))
+    model = opened(content, tmp_path)
+    assert {tensor.dtype for tensor in model.tensors().values()} == {"uint8"}
+    tensors = model.tensors()
+    numbers = {key: n for key, n in model.original.numbers.items() if key in tensors}
+    for one in samples(model):
+        found = in_reference_kernels(content, one, list(numbers.values()))
+        ours = model.activations([values[None] for values in one])
+        for key, number in numbers.items():
+            assert (ours[key][0] == found[number].reshape(tensors[key].shape)).all(), key
+
+
+def test_a_dense_layer_takes_a_map_in_one_row(shared: Path, tmp_path: Path) -> None:
+    kept = (shared / "models/tflite/made/op_dense_softmax_int8.tflite").read_bytes()
+    model = opened(without_reshape(kept), tmp_path)
+    assert [node.layer.type for node in model.nodes] == ["FlatDense", "Softmax"]
+    assert check_everywhere(model)
+
+
+def test_wide_activations_are_refused_by_name(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    model = networks()["dense"]()
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    random = np.random.default_rng(1)
+    converter.representative_dataset = lambda: (
+        [random.standard_normal((1, 10)).astype(np.float32)] for _ in range(5)
+    )
+    wide = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    converter.target_spec.supported_ops = [wide]
+    ours = opened(converter.convert(), tmp_path)
+    assert any("int16" in str(node.refusal) for node in ours.nodes)
 
 
 def test_shared_models(shared: Path) -> None:

@@ -143,3 +143,54 @@ def converted(name: str, kind: str = "int8", per_channel: bool = True) -> bytes:
     converter.inference_input_type = converter.inference_output_type = ends
     converter._experimental_disable_per_channel = not per_channel
     return converter.convert()
+
+
+def as_uint8(content: bytes) -> bytes:
+    """A file with one scale for each kernel, in the unsigned numbers of the oldest converters.
+
+    Every number and every zero point is 128 more, which changes nothing of what is meant.
+    """
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
+    for tensor in model.subgraphs[0].tensors:
+        if tensor.type == schema.TensorType.INT8:
+            assert len(tensor.quantization.scale) == 1
+            tensor.type = schema.TensorType.UINT8
+            tensor.quantization.zeroPoint = np.array(tensor.quantization.zeroPoint) + 128
+            buffer = model.buffers[tensor.buffer]
+            if buffer.data is not None and len(buffer.data):
+                buffer.data = np.array(buffer.data, np.uint8) ^ 0x80
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def without_reshape(content: bytes) -> bytes:
+    """A file whose dense layer reads a map as it is, as older files have it (micro speech)."""
+    import flatbuffers
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
+    graph = model.subgraphs[0]
+    first, second, *rest = graph.operators
+    second.inputs = [first.inputs[0], *second.inputs[1:]]
+    graph.operators = [second, *rest]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def in_reference_kernels(content: bytes, inputs: list[Any], numbers: list[int]) -> dict[int, Any]:
+    """Tensors as TensorFlow Lite's own reference kernels find them, for one sample."""
+    _, tf = _tools()
+    machine = tf.lite.Interpreter(
+        model_content=content, experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF,
+    )  # fmt: skip
+    machine.allocate_tensors()
+    for entry, values in zip(machine.get_input_details(), inputs, strict=True):
+        machine.set_tensor(entry["index"], values[None])
+    machine.invoke()
+    return {number: machine.get_tensor(number) for number in numbers}

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from netsheet.equations import (
     Equation,
     Expr,
     Index,
     Tensor,
+    affine,
     call,
     equation,
     indices_of,
@@ -90,12 +93,41 @@ class Dense(Layer):
             return super().onnx(graph, names, inputs, outputs)
         kernel = graph.weight(self.weights["kernel"], ("in", "out"))
         bias = [graph.weight(self.weights["bias"])] if self.use_bias else []
-        if len(inputs[0].shape) == 1 and bias:
+        if len(outputs[0].shape) == 1 and bias:
             y = graph.node("Gemm", [names[0], kernel, *bias])
         else:
             y = graph.node("MatMul", [names[0], kernel])
             y = graph.node("Add", [y, *bias]) if bias else y
         return [activated_onnx(graph, self.active(), y, outputs[0])]
+
+
+class FlatDense(Dense):
+    """Dense over all values of a sample in a row, whatever axes they have."""
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return [Signature(default_axes(1), (self.units,))]
+
+    def _sum(self, x: Tensor, y: Tensor) -> list[Equation]:
+        (c,) = indices_of(y)
+        at = indices_of(x)
+        place = affine(0)
+        for index in at:  # row by row, the last axis fastest
+            place = place * index.size + index
+        kernel = self.weights["kernel"]
+        weight = named(kernel, kernel.axes)({"in": place, "out": c})
+        total = reduce("sum", at, x[at] * weight)
+        return [equation(y[c], self._plus_bias(total, c))]
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        shape = graph.constant(np.array([0, -1], np.int64))
+        flat = graph.node("Reshape", [names[0], shape])
+        return super().onnx(graph, [flat], inputs, outputs)
 
 
 @dataclass(eq=False, kw_only=True)

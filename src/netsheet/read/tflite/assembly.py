@@ -17,7 +17,7 @@ from netsheet.layers.opaque import Opaque
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.quantise.layer import QuantisedLayer
 from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_content
-from netsheet.read.tflite.operands import TfliteNode, kind_of, real_values
+from netsheet.read.tflite.operands import ACTIVATIONS, TfliteNode, kind_of, real_values
 from netsheet.read.tflite.original import TfliteOriginal
 from netsheet.read.tflite.table import TABLE
 
@@ -108,7 +108,8 @@ class _Assembly:
                 f"input {tensor.name!r} has the shape {tensor.shape}: one sample at a time is read"
             )
         sizes = tuple(None if size < 1 else size for size in shape[1:])
-        dtype, quantisation = kind_of(tensor)
+        wide = tensor.quantised and tensor.dtype not in ACTIVATIONS  # what reads it is refused
+        dtype, quantisation = (FLOAT, None) if wide else kind_of(tensor)
         name = self._unique(_plain(tensor.name) or "input")
         kind = tensor.dtype if dtype == FLOAT else dtype
         axes = default_axes(len(sizes))

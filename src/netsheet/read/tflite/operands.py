@@ -16,6 +16,7 @@ from netsheet.layers.activation import HardTanh, ReLU
 from netsheet.read.tflite.file import StoredOperator, StoredTensor
 
 Array = npt.NDArray[Any]
+ACTIVATIONS = ("int8", "uint8")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +141,10 @@ def kind_of(tensor: StoredTensor) -> tuple[str, Quantisation | None]:
         if tensor.dtype not in (FLOAT, "bool", *LIMITS):
             raise UnsupportedError(f"{tensor.name!r} is of {tensor.dtype}, which is not computed")
         return FLOAT, None
+    if tensor.dtype not in ACTIVATIONS:
+        raise UnsupportedError(
+            f"{tensor.name!r} holds {tensor.dtype}: activations of 8 bits are computed"
+        )
     return tensor.dtype, tensor.quantisation()
 
 

@@ -9,7 +9,7 @@ from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
 from netsheet.layers.conv import Conv2D, DepthwiseConv2D
 from netsheet.layers.conv_transpose import Conv2DTranspose
-from netsheet.layers.dense import Dense
+from netsheet.layers.dense import Dense, FlatDense
 from netsheet.layers.pool import AveragePooling2D, MaxPooling2D
 from netsheet.read.tflite.operands import TfliteNode, fused_activation
 
@@ -135,9 +135,11 @@ def dense(node: TfliteNode) -> Layer:
     options = node.options("FullyConnectedOptions")
     if options.WeightsFormat() != 0:
         raise UnsupportedError(f"{node.op} with shuffled weights is not computed")
-    out, _ = node.constant(1).shape
+    out, given = node.constant(1).shape
     kernel = node.weight(1, "kernel", ("out", "in"))
-    return Dense(
+    # of more axes it takes them all in a row, unless it keeps them
+    flat = node.input(0).shape[-1] != given and not options.KeepNumDims()
+    return (FlatDense if flat else Dense)(
         units=out,
         use_bias=node.has(2),
         activation=fused_activation(options.FusedActivationFunction(), node.op),
