@@ -20,7 +20,7 @@ TILES: dict[int, dict[int, tuple[int, ...]]] = {
     8: {4: (3, 1), 2: (4, 1), 1: (8, 1)},
     4: {4: (3, 1), 2: (4, 1), 1: (6, 1)},
 }
-LONG_ROWS = 4  # vectors where rows have one pixel (Dense)
+LONG_ROWS = 2  # vectors where rows have one pixel (Dense)
 PADDED_PIXELS = (6, 1)
 SUMS = 8  # that a tile of one pixel keeps, if need be of every second or fourth input apart
 NEAR = 8192  # weights that a fast memory keeps from one pixel to the next, beside the inputs
@@ -187,6 +187,18 @@ def _without_edges(tier: Sequence[_Tile]) -> list[str]:
         if function.added:
             lines += ["            if (plus)", f"                plus += {times}g->y_step;"]
         lines.append("        }")
+        if tile is tier[0] and count > 2 and not function.added:
+            lines += [
+                f"        if (left > {count // 2} && g->pixels >= {count}) {{"
+                " /* one that overlaps the one before */",
+                f"            {tile.name}(g, from - ({count} - left) * g->step, rows,",
+                f"                {'g->taps' if function.spaced else 'g->run'},",
+                "                "
+                + arguments(function, "w", "bias", f"to - ({count} - left) * g->y_step", None)
+                + ");",
+                "            left = 0;",
+                "        }",
+            ]
     return lines
 
 
