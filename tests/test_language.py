@@ -185,6 +185,15 @@ def test_commands_speak_japanese_and_data_does_not(tmp_path: Path) -> None:
         assert english.stdout == japanese.stdout
 
 
+def test_what_the_parser_says_is_translated() -> None:
+    network = SAMPLE / "digits.h5"
+    for words in (["predict"], ["predict", network, "--top", "x"], ["predict", network, "more"],
+                  ["predict", network, "--top"], ["predict", network, "--samples", "0"],
+                  ["excel", network], ["predict", network, "--json=3"]):  # fmt: skip
+        said = netsheet("--lang", "ja", *words, code=2).stderr
+        assert JAPANESE.search(said) and not re.search(r"\b(not|is|got|the|should)\b", said), said
+
+
 def test_help_is_translated_and_folded_without_loss() -> None:
     for command in ("", "predict", "excel", "verify", "train", "page"):
         words = [command, "--help"] if command else ["--help"]
