@@ -79,24 +79,25 @@ class Engine {
   }
 
   muteChannel(id, channel) {
-    const { axes, shape } = this.data.tensors[id], values = this.tensors[id];
+    const { axes, shape, scale } = this.data.tensors[id], values = this.tensors[id];
     const axis = channelAxis(axes);
     let inner = 1;
     for (let n = axis + 1; n < shape.length; n++) inner *= shape[n];
     const size = shape[axis] || 1;
     for (let n = 0; n < values.length; n++) {
-      if (Math.floor(n / inner) % size === channel) values[n] = 0;
+      if (Math.floor(n / inner) % size === channel) values[n] = scale ? scale[1] : 0;
     }
   }
 
   /* The same noise every time: a link shows everybody the same. */
   addNoise(id, size) {
-    const values = this.tensors[id];
+    const values = this.tensors[id], { scale } = this.data.tensors[id];
     let most = 0, seed = 12345 + id;
     for (const value of values) most = Math.max(most, Math.abs(value));
     for (let n = 0; n < values.length; n++) {
       seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
       values[n] += size * most * (seed / 2147483648 - 1);
+      if (scale) values[n] = Math.min(Math.max(Math.round(values[n]), scale[2]), scale[3]);
     }
   }
 }
