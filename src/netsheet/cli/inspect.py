@@ -255,7 +255,8 @@ def _say_arrays(model: Model, values: Mapping[str, Any]) -> None:
 
     known = model.tensors() | model.alias_tensors()
     for key, array in values.items():
-        scale = scale_text(known[key]) if key in known else ""
+        tensor = known.get(key)
+        scale = "" if tensor is None else scale_text(tensor.dtype, tensor.quantisation)
         show.say(f"{key}  {array.shape}{f'  {scale}' if scale else ''}")
         show.say(np.array2string(array, threshold=200, edgeitems=3, max_line_width=80))
 

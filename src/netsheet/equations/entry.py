@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.equations.dtypes import FLOAT, LIMITS
+from netsheet.equations.dtypes import FLOAT, LIMITS, Quantisation
 from netsheet.equations.values import Tensor
 from netsheet.errors import UsageError
 
@@ -46,11 +46,10 @@ def meaning(tensor: Tensor, values: Array) -> Array:
     return tensor.quantisation.real(values).astype(np.float32)
 
 
-def scale_text(tensor: Tensor) -> str:
+def scale_text(dtype: str, known: Quantisation | None) -> str:
     """``int8: (q + 128) * 0.00390625``, what a number q means; empty for real numbers."""
-    known = tensor.quantisation
     if known is None:
         return ""
     zero = known.zero_point
     centred = f"(q {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "q"
-    return f"{tensor.dtype}: {centred} * {known.step:g}"
+    return f"{dtype}: {centred} * {known.step:g}"

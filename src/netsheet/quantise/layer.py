@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.equations import FLOAT, Equation, Quantisation, Tensor, Weight
+from netsheet.equations.entry import scale_text
 from netsheet.layer import Layer, Signature
 from netsheet.quantise.rewriting import quantised
 from netsheet.quantise.step import StoredNumbers
@@ -21,7 +22,7 @@ class QuantisedLayer(Layer):
     """What another layer computes, in whole numbers.
 
     ``kinds`` says of each output what its numbers are. ``weights`` are the inner layer's, as
-    whole numbers, and after :meth:`settled` those that the equations read besides: multipliers,
+    whole numbers, and once equations are written those that they read besides: multipliers,
     shifts, tables.
     """
 
@@ -58,7 +59,8 @@ class QuantisedLayer(Layer):
 
     @property
     def details(self) -> dict[str, Any]:
-        return self.inner.details
+        numbers = scale_text(*self.kinds[0]) if self.kinds else ""
+        return {**self.inner.details, **({"numbers": numbers} if numbers else {})}
 
     @property
     def function_name(self) -> str:
