@@ -53,7 +53,7 @@ def test_one_cell_switches_every_sheet_to_all_digits(book: Path) -> None:
             assert re.fullmatch("0[.]0+", rule.dxf.numFmt.formatCode)
 
 
-@pytest.mark.parametrize("largest", [0.5, 1.0, 9.99, 42.0, 31415.0, 0.0004, 3e8])
+@pytest.mark.parametrize("largest", [0.5, 1.0, 9.99, 42.0, 31415.0, 0.0004, 3e8, np.nan, np.inf])
 def test_all_digits_are_eight_significant_ones(largest: float) -> None:
     code = all_digits(largest)
     if "E" in code:

@@ -49,7 +49,7 @@ WEIGHT_COLOURS = ("A78BFA", "34D399")
 
 def all_digits(largest: float) -> str:
     """The format with eight significant digits of values up to ``largest``."""
-    if 0 < largest < 1e-3 or largest >= 1e7:
+    if 0 < largest < 1e-3 or not largest < 1e7:  # also what is no number, or infinite
         return "0.0000000E+00"
     before = len(str(int(largest)))
     return "0." + "0" * (8 - before)

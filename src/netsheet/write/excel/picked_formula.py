@@ -8,6 +8,7 @@ computed from the picked positions. INDEX is neither volatile nor an array formu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -285,6 +286,11 @@ def _step(table: IntArray) -> int | None:
     """Cells from one position to the next; None where that varies."""
     if len(table) < 2:
         return 0
+    if len(table) <= 64:  # of few numbers sooner without arrays
+        places: list[int] = table.tolist()
+        step = places[1] - places[0]
+        same = all(after - before == step for before, after in pairwise(places))
+        return step if same else None
     steps = np.diff(table)
     return int(steps[0]) if (steps == steps[0]).all() else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -136,17 +136,17 @@ class Placement:
         rows, cols = self.at(np.ix_(*(np.arange(size) for size in shape)) if shape else ())
         return np.broadcast_to(rows, shape), np.broadcast_to(cols, shape)
 
-    @property
+    @cached_property
     def height(self) -> int:
         """Rows from the first to the last cell."""
         return 1 + sum(int(axis.rows.max(initial=0)) for axis in self.axes)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Columns from the first to the last cell."""
         return 1 + sum(int(axis.cols.max(initial=0)) for axis in self.axes)
 
-    @property
+    @cached_property
     def area(self) -> CellArea:
         """The smallest rectangle around all cells."""
         return CellArea(self.row, self.col, self.row + self.height - 1, self.col + self.width - 1)

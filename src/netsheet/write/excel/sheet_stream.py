@@ -204,6 +204,7 @@ class _Rows:
             self.first_group[id(grid)] = formula_groups
             formula_groups += len(grid.shared)
         self.heights = content.heights
+        self._styles: dict[int, int] = {}
 
     def __iter__(self) -> Iterator[tuple[int, str, int]]:
         rows = set(self.cells) | set(self.heights)
@@ -225,8 +226,15 @@ class _Rows:
                 following = col + cells
             yield row, "".join([text for _, text, _ in parts]), sum(cells for _, _, cells in parts)
 
+    def _style(self, look: CellLook) -> int:
+        """The number of a look's style; found by the very object, which its cells keep alive."""
+        number = self._styles.get(id(look))
+        if number is None:
+            number = self._styles[id(look)] = self.book.style(style_of(look, self.book.font))
+        return number
+
     def _cell(self, cell: CellContent) -> str:
-        style = self.book.style(style_of(cell.look, self.book.font))
+        style = self._style(cell.look)
         row, col, content = cell.row, cell.col, cell.content
         if cell.formula is None:
             if isinstance(content, str):
@@ -244,7 +252,7 @@ class _Rows:
         if not used.any():
             return
         row = grid.top + line
-        style = self.book.style(style_of(look, self.book.font))
+        style = self._style(look)
         numbers = grid.number[line].tolist()
         values = grid.values[line].tolist()
         start = self.first_group[id(grid)]
