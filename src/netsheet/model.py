@@ -86,7 +86,7 @@ class Model(Network):
             raise NetsheetError("there are no labels to compare with.")
         return evaluate(self, given_arrays(self, x), y, **options)
 
-    def gradients(self, x: object, y: FloatArray, loss: str) -> dict[str, FloatArray]:
+    def gradients(self, x: object, y: object, loss: str | Sequence[str]) -> dict[str, FloatArray]:
         """Gradients of a loss: of the mean for weights, of each sample for inputs; by name."""
         from netsheet.engine.gradients import loss_gradients
 

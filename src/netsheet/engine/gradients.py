@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsheet.engine.run import Engine
-from netsheet.equations import Equation, FloatArray, Tensor, Weight
-from netsheet.errors import NetsheetError, UnsupportedError, UsageError
+from netsheet.equations import (
+    Equation,
+    Expr,
+    FloatArray,
+    Tensor,
+    Weight,
+    copied,
+    equation,
+    value,
+)
+from netsheet.errors import NetsheetError, UsageError
 from netsheet.gradient import LOSSES, Gradients, from_logits, gradients, loss_equations, shifts
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
@@ -57,34 +66,39 @@ def stored_loss(network: Network) -> str:
     return name
 
 
-def loss_gradients(network: Network, x: object, y: FloatArray, loss: str) -> dict[str, FloatArray]:
+def loss_gradients(
+    network: Network, x: object, y: object, loss: str | Sequence[str]
+) -> dict[str, FloatArray]:
     """Gradients of a loss for inputs and weights, by name.
 
     Args:
-        x: inputs with a batch axis in front.
-        y: what the network should give, shaped as its output (classes as one-hot rows).
-        loss: one of :data:`netsheet.gradient.LOSSES`.
+        x: inputs with a batch axis in front; several as a list or by name.
+        y: what the network should give, shaped as its output (classes as one-hot rows); of several
+            outputs a list, or by name: their losses add up, as in Keras.
+        loss: one of :data:`netsheet.gradient.LOSSES`; of several outputs one for each, or for all.
 
     Returns:
         For a weight (``conv1/kernel``) the gradient of the mean over all samples, of the weight's
         own shape; for an input, and for ``loss`` itself, one row for each sample.
+
+    Raises:
+        UsageError: there is no such loss, or not one for each output.
+        NetsheetError: targets do not fit the outputs.
+        UnsupportedError: a layer is not computed.
     """
     arrays = Engine(network).inputs(x)
     if None in {size for tensor in network.inputs for size in tensor.shape}:
         network = network.bind({name: array.shape[1:] for name, array in arrays.items()})
-    found, target = _backward(network, loss)
-    values = np.asarray(y, np.float32)
+    found, targets = _backward(network, loss)
     count = len(next(iter(arrays.values())))
-    if values.shape != (count, *target.shape):
-        raise NetsheetError(
-            f"targets have the shape {values.shape}, but {count} outputs of {network.name} "
-            f"have {(count, *target.shape)}; give classes as one-hot rows."
-        )
+    given = _targets(network, y, targets, count)
     wanted = [*network.inputs, *_weights(network)]
     adjoints = {t.name: found.adjoints[t] for t in wanted if t in found.adjoints}
     scalar = next(eq.target for eq in reversed(found.forward) if eq.target.name == "loss")
-    results = run_equations(found.equations, [*network.inputs, target],
-                            [*adjoints.values(), scalar], {**arrays, TARGET: values})  # fmt: skip
+    results = run_equations(
+        found.equations, [*network.inputs, *targets], [*adjoints.values(), scalar],
+        {**arrays, **given},
+    )  # fmt: skip
     gradient: dict[str, FloatArray] = {"loss": results[scalar.name]}
     for tensor in wanted:
         each = results[adjoints[tensor.name].name] if tensor.name in adjoints else None
@@ -97,25 +111,81 @@ def loss_gradients(network: Network, x: object, y: FloatArray, loss: str) -> dic
     return gradient
 
 
+def _targets(
+    network: Network, y: object, targets: Sequence[Tensor], count: int
+) -> dict[str, FloatArray]:
+    """The values of each target by its name, shapes checked."""
+    names = [tensor.name for tensor in network.outputs]
+    if isinstance(y, Mapping):
+        missing = [name for name in names if name not in y]
+        if missing:
+            raise NetsheetError(f"there is no target for the output {missing[0]!r}.")
+        values = [y[name] for name in names]
+    else:
+        values = list(y) if isinstance(y, (list, tuple)) else [y]
+        rank = len(targets[0].shape) + 1
+        if len(targets) == 1 and not (len(values) == 1 and np.ndim(values[0]) == rank):
+            values = [y]  # the samples of the one output, perhaps listed
+    if len(values) != len(targets):
+        raise NetsheetError(
+            f"{len(values)} targets were given, but {network.name} has {len(targets)} outputs."
+        )
+    result = {}
+    for tensor, own, output in zip(targets, values, names, strict=True):
+        array = np.asarray(own, np.float32)
+        if array.shape != (count, *tensor.shape):
+            raise NetsheetError(
+                f"targets have the shape {array.shape}, but {count} outputs of {output} "
+                f"have {(count, *tensor.shape)}; give classes as one-hot rows."
+            )
+        result[tensor.name] = array
+    return result
+
+
+def unused(network: Network, name: str) -> str:
+    """The name, with a mark behind it where a value of the network has it."""
+    taken = {tensor.name for tensor in network.inputs} | network.tensors().keys()
+    while name in taken:
+        name += "*"
+    return name
+
+
 def _weights(network: Network) -> list[Weight]:
     return list(dict.fromkeys(w for layer in network.layers.values()
                               for w in layer.weights.values()))  # fmt: skip
 
 
-def _backward(network: Network, loss: str) -> tuple[Gradients, Tensor]:
-    if loss not in LOSSES:
-        raise UsageError(f"there is no loss {loss!r}; losses are {', '.join(LOSSES)}.")
-    if len(network.outputs) != 1:
-        raise UnsupportedError(
-            f"{network.name} has {len(network.outputs)} outputs: gradients take networks with one."
-        )
-    output = network.outputs[0]
-    target = Tensor(TARGET, output.axes, output.shape)
+def _backward(network: Network, loss: str | Sequence[str]) -> tuple[Gradients, list[Tensor]]:
+    """Adjoints behind the loss, and what has to be given: a target for each output."""
+    outputs = network.outputs
+    names = [loss] * len(outputs) if isinstance(loss, str) else list(loss)
+    for name in names:
+        if name not in LOSSES:
+            raise UsageError(f"there is no loss {name!r}; losses are {', '.join(LOSSES)}.")
+    if len(names) != len(outputs):
+        raise UsageError(f"{len(names)} losses were given for {len(outputs)} outputs.")
     forward = network.equations()
-    name, taken = from_logits(loss, output, forward)
-    more, scalar = loss_equations(name, taken, target)
+    targets, rows, constant = list[Tensor](), list[Equation](), list[Tensor]()
+    total: Expr = value(0)
+    for number, (name, output) in enumerate(zip(names, outputs, strict=True), 1):
+        mark = f" ({number})" if len(outputs) > 1 else ""
+        label = unused(network, f"{TARGET}{mark}")
+        name, taken = from_logits(name, output, forward)
+        target = Tensor(label, output.axes, output.shape)
+        more, scalar = loss_equations(name, taken, target)
+        kept = shifts(more)
+        if mark:
+            more, tensors = copied(more, mark.strip(), {})
+            scalar, kept = tensors[scalar], [tensors[tensor] for tensor in kept]
+        total = scalar[()] if not targets else total + scalar[()]
+        targets.append(target)
+        rows += more
+        constant += kept
+    if len(outputs) > 1:
+        scalar = Tensor("loss", (), ())
+        rows.append(equation(scalar[()], total))
     wanted: list[Tensor] = [*network.inputs, *_weights(network)]
-    return gradients([*forward, *more], scalar, wanted, shifts(more)), target
+    return gradients([*forward, *rows], scalar, wanted, constant), targets
 
 
 def run_equations(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netsheet.engine.gradients import run_equations, stored_loss
+from netsheet.engine.gradients import TARGET, run_equations, stored_loss, unused
 from netsheet.equations import (
     Equation,
     Expr,
@@ -28,6 +28,7 @@ from netsheet.gradient.descent import Descent, Passage, descent
 from netsheet.network import Network
 
 LABEL, OWN_INPUT, GIVEN = "label", "input", "given"  # what says what the network should give
+LOSS, RATE, MOVE = "loss", "rate", "h"  # names of values, beside the target's and the label's
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,12 @@ def lesson(
             f"{network.name} has {len(network.outputs)} outputs: gradients take networks with one."
         )
     (output,) = network.outputs
+    for own in (LOSS, TARGET, LABEL, RATE, MOVE):
+        if unused(network, own) != own:
+            raise UnsupportedError(
+                f"{network.name} has a layer or input {own!r}: what learns has a value of that "
+                "name. Give the layer another one."
+            )
     asked = name
     name, taken = from_logits(name, output, forward)
     target = Tensor("target", taken.axes, taken.shape)

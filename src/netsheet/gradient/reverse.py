@@ -155,8 +155,12 @@ class _Backward:
         for eq in members:
             self._collect(eq)
         step = Index(group[0].time.name, group[0].time.size)
+        targets = [eq.target for eq in members]
         for eq in reversed(members):
-            self._fill_step(eq, step)
+            if targets.count(eq.target) > 1:
+                self._fill_part(eq, step)
+            else:
+                self._fill_step(eq, step)
 
     # ------------------------------------------------------------------ filling
 
@@ -176,9 +180,19 @@ class _Backward:
                 at[axis] = substituted(place, mirrored)
         self._fill(eq.target, at, step)
 
+    def _fill_part(self, eq: Equation, step: Index) -> None:
+        """The adjoint of what one equation fills of a tensor that several fill in each step.
+
+        Between two of them others may read the first part, as a GRU resets its state.
+        """
+        assert eq.time is not None
+        moved: dict[Index, Position] = {i: Index(i.name, i.size) for i in eq.indices}
+        moved[eq.time] = affine(eq.time.size - 1) - step
+        self._fill(eq.target, [substituted(place, moved) for place in eq.at], step)
+
     def _fill(self, tensor: Tensor, at: Sequence[Position], step: Index | None) -> None:
         total: Expr = value(0)
-        for number, use in enumerate(self.uses.pop(tensor, [])):
+        for number, use in enumerate(self.uses.get(tensor, [])):
             part = gathered(use.read, use.part, use.indices, use.over, use.where, at)
             total = part if number == 0 else total + part
         self.equations.append(equation(self.adjoint(tensor)[tuple(at)], total, step))
