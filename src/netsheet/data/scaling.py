@@ -176,7 +176,8 @@ def _expectations(network: Network) -> dict[str, str]:
         except (NetsheetError, ValueError):
             return found
     for tensor in sized.inputs:
-        if tensor.name not in found:
+        # of a quantised input the scale says it, whatever its whole numbers become behind it
+        if tensor.name not in found and tensor.quantisation is None:
             key = _scaled_in(sized, tensor)
             if key:
                 found[tensor.name] = f"the network scales pixels itself, in {key}"
