@@ -92,6 +92,16 @@ class Model(Network):
 
         return loss_gradients(self, x, y, loss)
 
+    def saliency(self, x: object, label: int, layer: str | None = None) -> dict[str, FloatArray]:
+        """Gradient of a class's score for the input, and Grad-CAM of ``layer``; by name.
+
+        As for :func:`netsheet.engine.saliency.saliency`; ``x`` as for :meth:`activations`.
+        """
+        from netsheet.data.given import given_arrays
+        from netsheet.engine.saliency import saliency
+
+        return saliency(self, given_arrays(self, x), label, layer)[0]
+
     def explain(self, layer: str, at: Sequence[int], sample: Sample) -> Explanation:
         """What one value of a layer is made of: its terms, their sum, what is done with it.
 

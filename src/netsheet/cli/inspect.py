@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from netsheet.data.inputs import Sample
-    from netsheet.equations import Equation, Weight
+    from netsheet.equations import Equation, Tensor, Weight
     from netsheet.layer import Layer
     from netsheet.model import Model
 
@@ -168,6 +168,21 @@ def _numbers(values: Any) -> str:
     return np.array2string(values, threshold=10_000, max_line_width=80)
 
 
+def _computed(
+    model: Model, given: Mapping[str, Any], label: int | None, layers: Sequence[str]
+) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """What every layer gives, or what a class depends on; and the tensors that describe it."""
+    if label is None:
+        tensors = model.tensors() | model.alias_tensors() | {t.name: t for t in model.inputs}
+        return model.activations(given, list(layers) or None), tensors
+    from netsheet.engine.saliency import saliency
+
+    if len(layers) > 1:
+        raise UsageError("--saliency takes one --layer: the one whose feature maps are weighed.")
+    values, tensors = saliency(model, given, label, layers[0] if layers else None)
+    return values, tensors | {t.name: t for t in model.inputs}
+
+
 def activations(
     model_file: ModelFile,
     inputs: Inputs = None,
@@ -175,6 +190,12 @@ def activations(
     count: Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")] = 1,
     layer: Annotated[
         list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")
+    ] = None,
+    saliency: Annotated[
+        int | None,
+        typer.Option(
+            "--saliency", min=0, help="Of this class: gradient for the input, and Grad-CAM."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -217,11 +238,10 @@ def activations(
     given = batch_of(samples)
     if not model.bound:
         model = model.bind({name: array.shape[1:] for name, array in given.items()})
-    values = model.activations(given, layer or None)
+    values, tensors = _computed(model, given, saliency, layer or [])
     if output is not None:
         from netsheet.write.pictures.activations import write_activations
 
-        tensors = model.tensors() | model.alias_tensors() | {t.name: t for t in model.inputs}
         labels = class_names(classes, model) or names or list(model.class_names)
         with show.written_to(output, ".csv", as_json) as place:
             paths = write_activations(
@@ -236,7 +256,7 @@ def activations(
         show.as_json(dict(values))
     elif output is None:
         _say_arrays(model, values)
-    if not layer:
+    if not layer and saliency is None:
         called = class_names(classes, model) or names
         _say_predictions(
             model, samples, values, called,

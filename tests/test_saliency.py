@@ -1,0 +1,107 @@
+"""The gradient of a class for the input, and Grad-CAM, against Keras."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netsheet
+from netsheet.equations import FloatArray
+from netsheet.errors import UnsupportedError, UsageError
+
+LABEL = 2
+
+
+def _network(keras: Any) -> Any:
+    """Two convolutions, a pooling and a softmax: the score is what that gets."""
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((12, 10, 2)), layers.Conv2D(3, 3, activation="relu", name="first"),
+        layers.Conv2D(4, 3, padding="same", activation="tanh", name="last"),
+        layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(5, activation="softmax"),
+    ])  # fmt: skip
+
+
+def _expected(model: Any, x: FloatArray, layer: str) -> tuple[FloatArray, FloatArray]:
+    """By tf.GradientTape, the last layer's activation taken off (as Keras's own example does)."""
+    import tensorflow as tf
+
+    model.layers[-1].activation = None
+    given = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        value = given
+        for each in model.layers:
+            value = each(value)
+            if each.name == layer:
+                maps = value
+        score = tf.reduce_sum(value[:, LABEL])
+    of_input, of_maps = tape.gradient(score, [given, maps])
+    weights = of_maps.numpy().mean(axis=(1, 2), keepdims=True)
+    return of_input.numpy(), np.maximum((maps.numpy() * weights).sum(-1), 0)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Any, Any, Path, FloatArray]:
+    pytest.importorskip("tensorflow")
+    keras = pytest.importorskip("keras")
+    model = _network(keras)
+    model.save(tmp_path / "net.keras")
+    x = np.random.default_rng(2).normal(size=(3, 12, 10, 2)).astype(np.float32)
+    return keras, model, tmp_path / "net.keras", x
+
+
+@pytest.mark.parametrize("layer", ["first", "last", None])
+def test_keras(saved: tuple[Any, Any, Path, FloatArray], layer: str | None) -> None:
+    _, model, path, x = saved
+    got = netsheet.load(path).saliency(x, LABEL, layer)
+    expected = _expected(model, x, layer or "last")
+    for ours, theirs in zip((got["saliency"], got["grad_cam"]), expected, strict=True):
+        assert ours.shape == theirs.shape
+        assert np.abs(theirs).max() > 0
+        assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max()
+
+
+def test_refused(saved: tuple[Any, Any, Path, FloatArray]) -> None:
+    keras, _, path, x = saved
+    model = netsheet.load(path)
+    with pytest.raises(UsageError, match="no class 5"):
+        model.saliency(x, 5)
+    with pytest.raises(UsageError, match="no layer 'third'"):
+        model.saliency(x, 1, "third")
+    with pytest.raises(UsageError, match="has no feature maps"):
+        model.saliency(x, 1, list(model.layers)[-1])
+    pictures = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 3)])
+    pictures.save(path)
+    with pytest.raises(UnsupportedError, match="saliency is of one class"):
+        netsheet.load(path).saliency(np.zeros((1, 4, 4, 1), np.float32), 0)
+
+
+def _run(*arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "netsheet", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_command_line(saved: tuple[Any, Any, Path, FloatArray]) -> None:
+    _, _, path, x = saved
+    expected = netsheet.load(path).saliency(x[:1], LABEL)
+    np.save(path.with_name("x.npy"), x[:1])
+    asked = ["activations", str(path), "--input", str(path.with_name("x.npy"))]
+    asked += ["--saliency", str(LABEL)]
+    _run(*asked, "-o", str(path.with_name("out.npz")))
+    with np.load(path.with_name("out.npz")) as written:
+        for name, values in expected.items():
+            assert np.array_equal(written[name], values)
+    assert set(json.loads(_run(*asked, "--json"))) == {"saliency", "grad_cam"}
+    _run(*asked, "-o", str(path.with_name("out.png")))
+    assert path.with_name("out.png").read_bytes().startswith(b"\x89PNG")
