@@ -125,3 +125,42 @@ def _varint(value: int) -> bytes:
         found += struct.pack("B", value & 127 | 128)
         value >>= 7
     return found + struct.pack("B", value)
+
+
+def small_network() -> NnpFile:
+    """A convolution, a pooling, a normalisation, two activations, an affine function."""
+    random = np.random.default_rng(2)
+
+    def array(*shape: int) -> Array:
+        return random.normal(size=shape).astype(np.float32)
+
+    file = NnpFile({"x": (2, 6, 5)})
+    names = ["beta", "gamma", "mean", "var"]
+    file.arrays = {"conv/W": array(3, 2, 3, 3), "conv/b": array(3), "affine/W": array(12, 4)}
+    file.arrays |= {f"bn/{name}": np.abs(array(1, 3, 1, 1)) for name in names}
+    ones = (1, 1)
+    given = {"base_axis": 1, "pad": ones, "stride": ones, "dilation": ones, "group": 1}
+    (y,) = file.function(
+        "Convolution", ["x", "conv/W", "conv/b"], [(3, 6, 5)], given, "convolution_param"
+    )
+    given = {"kernel": (2, 2), "stride": (3, 2), "ignore_border": True, "pad": (0, 0)}
+    (y,) = file.function("MaxPooling", [y], [(3, 2, 2)], given, "max_pooling_param")
+    given = {"axes": [1], "eps": 1e-5}
+    (y,) = file.function(
+        "BatchNormalization", [y, *(f"bn/{name}" for name in names)], [(3, 2, 2)], given,
+        "batch_normalization_param",
+    )  # fmt: skip
+    (y,) = file.function("LeakyReLU", [y], [(3, 2, 2)], {"alpha": 0.1}, "leaky_relu_param")
+    (y,) = file.function("Affine", [y, "affine/W"], [(4,)], {"base_axis": 1}, "affine_param")
+    file.function("Softmax", [y], [(4,)], {"axis": 1}, "softmax_param")
+    return file
+
+
+def with_parameters(file: NnpFile) -> str:
+    """The text with the parameters in it."""
+    parts = [file.text()]
+    for name, array in file.arrays.items():
+        dims = " ".join(f"dim: {n}" for n in array.shape)
+        data = " ".join(f"data: {value:g}" for value in array.reshape(-1))
+        parts.append(f'parameter {{ variable_name: "{name}" shape {{ {dims} }} {data} }}\n')
+    return "".join(parts)

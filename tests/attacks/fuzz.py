@@ -98,6 +98,8 @@ def _write(folder: Path, findings: list[Finding]) -> None:
 
 def answer(path: Path) -> str:
     """What is wrong with what netsheet does with the file; empty if nothing."""
+    from mutate import MODELS
+
     import netsheet
     from netsheet.errors import NetsheetError
 
@@ -106,7 +108,7 @@ def answer(path: Path) -> str:
     before = time.process_time()
     size = _status("VmRSS")
     try:
-        if path.suffix in (".h5", ".keras", ".onnx", ".tflite"):
+        if path.suffix in MODELS:
             model = netsheet.load(path)
             for row in model.summary():
                 str(row).encode()

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import random
+import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 from conftest import SHARED  # noqa: E402
 from onnx_models import NETWORKS  # noqa: E402
 
+MODELS = (".h5", ".keras", ".onnx", ".tflite", ".nnp", ".nntxt")
 LARGEST = 40_000  # bytes of a file that is mutated
 
 NUMBERS: list[Any] = [
@@ -43,7 +45,7 @@ class Seeds:
 
     def __init__(self) -> None:
         self.files = dict(sorted(_seeds()))
-        models = [n for n in self.files if n.endswith((".h5", ".keras", ".onnx", ".tflite"))]
+        models = [n for n in self.files if n.endswith(MODELS)]
         inputs = [n for n in self.files if n not in models]
         self.names = models + inputs * (len(models) // (4 * len(inputs)) + 1)
         self._classes = sorted(set(_class_names(self.files)))
@@ -60,6 +62,8 @@ class Seeds:
             "onnx": [_onnx_fields, _onnx_fields, _bytes],
             "npz": [_bytes, _zip_bytes],
             "tflite": [_words, _bytes],
+            "nnp": [_zip_bytes, _bytes],
+            "nntxt": [_text, _text, _bytes],
         }
         change = rng.choice(ways.get(kind, [_bytes]))
         return f"{number}-{name}", change(rng, data, self._classes)
@@ -75,6 +79,14 @@ def _seeds() -> Iterator[tuple[str, bytes]]:
     from attacks_tflite import network
 
     yield "dense.tflite", network()
+    from nnp_files import small_network, with_parameters
+
+    yield "small.nntxt", with_parameters(small_network()).encode()
+    path = held.with_name(".small.nnp")
+    try:
+        yield "small.nnp", small_network().save(path, "protobuf").read_bytes()
+    finally:
+        path.unlink(missing_ok=True)
     for name, config in _configs(seeds).items():
         for suffix, make in (("h5", seeds.whole_h5), ("keras", seeds.zipped)):
             path = held.with_name(f".{name}.{suffix}")
@@ -92,6 +104,23 @@ def _seeds() -> Iterator[tuple[str, bytes]]:
                 and path.stat().st_size <= LARGEST
             ):
                 yield path.name, path.read_bytes()
+
+
+def _text(rng: random.Random, data: bytes, classes: list[str]) -> bytes:
+    """A text with some of its words exchanged, doubled, left out or made numbers."""
+    words = re.split(rb"(\s+)", data)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(words))
+        way = rng.randrange(4)
+        if way == 0:
+            words[at] = words[rng.randrange(len(words))]
+        elif way == 1:
+            words[at] = str(rng.choice(NUMBERS)).encode()
+        elif way == 2:
+            del words[at : at + rng.randint(1, 12)]
+        else:
+            words[at:at] = words[at : at + rng.randint(1, 60)]
+    return b"".join(words)
 
 
 def _inputs() -> Iterator[tuple[str, bytes]]:

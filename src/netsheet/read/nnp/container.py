@@ -104,11 +104,13 @@ def _hdf5(file: Path | IO[bytes], budget: Budget) -> dict[str, FloatArray]:
     import h5py
 
     with hdf5.opened(file) as root:
-        return {
-            name: hdf5.array(found, budget).astype(np.float32)
-            for name, found in hdf5.walk(root, budget)
-            if isinstance(found, h5py.Dataset)
+        found = {
+            name: hdf5.array(one, budget)
+            for name, one in hdf5.walk(root, budget)
+            if isinstance(one, h5py.Dataset)
         }
+    with np.errstate(over="ignore"):
+        return {name: array.astype(np.float32) for name, array in found.items()}
 
 
 def _inside(description: Message, budget: Budget) -> dict[str, FloatArray]:
@@ -124,7 +126,8 @@ def _inside(description: Message, budget: Budget) -> dict[str, FloatArray]:
         if any(size < 0 for size in sizes) or math.prod(sizes) != len(words):
             raise FormatError(f"parameter {name!r} has {len(words):,} values for the shape {sizes}")
         try:
-            found[name] = np.array(words, np.float32).reshape(sizes)
+            with np.errstate(over="ignore"):
+                found[name] = np.array(words, np.float32).reshape(sizes)
         except ValueError:
             raise FormatError(f"parameter {name!r} holds no numbers") from None
     return found
