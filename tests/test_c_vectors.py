@@ -16,6 +16,7 @@ from netsheet.engine.run import engine
 from netsheet.verify.engines.c_host import SANITIZE, run_library
 from netsheet.write.c.library import library
 
+READ_OVER = (3, 5, 12)  # channels that fill no vector: weights are read over their end
 MACHINES = {"-march=haswell": ("avx2", "fma"), "-march=skylake-avx512": ("avx512f", "avx512dq")}
 
 
@@ -69,7 +70,7 @@ def test_vectors_of_every_width(
     sample = probe(model)
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
     (wanted,) = session.run(None, {"x": sample.arrays[0][np.newaxis]})
-    for options in (["-O3"], ["-O1", *SANITIZE]):
+    for options in (["-O2"], *([["-O1", *SANITIZE]] if channels in READ_OVER else [])):
         ((found,),) = run_library(
             library(model, traced=False), [sample.arrays], traced=False,
             options=[*options, option],
