@@ -24,16 +24,16 @@ from netsheet.write.excel.sheet_names import quoted
 CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands above it
 TRUE_LABEL = (CHOICE_ROW + 1, VALUE_COL)
 TABLE_ROW = 21
-PICTURE_ROW, PICTURE_COL, NARROW = 4, 3, 20  # square columns under the picture, for both
+PICTURE_ROW, PICTURE_COL, NARROW = 4, 3, 18  # square columns under the picture, for both
 CLASS_COL = PICTURE_COL + NARROW + 1
 CHART_COL, CHART_COLUMNS, CHART_ROWS = CLASS_COL + 5, 4, 15
-SQUARE = 2.14  # characters: 20 pixels, as the rows have
+SQUARE = 2.71  # characters: 20 pixels, as the rows have
 DIGITS_ROW = 12
 MAX_PICTURE, MAX_CLASSES = 16, 100
 # columns of the table of layers: heading, first column, columns that it takes
 TABLE = (
     ("layer", 0, 1), ("type", 1, 1), ("output shape", 3, 5), ("short parameters", 8, 4),
-    ("short formulas", 12, 4), ("short deviation", 16, 4), ("verdict", 20, 3),
+    ("short formulas", 12, 3), ("short deviation", 15, 3), ("verdict", 18, 3),
 )  # fmt: skip
 
 
