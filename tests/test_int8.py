@@ -285,3 +285,14 @@ def test_a_file_whose_weights_alone_are_whole_says_what_is_computed(tmp_path: Pa
     assert any("TensorFlow Lite rounds the activations" in note for note in ours.notes)
     x = np.random.default_rng(1).standard_normal((2, 64)).astype(np.float32)
     assert np.abs(ours.predict(x) - model.predict(x, verbose=0)).max() < 0.05
+
+
+def test_pixels_for_an_onnx_input_of_int8_are_asked_about(shared: Path, tmp_path: Path) -> None:
+    """A file in ONNX's QuantizeLinear form does not say what its input's whole numbers mean."""
+    quantised = ns.load(shared / "models/tflite/made/seed_int8.tflite")
+    quantised.to_onnx(tmp_path / "qdq.onnx", form="qdq")
+    model = ns.load(tmp_path / "qdq.onnx")
+    with pytest.raises(ns.UsageError, match="--scale 1 --mean 128"):
+        model.predict(shared / "seed/digit5.png")
+    whole = np.load(shared / "seed/digit5.npy").reshape(1, 28, 28, 1).astype(int) - 128
+    assert model.predict(whole.astype(np.int8)).argmax() == 5

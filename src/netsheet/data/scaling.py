@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from netsheet.equations import LIMITS, FloatArray, Tensor
 from netsheet.equations.evaluation import evaluate
-from netsheet.errors import NetsheetError
+from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network, Node
 
 Array = npt.NDArray[Any]
@@ -79,11 +79,25 @@ def decided(
         picture: they come from pictures, so that they are pixels whatever their shape.
     """
     if network is not None:
+        if picture:
+            _check_signed(network, tensor)
         expected = expectations(network).get(tensor.name, "")
         if expected:
             return Scaling(why=expected)
     reason = _no_pixels(tensor, array, picture)
+    if network is not None and not reason:
+        _check_signed(network, tensor)
     return Scaling(why=reason) if reason else of_pixels(tensor)
+
+
+def _check_signed(network: Network, tensor: Tensor) -> None:
+    """Pixels for an input of signed whole numbers whose scale nothing says are not guessed at."""
+    types = {source.name: source.dtype for source in network.sources}
+    if types.get(tensor.name) == "int8" and tensor.quantisation is None:
+        raise UsageError(
+            f"input {tensor.name!r} takes int8, from -128 to 127, but pixels are 0 to 255: say how "
+            "one becomes the other, as --scale 1 --mean 128, or give the whole numbers as .npy."
+        )
 
 
 def of_pixels(tensor: Tensor) -> Scaling:
