@@ -292,7 +292,7 @@ def test_pixels_for_an_onnx_input_of_int8_are_asked_about(shared: Path, tmp_path
     quantised = ns.load(shared / "models/tflite/made/seed_int8.tflite")
     quantised.to_onnx(tmp_path / "qdq.onnx", form="qdq")
     model = ns.load(tmp_path / "qdq.onnx")
-    with pytest.raises(ns.UsageError, match="--scale 1 --mean 128"):
+    with pytest.raises(ns.NetsheetError, match="--scale 1 --mean 128"):
         model.predict(shared / "seed/digit5.png")
     whole = np.load(shared / "seed/digit5.npy").reshape(1, 28, 28, 1).astype(int) - 128
     assert model.predict(whole.astype(np.int8)).argmax() == 5
