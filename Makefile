@@ -33,7 +33,8 @@ node-tests: $(VENV)/tested
 
 # An hour of mutated files, and an hour of sizes that contradict.
 fuzz: $(VENV)/tested
-	NETSHEET_FUZZ_SECONDS=3600 $(BIN)/pytest tests/attacks/test_fuzz.py tests/test_shapes.py
+	NETSHEET_FUZZ_SECONDS=3600 $(BIN)/pytest tests/attacks/test_fuzz.py tests/test_shapes.py \
+		tests/test_layer_shapes.py
 	NETSHEET_HYPOTHESIS=fuzz $(BIN)/pytest tests/test_random_equations.py tests/test_gradients.py
 
 $(VENV)/installed: pyproject.toml

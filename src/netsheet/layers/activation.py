@@ -10,7 +10,7 @@ from typing import ClassVar
 from netsheet.equations import Equation, Expr, Tensor, call, equation, indices_of, reduce
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Graph, Layer, Signature
-from netsheet.layers.base import Along, Elementwise, broadcast
+from netsheet.layers.base import Along, Elementwise
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
@@ -338,8 +338,11 @@ class LogSoftmax(Softmax):
 
 
 @dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class PReLU(Layer):
     """``x`` where positive, else ``alpha * x``; alpha has one value along each shared axis."""
+
+    shared_axes: tuple[int, ...] = ()
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         return {"alpha": ()}
@@ -349,6 +352,7 @@ class PReLU(Layer):
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, alpha, at = inputs[0], self.weights["alpha"], indices_of(outputs[0])
-        slope = broadcast(alpha, at)
+        shared = {axis % len(at) for axis in self.shared_axes}
+        slope = alpha[tuple(0 if n in shared else index for n, index in enumerate(at))]
         below = call("min", x[at], 0) * slope
         return [equation(outputs[0][at], call("max", x[at], 0) + below)]

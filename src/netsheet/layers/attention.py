@@ -155,6 +155,11 @@ class Attention(Attending):
         query, values = given["query"], given["value"]
         if len(query.shape) != 2 or len(values.shape) != 2:
             raise ValueError(f"layer {self.name!r} takes sequences of vectors")
+        keys = given.get("key", values)
+        if len(keys.shape) != 2 or keys.shape[0] != values.shape[0]:
+            raise ValueError(f"its keys {keys.shape} and values {values.shape} differ in number")
+        if query.shape[1] != keys.shape[1]:
+            raise ValueError(f"its queries {query.shape} and keys {keys.shape} differ in length")
         signatures = [Signature(query.axes, (query.shape[0], values.shape[1]))]
         if self.return_attention_scores:
             signatures.append(Signature(("query", "key"), (query.shape[0], values.shape[0])))

@@ -97,6 +97,10 @@ class Along:
             if not -rank <= axis < rank:
                 raise ValueError(f"layer {layer!r} works along axis {axis} of {rank} axes")
         self.axes = sorted({axis % rank for axis in wanted})
+        if len(self.axes) < len(wanted):
+            raise ValueError(
+                f"layer {layer!r} works along the axes {tuple(wanted)}: one is named twice"
+            )
         self.at = indices_of(tensor)
         self.over = tuple(self.at[axis] for axis in self.axes)
         self.kept = [axis for axis in range(rank) if axis not in self.axes]

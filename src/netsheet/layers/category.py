@@ -41,6 +41,10 @@ class CategoryEncoding(Layer):
 
     passes_mask: ClassVar[bool] = False
 
+    @property
+    def tokens(self) -> int | None:
+        return self.num_tokens
+
     def _kept(self, x: Tensor) -> int:
         """How many axes of the input stay."""
         if self.output_mode == "one_hot" and x.shape and x.shape[-1] != 1:
@@ -49,6 +53,8 @@ class CategoryEncoding(Layer):
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         kept = self._kept(inputs[0])
+        if self.output_mode != "one_hot" and len(inputs[0].shape) > 1:
+            raise ValueError(f"it takes one axis of categories, not {inputs[0].shape}")
         return [
             Signature(
                 (*inputs[0].axes[:kept], "category"), (*inputs[0].shape[:kept], self.num_tokens)
@@ -77,6 +83,10 @@ class Discretization(CategoryEncoding):
     """The number of ``boundaries`` that are not above x; encoded unless the mode is ``int``."""
 
     boundaries: tuple[float, ...]
+
+    @property
+    def tokens(self) -> int | None:
+        return None
 
     def token(self, read: Expr) -> Expr:
         if not self.boundaries:

@@ -196,6 +196,7 @@ class GRUCell(_VectorCell):
 
     recurrent_activation: Layer | None = None
     reset_after: bool = True
+    reset_after_said: bool = True  # False: the file does not say it, its biases do
 
     gate_names: ClassVar[tuple[str, ...]] = ("z", "r", "h~")
 
@@ -207,7 +208,7 @@ class GRUCell(_VectorCell):
 
     def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
         # Two rows of biases (in CuDNN's form one after the other) tell ``reset_after``.
-        if len(stored) == 3 and self.use_bias:
+        if len(stored) == 3 and self.use_bias and not self.reset_after_said:
             shape = stored[2][1]
             self.reset_after = len(shape) == 2 or shape == (6 * self.units,)
 

@@ -19,7 +19,7 @@ from netsheet.equations import (
     reduce,
 )
 from netsheet.layer import Graph, Layer, Signature, default_axes
-from netsheet.layers.base import activated, activated_onnx, broadcast, named
+from netsheet.layers.base import activated, activated_onnx, named
 
 QUANTIZER_EPSILON = 1e-7
 
@@ -166,7 +166,13 @@ class EinsumDense(Layer):
             raise ValueError(f"layer {self.name!r}: {self.einsum} does not fit its input")
         size = dict(zip(x, inputs[0].shape, strict=True))
         size |= dict(zip(kernel, self.weights["kernel"].shape, strict=True))
-        return [Signature(default_axes(len(out)), tuple(size[letter] for letter in out))]
+        shape = tuple(size[letter] for letter in out)
+        said = self.output_shape[-len(out) :] if out else ()
+        wrong = any(n not in (None, own) for n, own in zip(said[::-1], shape[::-1], strict=False))
+        named = self.einsum.rpartition("->")[2].strip().removeprefix("...")
+        if wrong or len(self.output_shape) < len(named) - ("..." not in self.einsum):
+            raise ValueError(f"its output_shape {self.output_shape} is not the {shape} computed")
+        return [Signature(default_axes(len(out)), shape)]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         return activated(self.active(), outputs[0], lambda y: [self._einsum(inputs[0], y)])
@@ -183,5 +189,8 @@ class EinsumDense(Layer):
         summed = [index[letter] for letter in over if letter not in letters[2]]
         result = reduce("sum", summed, x[places[0]] * kernel[places[1]])
         if "bias" in self.weights:
-            result = result + broadcast(self.weights["bias"], places[2])
+            bias = self.weights["bias"]
+            last = list(zip(letters[2], places[2], strict=True))[len(places[2]) - len(bias.shape) :]
+            of_bias = self.bias_axes or ""
+            result = result + bias[tuple(at if c in of_bias else 0 for c, at in last)]
         return equation(y[places[2]], result)

@@ -91,6 +91,13 @@ class _MultiHead(Attending):
                 f"layer {self.name!r} attends from {query.shape} to {source.shape}: "
                 f"both need the same axes, at least one and channels"
             )
+        heads, shared = self.widths["query"][0], self.widths["key"][0]
+        if heads % shared:
+            raise ValueError(f"{heads} heads of queries cannot share {shared} of keys")
+        rank = len(query.shape) - 1
+        attended = self.attended(rank)
+        if len(set(attended)) < max(len(attended), 1) or any(not 0 <= n < rank for n in attended):
+            raise ValueError(f"layer {self.name!r} cannot attend over the axes {attended}")
         result = self.result_shape(query)
         axes = query.axes if len(result) == 1 else (*query.axes[:-1], *_numbered(len(result)))
         signatures = [Signature(axes, (*query.shape[:-1], *result))]

@@ -82,10 +82,18 @@ class BatchNormalization(_SameShape):
 def _affine(layer: Layer, result: Expr, at: Sequence[Position]) -> Expr:
     """``result * gamma + beta`` with those of the two that the layer has."""
     if "gamma" in layer.weights:
-        result = result * broadcast(layer.weights["gamma"], at)
+        result = result * layer.weights["gamma"][tuple(at)]
     if "beta" in layer.weights:
-        result = result + broadcast(layer.weights["beta"], at)
+        result = result + layer.weights["beta"][tuple(at)]
     return result
+
+
+def _weighted_along(x: Tensor, axes: int | Sequence[int], layer: str) -> Along:
+    """The axes that weights of their own sizes lie along, which are stored in the given order."""
+    along, wanted = Along(x, axes, layer), [axes] if isinstance(axes, int) else list(axes)
+    if [axis % len(x.shape) for axis in wanted] != along.axes:
+        raise ValueError(f"layer {layer!r} works along the axes {tuple(wanted)}, not in order")
+    return along
 
 
 @dataclass(eq=False, kw_only=True)
@@ -110,7 +118,7 @@ class LayerNormalization(_SameShape):
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]
-        along = Along(x, self.axis, self.name)
+        along = _weighted_along(x, self.axis, self.name)
         at, rest = along.at, along.rest
         mean, variance = along.step(y, "mean"), along.step(y, "variance")
         deviation = x[at] - mean[rest]
@@ -136,10 +144,10 @@ class RMSNormalization(_SameShape):
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]
-        along = Along(x, self.axis, self.name)
+        along = _weighted_along(x, self.axis, self.name)
         at, rest = along.at, along.rest
         square = along.step(y, "mean_square")
-        scale = broadcast(self.weights["scale"], along.over)
+        scale = self.weights["scale"][along.over]
         return [
             equation(square[rest], reduce("mean", along.over, x[at] * x[at])),
             equation(y[at], x[at] / call("sqrt", square[rest] + self.epsilon) * scale),
@@ -167,7 +175,7 @@ class GroupNormalization(_SameShape):
         axis = Along(x, self.axis, self.name).axes[0]
         channels = x.shape[axis]
         groups = channels if self.groups == -1 else self.groups
-        if channels % groups:
+        if groups < 1 or channels % groups:
             raise ValueError(f"layer {self.name!r}: {channels} channels in {groups} groups")
         g, within = Index("g", groups), Index("c", channels // groups)
         c = g * within.size + within
@@ -224,7 +232,7 @@ class Normalization(_SameShape):
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]
-        along = Along(x, self.axis, self.name) if self.axis else None
+        along = _weighted_along(x, self.axis, self.name) if self.axis else None
         at = along.at if along else indices_of(x)
         over = along.over if along else ()
         mean = self._statistic("mean", self.mean, over)
@@ -236,7 +244,15 @@ class Normalization(_SameShape):
 
     def _statistic(self, label: str, given: FloatArray | None, over: Sequence[Index]) -> Expr:
         if given is None:
-            return broadcast(self.weights[label], over)
+            if self.weights["count"].shape:
+                raise ValueError(f"count is stored with the shape {self.weights['count'].shape}")
+            return self.weights[label][tuple(over)]
+        sizes = tuple(index.size for index in over)
+        if given.ndim > len(sizes) or any(
+            size not in (1, wanted)
+            for size, wanted in zip(given.shape[::-1], sizes[::-1], strict=False)
+        ):
+            raise ValueError(f"its {label} of the shape {given.shape} does not fit {sizes}")
         return broadcast(constant(f"{self.name}/{label}", given), over)
 
 
@@ -250,6 +266,9 @@ class Rescaling(_SameShape):
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]
         at = indices_of(y)
+        for label, given in (("scale", self.scale), ("offset", self.offset)):
+            if isinstance(given, tuple) and len(given) not in (1, x.shape[-1] if x.shape else 1):
+                raise ValueError(f"its {len(given)} values of {label} do not fit {x.shape}")
         scale, offset = (
             broadcast(constant(f"{self.name}/{label}", np.asarray(given, float)), at)
             if isinstance(given, tuple)

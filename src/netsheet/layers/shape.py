@@ -200,6 +200,8 @@ class RepeatVector(Layer):
     passes_mask: ClassVar[bool] = False
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        if len(inputs[0].shape) != 1:
+            raise ValueError(f"it repeats vectors, and its input has the shape {inputs[0].shape}")
         return [Signature(("time", *inputs[0].axes), (self.n, *inputs[0].shape))]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
@@ -269,8 +271,11 @@ class Slice(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Identity(Layer):
-    """The input itself: Dropout and its kin outside training."""
+    """The input itself: Dropout and its kin outside training; ``rank`` axes where that is given."""
+
+    rank: int | None = None
 
     same_since: ClassVar[int] = 3  # before, a copy
 
@@ -279,6 +284,8 @@ class Identity(Layer):
         return self.type not in ("Identity", "Activation", "ActivityRegularization")
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        if self.rank is not None and len(inputs[0].shape) != self.rank:
+            raise ValueError(f"it takes {self.rank} axes, and its input has {inputs[0].shape}")
         return [Signature(inputs[0].axes, inputs[0].shape)]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:

@@ -47,6 +47,9 @@ class Bidirectional(Layer):
     def __post_init__(self) -> None:
         if self.merge_mode is not None and self.merge_mode not in MERGES:
             raise ValueError(f"layer {self.name!r} has the unknown merge_mode {self.merge_mode!r}")
+        backward = self.backward_layer
+        if backward is not None and backward.go_backwards == self.forward_layer.go_backwards:
+            raise ValueError("its two layers read in the same direction")
 
     def directions(self) -> list[tuple[str, Loop]]:
         """Both layers, with their weights."""
@@ -344,7 +347,11 @@ class SpectralNormalization(Layer):
         return self._inner.output_mask(inputs, name)
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
-        return self._inner.infer(inputs)
+        inner = self._inner
+        vector, kernel = self.weights[self.vector], next(iter(inner.weights.values()))
+        if vector.shape != (1, *kernel.shape[-1:]):
+            raise ValueError(f"{self.vector} {vector.shape} does not fit the kernel {kernel.shape}")
+        return inner.infer(inputs)
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         return self._inner.equations(inputs, outputs)

@@ -59,6 +59,12 @@ class Arguments:
         value = self.get(key, default)
         return value if isinstance(value, str) else self.refuse(key, "a word")
 
+    def choice(self, key: str, default: str, *others: str) -> str:
+        """One of a few words, in small letters; the first one for an absent value."""
+        value = self.text(key, default).lower()
+        known = (default, *others)
+        return value if value in known else self.refuse(key, " or ".join(known))
+
     def ints(self, key: str, rank: int, default: int | Sequence[int] | None = 1) -> tuple[int, ...]:
         """``rank`` positive whole numbers; a single one stands for all."""
         value = self.get(key, default)
@@ -82,7 +88,7 @@ class Arguments:
             and isinstance(value, (list, tuple))
             and all(isinstance(n, int) for n in value)
         ):
-            value = [value * 2 if len(value) == 1 else value]
+            value = [value]
         if not isinstance(value, (list, tuple)) or len(value) != rank:
             self.refuse(key, f"{rank} pairs of whole numbers")
         pairs = [[n, n] if isinstance(n, int) else n for n in value]

@@ -30,7 +30,12 @@ def _gated(a: Arguments, c: Context) -> dict[str, Any]:
 
 def _gru(a: Arguments, c: Context) -> dict[str, Any]:
     # Absent in files of Keras before 2.2 (False); the bias' shape then agrees.
-    return {**_gated(a, c), "reset_after": a.flag("reset_after", c.major >= 3)}
+    said = a.get("reset_after") is not None
+    return {
+        **_gated(a, c),
+        "reset_after": a.flag("reset_after", c.major >= 3),
+        "reset_after_said": said,
+    }
 
 
 def _cudnn(a: Arguments, c: Context) -> dict[str, Any]:
@@ -57,8 +62,8 @@ def _conv_lstm(kind: type[conv_lstm.ConvLSTM2D], rank: int) -> Row:
         kernel_size=a.ints("kernel_size", rank),
         strides=a.ints("strides", rank),
         dilation_rate=a.ints("dilation_rate", rank),
-        padding=a.text("padding", "valid"),
-        data_format=a.text("data_format", "channels_last"),
+        padding=a.choice("padding", "valid", "same"),
+        data_format=a.choice("data_format", "channels_last", "channels_first"),
         activation=c.activation(a, default="tanh"),
         recurrent_activation=c.activation(a, "recurrent_activation", gate.get(c.major, "sigmoid")),
         use_bias=a.flag("use_bias", True),
@@ -119,7 +124,7 @@ def _embedding(a: Arguments, c: Context) -> Layer:
 def _attention(a: Arguments, c: Context) -> Layer:
     return attention.Attention(
         use_scale=a.flag("use_scale", False),
-        score_mode=a.text("score_mode", "dot"),
+        score_mode=a.choice("score_mode", "dot", "concat"),
         use_causal_mask=a.flag("causal", False),
     )
 

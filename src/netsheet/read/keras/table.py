@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -32,7 +33,7 @@ from netsheet.read.keras.context import Context, Row
 
 
 def _data_format(a: Arguments) -> str:
-    return "channels_first" if a.get("data_format") == "channels_first" else "channels_last"
+    return a.choice("data_format", "channels_last", "channels_first")
 
 
 def _convolution(a: Arguments, c: Context, rank: int) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def _convolution(a: Arguments, c: Context, rank: int) -> dict[str, Any]:
         "kernel_size": a.ints("kernel_size", rank),
         "strides": a.ints("strides", rank),
         "dilation_rate": a.ints("dilation_rate", rank),
-        "padding": a.text("padding", "valid").lower(),
+        "padding": a.choice("padding", "valid", "same", *(["causal"] if rank == 1 else [])),
         "data_format": _data_format(a),
         "use_bias": a.flag("use_bias", True),
         "activation": c.activation(a),
@@ -84,7 +85,7 @@ def _pool(kind: type[pool.MaxPooling2D] | type[pool.AveragePooling2D], rank: int
         return kind(
             pool_size=size,
             strides=a.ints("strides", rank, size),
-            padding=a.text("padding", "valid").lower(),
+            padding=a.choice("padding", "valid", "same"),
             data_format=_data_format(a),
         )
 
@@ -132,6 +133,8 @@ def _discretization(a: Arguments, c: Context) -> Layer:
     edges = a.get("bin_boundaries")
     if not isinstance(edges, list) or not all(isinstance(e, int | float) for e in edges):
         raise UnsupportedError("the file does not say where its bins end")
+    if edges != sorted(edges):
+        a.refuse("bin_boundaries", "a rising list")
     return category.Discretization(
         boundaries=tuple(float(edge) for edge in edges),
         num_tokens=len(edges) + 1,
@@ -164,6 +167,11 @@ def _integer_lookup(a: Arguments, c: Context) -> Layer:
 def _plain(kind: type[Layer]) -> Row:
     """A layer without arguments that change its values."""
     return lambda a, c: kind()
+
+
+def _of_rank(rank: int) -> Row:
+    """A layer that only acts in training, on an input of so many axes."""
+    return lambda a, c: shape.Identity(rank=rank)
 
 
 def _merge(kind: Callable[..., Layer]) -> Row:
@@ -218,9 +226,15 @@ def _einsum_dense(a: Arguments, c: Context) -> Layer:
     if _quantized(a):
         raise UnsupportedError("a quantized EinsumDense is not supported")
     output = a.get("output_shape")
+    sizes = output if isinstance(output, list) else [output]
+    if not all(size is None or (type(size) is int and size > 0) for size in sizes):
+        a.refuse("output_shape", "positive whole numbers or null")
+    equation = a.text("equation", "").replace(" ", "")
+    if not re.fullmatch(r"(\.\.\.)?[a-zA-Z]*,[a-zA-Z]+->(\.\.\.)?[a-zA-Z]*", equation):
+        a.refuse("equation", "as 'abc,cd->abd'")
     return dense.EinsumDense(
-        einsum=a.text("equation", ""),
-        output_shape=tuple(output) if isinstance(output, list) else (output,),
+        einsum=equation,
+        output_shape=tuple(sizes),
         bias_axes=a.get("bias_axes"),
         activation=c.activation(a),
     )
@@ -332,8 +346,11 @@ def _upsampling(kind: type[spatial.UpSampling2D], rank: int) -> Row:
 
 
 def _auto_contrast(a: Arguments, c: Context) -> Layer:
-    low, high = a.get("value_range", (0, 255))
-    return contrast.AutoContrast(value_range=(float(low), float(high)))
+    ends = a.get("value_range", [0, 255])
+    if not isinstance(ends, (list, tuple)) or len(ends) != 2 or ends[0] == ends[1]:
+        a.refuse("value_range", "two different numbers")
+    low, high = sorted(map(float, ends))
+    return contrast.AutoContrast(value_range=(low, high))
 
 
 def _resizing(a: Arguments, c: Context) -> Layer:
@@ -362,6 +379,8 @@ NO_OPS = (
 
 _ROWS: dict[str, Row] = {
     **dict.fromkeys(NO_OPS, _plain(shape.Identity)),
+    **{f"SpatialDropout{rank}D": _of_rank(rank + 1) for rank in (1, 2, 3)},
+    **dict.fromkeys((name for name in NO_OPS if name.startswith("Random")), _of_rank(3)),
     "Activation": _activation,
     **{
         f"AdaptiveAveragePooling{rank}D": _adaptive(adaptive.AdaptiveAveragePooling, rank)
@@ -410,7 +429,7 @@ _ROWS: dict[str, Row] = {
     "GroupNormalization": _group_norm,
     "IntegerLookup": _integer_lookup,
     "LayerNormalization": _layer_norm,
-    "LayerScale": _plain(scale.LayerScale),
+    "LayerScale": lambda a, c: scale.LayerScale(projection_dim=a.positive("projection_dim")),
     "LeakyReLU": _leaky_relu,
     "LocallyConnected1D": _local(1),
     "LocallyConnected2D": _local(2),
@@ -421,7 +440,9 @@ _ROWS: dict[str, Row] = {
     "Minimum": _merge(merge.Minimum),
     "Multiply": _merge(merge.Multiply),
     "Normalization": _normalization,
-    "PReLU": _plain(activation.PReLU),
+    "PReLU": lambda a, c: activation.PReLU(
+        shared_axes=() if a.get("shared_axes") is None else a.axes("shared_axes")
+    ),
     "Permute": _permute,
     "RMSNormalization": lambda a, c: norm.RMSNormalization(
         axis=_axis(a.axes("axis")), epsilon=a.number("epsilon", 1e-6)
