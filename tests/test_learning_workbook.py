@@ -257,3 +257,44 @@ def test_xor_in_twenty_steps_as_keras_takes_them(tmp_path: Path) -> None:
     for weight, label in zip(model.weights[:2], ("kernel", "bias"), strict=True):
         found = values[f"learn/hidden/{label}"][-1]
         np.testing.assert_allclose(found, np.asarray(weight).ravel(), rtol=1e-4)
+
+
+def test_words_that_came_in_get_their_gradients(tmp_path: Path) -> None:
+    """Which rows of an embedding have an adjoint depends on the input: a condition in the cells."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(2)
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((4,)), layers.Embedding(6, 3), layers.GRU(2, reset_after=False),
+        layers.Dense(2, "softmax"),
+    ])  # fmt: skip
+    model.save(tmp_path / "net.keras")
+    opened = netsheet.load(tmp_path / "net.keras")
+    x, y = np.array([[1, 3, 3, 5]], np.float32), np.array([[0, 1]], np.float32)
+    sample = Sample("x", {opened.inputs[0].name: InputValue(x[0])}, 1)
+    book = tmp_path / "words.xlsx"
+    to_excel(opened, book, [sample], learn=Learning("categorical_crossentropy"))
+    assert verify(opened, "excel", [sample], xlsx=book).ok
+    values, notes = recalculated(book, read_map(book), "ironcalc")
+    assert not notes
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(keras.losses.categorical_crossentropy(y, model(x)))
+    variables = [variable.value for variable in model.trainable_variables]
+    for weight, slope in zip(trained_weights(opened), tape.gradient(loss, variables), strict=True):
+        close(values[f"{weight.name}/grad"], np.asarray(tf.convert_to_tensor(slope)))
+
+
+def test_a_turned_kernel_is_found_by_the_map(tmp_path: Path) -> None:
+    """The kernel of a transposed convolution stands turned round; so do its gradient's cells."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(2)
+    layers = [keras.Input((5, 4, 2)), keras.layers.Conv2DTranspose(2, 3, 2, activation="tanh")]
+    keras.Sequential(layers).save(tmp_path / "net.keras")
+    model = netsheet.load(tmp_path / "net.keras")
+    x = np.random.default_rng(0).normal(size=(5, 4, 2)).astype(np.float32)
+    sample = Sample("x", {model.inputs[0].name: InputValue(x)})
+    book, target = tmp_path / "net.xlsx", np.zeros(model.outputs[0].shape)
+    to_excel(model, book, [sample], learn=Learning("mean_squared_error", target=target))
+    assert verify(model, "excel", [sample], xlsx=book).ok

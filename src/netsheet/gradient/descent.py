@@ -140,7 +140,7 @@ def _again(
             repeated.append(eq)
             count += number < len(first.forward)
     made, tensors = copied(repeated, mark, weights)
-    return Passage(mark, made[:count], made[count:], tensors[first.loss], tensors)
+    return Passage(mark, made[:count], made[count:], tensors.get(first.loss, first.loss), tensors)
 
 
 def _check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -38,8 +39,11 @@ def apart(equations: Iterable[Equation]) -> list[Equation]:
     perhaps behind guards (:class:`netsheet.equations.Select` with 0 elsewhere).
     """
     result: list[Equation] = []
+    parts: Counter[Tensor] = Counter()  # so far, of a tensor that several equations fill
     for eq in equations:
-        result += _apart(eq)
+        made = _apart(eq, parts[eq.target])
+        parts[eq.target] += len(made) - 1
+        result += made
     return result
 
 
@@ -52,7 +56,8 @@ def reduction_of(eq: Equation) -> tuple[Reduce, tuple[Guard, ...]] | None:
     return None
 
 
-def _apart(eq: Equation) -> list[Equation]:
+def _apart(eq: Equation, before: int) -> list[Equation]:
+    """The equation's parts, numbered from ``before``, and what is left of it."""
     made: list[Equation] = []
     while True:
         found = _innermost(eq)
@@ -64,7 +69,7 @@ def _apart(eq: Equation) -> list[Equation]:
             indices.update(dict.fromkeys(guard.value.indices()))
         if eq.time is not None:
             indices = {eq.time: None} | indices
-        part, at = _part(eq, node.op, len(made), tuple(indices))
+        part, at = _part(eq, node.op, before + len(made), tuple(indices))
         read = part[at]
         # outside of its guards the reduction would read what does not exist
         made.append(equation(read, select(where, node, 0), eq.time))

@@ -22,6 +22,7 @@ from netsheet.equations import (
     walk,
 )
 from netsheet.write.excel import arrangements, weight_windows
+from netsheet.write.excel.computed_guards import with_conditions
 from netsheet.write.excel.formula_writer import FormulaFamily
 from netsheet.write.excel.local_copies import with_copies
 from netsheet.write.excel.partial_sums import split
@@ -193,7 +194,7 @@ class BookLayout:
         Every tensor has its arrangement. Kernels that have to be turned and maps that are better
         copied get blocks of their own, equations that do not fit into cells helper blocks.
         """
-        turned = with_turned(sheet.stated, self.places, sheet.name)
+        turned = with_turned(with_conditions(sheet.stated), self.places, sheet.name)
         self.places.update(turned.placements)
         local = with_copies(turned.equations, self.places, sheet.name)
         self.places.update(local.placements)

@@ -40,6 +40,8 @@ def steps_text(place: Placement, axes: Sequence[str]) -> str:
 
 
 def _table_text(table: IntArray) -> str:
+    if len(table) and table[0]:  # a kernel that is turned round begins at its end
+        return " ".join(str(number) for number in table.tolist())
     if len(table) < 2:
         return "+0"
     steps = np.diff(table)
