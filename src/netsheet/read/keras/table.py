@@ -74,6 +74,8 @@ def _transposed(kind: type[conv_transpose.Conv2DTranspose], rank: int) -> Row:
         extra = a.get("output_padding")
         if extra is not None:
             extra = (extra,) * rank if isinstance(extra, int) else tuple(extra)
+            if len(extra) != rank or not all(type(n) is int and n >= 0 for n in extra):
+                a.refuse("output_padding", f"{rank} whole numbers")
         return kind(filters=a.positive("filters"), output_padding=extra, **_convolution(a, c, rank))
 
     return row
@@ -283,6 +285,8 @@ def _values(a: Arguments, key: str) -> Any:
     stored = a.get(key)
     while isinstance(stored, Mapping):
         stored = stored.get("config", stored.get("value"))
+    if stored is not None and np.asarray(stored).dtype.kind not in "iuf":
+        a.refuse(key, "numbers")
     return None if stored is None else np.asarray(stored, float).squeeze()
 
 
@@ -380,7 +384,7 @@ NO_OPS = (
 _ROWS: dict[str, Row] = {
     **dict.fromkeys(NO_OPS, _plain(shape.Identity)),
     **{f"SpatialDropout{rank}D": _of_rank(rank + 1) for rank in (1, 2, 3)},
-    **dict.fromkeys((name for name in NO_OPS if name.startswith("Random")), _of_rank(3)),
+    **dict.fromkeys((name for name in NO_OPS if name.startswith(("Random", "Solar"))), _of_rank(3)),
     "Activation": _activation,
     **{
         f"AdaptiveAveragePooling{rank}D": _adaptive(adaptive.AdaptiveAveragePooling, rank)
