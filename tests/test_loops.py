@@ -400,7 +400,10 @@ def test_every_helper_is_c_by_itself(tmp_path: Path) -> None:
     for name in names:
         needed = "" if name != "sigmoid.c" else template("helpers/tanh.c")
         text = fill(
-            "#include <math.h>\n#include <stdint.h>\n" + needed + template(f"helpers/{name}"), "net"
+            "#include <math.h>\n#include <stdint.h>\n#define NET_CODE\n"
+            + needed
+            + template(f"helpers/{name}"),
+            "net",
         )
         assert "@" not in text
         (tmp_path / name).write_text(text)
