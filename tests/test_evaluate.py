@@ -287,3 +287,21 @@ def test_evaluate_is_what_keras_evaluates(keras: Any, tmp_path: Path, case: dict
 @given(case=cases())
 def test_many_evaluations(keras: Any, tmp_path: Path, case: dict[str, Any]) -> None:
     check(keras, case, tmp_path)
+
+
+def test_classes_by_number_are_measured_as_their_rows(tmp_path: Path) -> None:
+    """Precision of one class, stored with a categorical loss: labels as people have them."""
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+    metrics = [keras.metrics.Precision(thresholds=0.3, class_id=1, name="one"),
+               keras.metrics.Recall(name="all"), keras.metrics.AUC(name="auc")]  # fmt: skip
+    model.compile(loss="categorical_crossentropy", metrics=metrics)
+    random = np.random.default_rng(5)
+    x, y = random.normal(size=(50, 4)).astype(np.float32), random.integers(0, 3, 50)
+    wanted = model.evaluate(x, np.eye(3)[y], verbose=0, return_dict=True)
+    model.save(tmp_path / "net.keras")
+    found = netsheet.load(tmp_path / "net.keras").evaluate(x, y)
+    assert found.loss == pytest.approx(wanted["loss"], rel=1e-5)
+    for name in ("one", "all", "auc"):
+        assert found.metrics[name] == pytest.approx(wanted[name], rel=1e-5)

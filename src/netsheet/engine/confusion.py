@@ -92,10 +92,21 @@ def _even(thresholds: FloatArray) -> bool:
     return bool(np.allclose(thresholds, np.linspace(0, 1, len(thresholds)), atol=EPSILON))
 
 
+def _one_hot(y: FloatArray, values: FloatArray) -> FloatArray:
+    """Classes by their numbers as the rows that an output for each class is compared with."""
+    classes = values.shape[-1]
+    if y.shape == values.shape or classes < 2 or y.size * classes != values.size:
+        return y
+    numbers = y.reshape(values.shape[:-1])
+    found: FloatArray = (numbers[..., None] == np.arange(classes)).astype(float)
+    return found
+
+
 def _selected(y: FloatArray, p: Predicted, o: Options) -> tuple[FloatArray, FloatArray]:
     """Targets and outputs of the class and of the largest outputs that are asked for."""
     y, p = aligned(y, p)
     values = np.asarray(p.values, np.float32)
+    y = _one_hot(y, values)
     k, number = o.get("top_k"), o.get("class_id")
     if k is not None:
         order = np.argsort(-values, -1, kind="stable")[..., : int(k)]

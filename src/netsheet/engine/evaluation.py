@@ -172,7 +172,7 @@ def _add_metrics(values: dict[str, Value], part: _Part, several: bool, notes: li
         try:
             metric = metric_named(stored, part.target, part.prediction, weighted, part.major)
             value = part.measured(metric)
-        except (UnsupportedError, IndexError, TypeError, ValueError, KeyError) as error:
+        except (NetsheetError, IndexError, TypeError, ValueError, KeyError) as error:
             reason = str(error) if isinstance(error, NetsheetError) else "its arguments do not fit"
             notes.append(f"a metric is left out: {reason} ({_label(stored)})")
             continue
