@@ -76,7 +76,7 @@ class Network:
         if isinstance(layer, DepthwiseConv2D):
             sizes["out"] = channels * layer.depth_multiplier
         for label, axes in layer.weight_axes().items():
-            shape = tuple(sizes.get(axis, channels) for axis in axes)
+            shape = tuple(sizes.get(axis, channels) for axis in axes) or self.shape(inputs[0])
             fan = max(int(np.prod(shape)) // sizes["out"], 1)
             values = self.rng.normal(size=shape) / (fan**0.5 if "kernel" in label else 3)
             if label in ("gamma", "moving_variance"):

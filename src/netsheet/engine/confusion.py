@@ -170,6 +170,7 @@ def _area(o: Options) -> Function:
     def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
         y, p = aligned(y, p)
         values = p.values
+        y = _one_hot(y, values)
         if o.get("from_logits"):
             values = np.exp(-np.logaddexp(0, -values.astype(float))).astype(np.float32)
         if not labels:

@@ -338,7 +338,6 @@ class LogSoftmax(Softmax):
 
 
 @dataclass(eq=False, kw_only=True)
-@dataclass(eq=False, kw_only=True)
 class PReLU(Layer):
     """``x`` where positive, else ``alpha * x``; alpha has one value along each shared axis."""
 

@@ -52,7 +52,9 @@ def _prelu(f: NnpFunction) -> Layer:
     axis = f.axis("base_axis") if slope.size > 1 else 1
     sizes = [slope.size if n == axis else 1 for n in range(1, rank)]
     axes = [f"axis{n}" for n in range(1, rank)]
-    return activation.PReLU(weights={"alpha": f.weight(1, "alpha", axes, sizes)})
+    shared = tuple(n for n, size in enumerate(sizes) if size == 1)
+    alpha = f.weight(1, "alpha", axes, sizes)
+    return activation.PReLU(shared_axes=shared, weights={"alpha": alpha})
 
 
 def _selu(f: NnpFunction) -> Layer:
