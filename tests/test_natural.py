@@ -169,3 +169,26 @@ def test_python_takes_pictures_as_the_command_line(keras: Any, tmp_path: Path) -
     assert ours.predict(pixels[None, ..., None].astype(float)) == pytest.approx(wanted * 255)
     assert "scaled by 1/255" in netsheet.read_input(tmp_path / "p.png", ours).note
     assert ours.to_excel(tmp_path / "net.xlsx", tmp_path / "p.png").formulas
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1), (1, 6, 5), (1, 6, 5, 1), (1, 1, 6, 5)])
+def test_an_array_is_arranged_as_a_file_of_it_would_be(
+    keras: Any, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    """One sample or several, with or without the axis of a single channel."""
+    model = keras.Sequential([keras.Input((6, 5, 1)), keras.layers.Conv2D(2, 3)])
+    model.save(tmp_path / "m.keras")
+    x = np.random.default_rng(1).normal(size=(6, 5)).astype(np.float32)
+    net = netsheet.load(tmp_path / "m.keras")
+    found = net.predict(x.reshape(shape))
+    assert found == pytest.approx(np.asarray(model(x[None, ..., None])), abs=1e-6)
+    pair = np.stack([x, -x])
+    assert net.predict(pair)[:1] == pytest.approx(found, abs=1e-6)
+    net.to_excel(tmp_path / "net.xlsx", x.reshape(shape))
+
+
+def test_an_array_that_does_not_fit_is_refused_with_both_shapes(keras: Any, tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((6, 5, 1)), keras.layers.Conv2D(2, 3)]).save(tmp_path / "m.keras")
+    net = netsheet.load(tmp_path / "m.keras")
+    with pytest.raises(netsheet.NetsheetError, match=r"\(\?, 6, 5, 1\), not \(5, 6\)"):
+        net.predict(np.zeros((5, 6)))

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.data.fit import scaled
+from netsheet.data.fit import scaled, shaped_batch
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.data.scaling import decided, whole_inputs
+from netsheet.equations import Tensor
 from netsheet.equations.entry import entered
-from netsheet.errors import UsageError
+from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network
 
 
@@ -25,7 +26,7 @@ def is_named(x: object) -> bool:
 
 
 def given_arrays(network: Network, x: object) -> object:
-    """``x`` as arrays with a batch axis.
+    """``x`` as arrays with a batch axis; one sample's array becomes a batch of one.
 
     Names of files are read and scaled as the command line does. Arrays of uint8, the type of
     pictures, are scaled by the same rule; all other arrays are taken as they are.
@@ -47,7 +48,10 @@ def given_arrays(network: Network, x: object) -> object:
 def _pixels(network: Network, name: str, values: Any) -> Any:
     tensor = next((tensor for tensor in network.inputs if tensor.name == name), None)
     if tensor is not None and name in whole_inputs(network):
-        return np.trunc(np.asarray(values))  # an input of an integer type, as Keras casts to it
+        values = np.trunc(np.asarray(values))  # an input of an integer type: Keras casts to it
+        return _batch(values, tensor)
+    if tensor is not None and isinstance(values, np.ndarray):
+        values = _batch(values, tensor)
     if tensor is None or not isinstance(values, np.ndarray) or values.dtype != np.uint8:
         return values
     if tensor.dtype == "uint8":
@@ -57,6 +61,22 @@ def _pixels(network: Network, name: str, values: Any) -> Any:
     scaling = decided(network, tensor, values)
     warn_of_inversion(network, tensor, values, "the array")
     return scaled(values, scaling, tensor) if scaling.changes else values
+
+
+def _batch(values: np.ndarray[Any, Any], tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The same samples in the tensor's arrangement, as files of arrays are read.
+
+    What fits neither as samples nor as one sample is left as it is: the network refuses it with
+    both shapes.
+    """
+    if values.shape[1:] == tensor.shape:
+        return values
+    for samples in (values, values[np.newaxis]):
+        try:
+            return shaped_batch(samples, tensor, "the array")
+        except NetsheetError:
+            continue
+    return values
 
 
 def given_samples(network: Network, x: object) -> list[Sample]:
@@ -73,6 +93,7 @@ def given_samples(network: Network, x: object) -> list[Sample]:
         if len(network.inputs) != 1:
             raise UsageError("the network has several inputs: give samples, or names of files.")
         tensor = network.inputs[0]
+        x = _batch(x, tensor)
         pixels = x.dtype == np.uint8 and tensor.dtype != "uint8"
         scaling = decided(network, tensor, x) if pixels else None
         if scaling is not None:
