@@ -164,3 +164,33 @@ def test_a_sample_name_with_wildcards_is_found(seed: Path, tmp_path: Path) -> No
     names = [cell.value for row in sheet.iter_rows(min_col=2, max_col=2) for cell in row]
     assert not [name for name in names if name and "~" in name]
     assert len({name.casefold() for name in names if name}) == len([n for n in names if n])
+
+
+def test_a_mean_over_a_whole_map_leaves_the_cells_of_every_layer_large(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    net = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Conv2D(2, 3, padding="same"),
+            keras.layers.AveragePooling2D(8),
+        ]
+    )
+    net.save(tmp_path / "net.keras")
+    pixels = np.random.default_rng(0).normal(size=(8, 8, 1)).astype(np.float32)
+    book = tmp_path / "net.xlsx"
+    netsheet.load(tmp_path / "net.keras").to_excel(book, pixels)
+    sheet = openpyxl.load_workbook(book)["Explain"]
+    assert sheet.column_dimensions["A"].width > 11  # four numbers side by side, not eight
+    check_picks(book, 4)  # the mean's 64 values, on pages of sixteen
+
+
+def test_sums_of_one_value_are_told_apart(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    net = keras.Sequential([keras.Input((3, 2)), keras.layers.SimpleRNN(2)])
+    net.save(tmp_path / "net.keras")
+    book = tmp_path / "net.xlsx"
+    netsheet.load(tmp_path / "net.keras").to_excel(book, np.ones((3, 2), np.float32))
+    words = [cell.value for row in openpyxl.load_workbook(book)["Terms"].rows for cell in row]
+    named = [word for word in words if isinstance(word, str) and word.startswith("sum")]
+    together = next(word for word in named if "+" in word and "sum 2" in word)
+    assert "sum" in named and "sum 2" in named, together

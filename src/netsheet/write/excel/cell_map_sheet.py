@@ -17,7 +17,7 @@ def cell_map_sheet(
 ) -> SheetContent:
     """Rows in the columns of :data:`~netsheet.write.excel.cell_map.COLUMNS`."""
     result = SheetContent(words["map"])
-    result.widths.update({0: 30, 1: 24, 2: 11, 3: 24, 4: 16, 5: 13, 6: 28, 7: 18, 8: 60})
+    result.widths.update({0: 30, 1: 24, 2: 11, 3: 24, 4: 16, 5: 15, 6: 28, 7: 18, 8: 60})
     result.put(0, 0, words["map"], looks.TITLE)
     result.heights[0] = 27
     result.put(1, 0, words["map about"], looks.NOTE)

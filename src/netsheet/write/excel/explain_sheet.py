@@ -26,6 +26,7 @@ STAGE = CellLook(16, colour=looks.INK, align="left")
 SIGN = CellLook(28, bold=True, colour=looks.GREY, align="center")
 CHOSEN = CellLook(18, bold=True, colour=looks.INK, fill="FEF3C7", border="B45309", align="center")
 CAPTION = CellLook(12, bold=True, colour=looks.GREY)
+NARROW_CAPTION = replace(CAPTION, shrink=True)  # above one column, beside others
 ADDRESS = CellLook(16, colour=looks.BLUE, align="left", underline=True)
 WRAPPED = CellLook(13, colour=looks.INK, mono=True, wrap=True)
 CODE = CellLook(13, colour=looks.INK, mono=True)
@@ -100,7 +101,7 @@ class _ExplainWriter:
         for axis in range(self.axes):
             self._axis(axis)
         column = CHOICE_WIDTH + self.axes
-        result.put(LABEL_ROW, column, self.words["part"], CAPTION)
+        result.put(LABEL_ROW, column, self.words["part"], NARROW_CAPTION)
         result.put(CHOICE_ROW, column, 1, CHOSEN)
         self._list(column, terms_sheet.PAGE_NUMBERS)
         pages = self._of_row(0, terms_sheet.PAGES)
@@ -122,8 +123,8 @@ class _ExplainWriter:
         used = axis < len(tensor.shape)
         name = self._of_list(terms_sheet.AXES + axis)
         result.put(
-            LABEL_ROW, column, self.shown.get((self.line, terms_sheet.AXES + axis), ""), CAPTION,
-            f'IF({name}="","",{name})',
+            LABEL_ROW, column, self.shown.get((self.line, terms_sheet.AXES + axis), ""),
+            NARROW_CAPTION, f'IF({name}="","",{name})',
         )  # fmt: skip
         result.put(CHOICE_ROW, column, self.entry.at[axis] if used else 0, CHOSEN)
         self._list(column, terms_sheet.NUMBERS + axis)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from netsheet.data.inputs import Sample
-from netsheet.engine.lesson import GIVEN, LABEL, OWN_INPUT, Lesson, lesson
 from netsheet.equations import Equation, FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
 from netsheet.network import Network
+
+if TYPE_CHECKING:
+    from netsheet.engine.lesson import Lesson
 
 MOST_CELLS = 8_000_000
 
@@ -88,6 +91,8 @@ class Learning:
         Raises:
             NetsheetError: so many steps would not fit into a workbook.
         """
+        from netsheet.engine.lesson import GIVEN, LABEL, OWN_INPUT, lesson
+
         by = OWN_INPUT if self.own_input else LABEL if self.target is None else GIVEN
         first = lesson(network, forward, self.loss, 1, by)
         size = sum(eq.target.size for eq in first.descent.steps[0].equations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,12 +35,13 @@ from netsheet.write.excel.explaining import Explaining
 from netsheet.write.excel.flow_sheet import flow_sheet, planned_flow
 from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.layer_sheet import layer_sheet
-from netsheet.write.excel.learn_sheet import learn_sheet
-from netsheet.write.excel.learning import LearningSheets
-from netsheet.write.excel.learning_choice import Learning
 from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.stored_numbers import as_stored
+
+if TYPE_CHECKING:
+    from netsheet.write.excel.learning import LearningSheets
+    from netsheet.write.excel.learning_choice import Learning
 
 MAX_CELLS = 8_000_000
 BYTES_PER_CELL = 12  # of a finished file, measured on convolutional networks
@@ -87,6 +89,8 @@ class NetworkBook:
         self.checked = [t for t in outputs if t.name in model.tensors()]
         self.learns: LearningSheets | None = None
         if learning is not None:
+            from netsheet.write.excel.learning import LearningSheets
+
             self.learns = LearningSheets(self.plan, model, learning, words, samples[0].label)
             names = [*taken, words["reference"], *(sheet.name for sheet in self.plan.sheets)]
             self.learns.lay_out(stated, [*names, words["learn"]])
@@ -206,6 +210,8 @@ class NetworkBook:
         flow = flow_sheet(self.flow, self.plan, values, self.words)
         tab = 2 + shown.tabs
         if self.learns is not None:
+            from netsheet.write.excel.learn_sheet import learn_sheet
+
             learn = learn_sheet(self.learns, self.plan, values, self._true_label())
             yield replace(learn, tab_number=tab)
             tab += 1

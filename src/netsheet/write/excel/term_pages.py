@@ -16,6 +16,7 @@ from netsheet.equations import Index
 from netsheet.explanation import Reduction
 
 SMALLEST, LARGEST_SIDE = 4, 8
+LARGEST_ALONE = 5  # of a window without a kernel: a wider one would make every layer's cells small
 Point = tuple[int, ...]
 
 
@@ -28,13 +29,20 @@ class TermPage:
 
 
 def side_for(reductions: Sequence[Reduction]) -> int:
-    """The side of the grid: as large as the largest window, within what can be read."""
+    """The side of the grid: as large as the largest kernel, within what can be read.
+
+    A window that has no kernel (a mean over a whole map) may as well be read line by line.
+    """
     sides = [
         max(reduction.over[axis].size for axis in plane)
         for reduction in reductions
-        if (plane := _plane(reduction.over, LARGEST_SIDE)) is not None
+        if (plane := _plane(reduction.over, _largest(reduction))) is not None
     ]
     return max([SMALLEST, *sides])
+
+
+def _largest(reduction: Reduction) -> int:
+    return LARGEST_SIDE if len(reduction.factors) > 1 else LARGEST_ALONE
 
 
 def pages(reduction: Reduction, side: int) -> list[TermPage]:

@@ -86,6 +86,7 @@ class TermsWriter:
         words: Mapping[str, str],
     ) -> None:
         content = SheetContent(name, column_width=11.0)
+        content.widths[NAME] = 26
         self.result = TermsSheet(content, explained, side, shown_first(explained), left_out)
         self.places, self.values = places, values
         self.formulas, self.words = formulas, words
@@ -267,7 +268,7 @@ class TermsWriter:
                 self._page(row, column, page, reduction, by_point, writer, flag)
                 column += self.result.side**2
             self._result(
-                row, len(named), reduction.result, reduction.op,
+                row, len(named), reduction.result, reduction.result.name,
                 total if flag is None or flag[1] else 0,
                 _total(reduction, row, column, last, len(laid_out) * self.result.side**2),
                 named,

@@ -61,7 +61,7 @@ class BarChart:
             '<c:catAx><c:axId val="1"/><c:scaling><c:orientation val="minMax"/></c:scaling>'
             '<c:delete val="0"/><c:axPos val="b"/><c:numFmt formatCode="General" '
             'sourceLinked="0"/><c:majorTickMark val="none"/><c:minorTickMark val="none"/>'
-            '<c:tickLblPos val="nextTo"/><c:crossAx val="2"/><c:crosses val="autoZero"/>'
+            '<c:tickLblPos val="low"/><c:crossAx val="2"/><c:crosses val="autoZero"/>'
             '<c:auto val="1"/><c:lblAlgn val="ctr"/><c:lblOffset val="100"/>'
             '<c:noMultiLvlLbl val="0"/></c:catAx>'
             f'<c:valAx><c:axId val="2"/><c:scaling>{self._scaling()}</c:scaling>'
