@@ -76,6 +76,32 @@ def test_weights_in_both_orders_of_axes(network: Path, tmp_path: Path) -> None:
     assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_layers_weights_are_planes_with_numbered_rows(network: Path) -> None:
+    lines = run("weights", network, "conv1").stdout.splitlines()
+    at = lines.index("out 3, in 0")
+    kernel = np.array(output("weights", network, "conv1")["conv1"]["kernel"]["values"])
+    assert lines[at + 1].split() == ["0", "1", "2", "3"]
+    rows = [line.split() for line in lines[at + 2 : at + 6]]
+    assert [row[0] for row in rows] == ["0", "1", "2", "3"]
+    seen = np.array([row[1:] for row in rows], np.float32)
+    np.testing.assert_array_equal(seen, kernel[:, :, 0, 3].astype(np.float32))
+
+
+def test_gates_are_named_and_many_numbers_end_with_a_word(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    net = keras.Sequential([keras.Input((3, 2)), keras.layers.LSTM(120, name="memory")])
+    net.save(tmp_path / "net.keras")
+    printed = run("weights", tmp_path / "net.keras", "memory").stdout
+    assert printed.count("i 0") == printed.count("o 119") == 3  # kernel, recurrent kernel, bias
+    assert "... and 48,000 more numbers" in printed  # 120 x 480 in all, 20 rows of them shown
+
+
+def test_an_order_of_names_is_taken_by_the_bias_too(network: Path) -> None:
+    found = output("weights", network, "conv1", "--axes", "out,in,width,height")["conv1"]
+    assert found["kernel"]["axes"] == ["out", "in", "width", "height"]
+    assert found["bias"]["axes"] == ["out"]
+
+
 def test_activations_are_the_published_ones(
     network: Path, published: Any, seed: Path, tmp_path: Path
 ) -> None:

@@ -100,6 +100,8 @@ def weights(
     """Print weights and biases, with named axes, in any order of axes."""
     if plot is not None:
         options.spare(plot, model_file)
+    from netsheet.cli.weight_tables import seen_axes, weight_lines
+
     model = opened(model_file, batch_axis)
     layers = [_layer(model, layer)] if layer else [x for x in model.layers.values() if x.weights]
     if plot is not None:
@@ -121,7 +123,11 @@ def weights(
             values = weight.to(order)
             show.say(f"{weight.name}  {values.shape}  ({', '.join(order)})  {values.dtype}")
             if layer:
-                show.say(_numbers(values))
+                seen = seen_axes(weight) if axes == "original" else order
+                for line in weight_lines(
+                    weight, seen, one.gates_of(weight.label), show.console_width()
+                ):
+                    show.say(line)
                 show.say()
 
 
@@ -143,12 +149,12 @@ def _order(weight: Weight, axes: str) -> tuple[str, ...]:
             )
         return weight.channels_first_axes
     order = tuple(part.strip() for part in axes.split(","))
-    if sorted(order) != sorted(weight.axes):
+    if len(set(order)) < len(order) or not set(weight.axes) <= set(order):
         raise UsageError(
             f"--axes {axes}: {weight.name} has the axes {', '.join(weight.axes)}; "
             "original and channels-first fit every weight."
         )
-    return order
+    return tuple(axis for axis in order if axis in weight.axes)  # a bias has fewer than its kernel
 
 
 def _weights_json(layer: Layer, axes: str) -> dict[str, Any]:
@@ -160,12 +166,6 @@ def _weights_json(layer: Layer, axes: str) -> dict[str, Any]:
         }
         for label, weight in layer.weights.items()
     }
-
-
-def _numbers(values: Any) -> str:
-    import numpy as np
-
-    return np.array2string(values, threshold=10_000, max_line_width=80)
 
 
 def _computed(
