@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import netsheet
-from netsheet.cli.program import run
+from netsheet.cli.app import run
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
 
 RANDOM = np.random.default_rng(8)

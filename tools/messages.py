@@ -22,7 +22,7 @@ SOURCE = ROOT / "src" / "netsheet"
 CATALOGUE = SOURCE / "language" / "ja.po"
 
 sys.path.insert(0, str(SOURCE.parent))
-from netsheet.cli.program import COMMANDS  # noqa: E402
+from netsheet.cli.commands import COMMANDS  # noqa: E402
 from netsheet.language.catalogue import PARTS, parsed  # noqa: E402
 
 # Only what they raise is a message: the rest is C, XML, JavaScript, formulas or a notebook's HTML.

@@ -19,6 +19,7 @@ from netsheet.regularizers import Regularizer
 
 Shape = tuple[int | None, ...]
 
+NEVER = 99  # a version of Keras that there is not
 ACTIVATIONS = ("activation", "recurrent_activation")  # arguments that name one
 
 
@@ -74,7 +75,7 @@ class Layer:
     # Of the arrays that a file has for a wrapper itself, so many at the end are its own; None: all.
     own_arrays: ClassVar[int | None] = None
     squashes: ClassVar[str] = ""  # "softmax" or "sigmoid", where it is this function
-    same_since: ClassVar[int] = 99  # Keras's version from which its output is its very input
+    same_since: ClassVar[int] = NEVER  # Keras's version from which its output is its very input
 
     @property
     def gates(self) -> int:

@@ -67,15 +67,29 @@ def _run(arguments: list[str]) -> None:
         arguments = [word for word in arguments if word != "--quiet"]
     if len(arguments) == 1 and _names_a_file(arguments[0]):
         arguments = ["summary", *arguments]  # what is it? is what a file alone asks
-    if len(arguments) == 2 and arguments[0] == "summary" and arguments[1][:1] not in ("", "-"):
-        # The plainest call of all: typer would take as long again as all of it.
-        from netsheet.cli.summary import print_summary
-
-        print_summary(Path(arguments[1]))
-        return
-    from netsheet.cli.program import run
-
     sys.exit(run(arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; the exit code.
+
+    Raises:
+        UsageError: an unknown command or option, or one that lacks something: one line for each.
+    """
+    from netsheet.cli import show
+    from netsheet.cli.commands import COMMANDS, command_named
+    from netsheet.cli.plain import parsed
+
+    with show.warnings_as_notes():
+        if arguments and arguments[0] in COMMANDS:
+            command = command_named(arguments[0])
+            values = parsed(command, arguments[1:])
+            if values is not None:
+                code = command(**values)
+                return code if isinstance(code, int) else 0
+        from netsheet.cli.program import explained
+
+        return explained(arguments)
 
 
 def _names_a_file(word: str) -> bool:

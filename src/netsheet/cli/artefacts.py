@@ -7,10 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from netsheet.cli import language, options, show
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.declarations import Argument, Option
 from netsheet.cli.learning import (
     Learn,
     Loss,
@@ -27,14 +26,11 @@ from netsheet.cli.options import (
     BatchAxis,
     Data,
     Inputs,
-    Invert,
     Json,
-    Mean,
     ModelFile,
     OutputOrStream,
-    Scale,
-    Std,
 )
+from netsheet.cli.scaling import Scaled
 from netsheet.errors import UsageError
 from netsheet.selection import require_layers
 from netsheet.verify.targets import TARGETS, target_of
@@ -54,12 +50,12 @@ def _boards_help() -> str:
     return f"{', '.join(boards[:-1])} or {boards[-1]} instead of this machine"
 
 
-Samples = Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")]
+Samples = Annotated[int, Option("--samples", min=1, help="Of --data, the first N.")]
 Until = Annotated[
-    str | None, typer.Option("--until", help="Stop behind this layer (excel, c, page, onnx).")
+    str | None, Option("--until", help="Stop behind this layer (excel, c, page, onnx).")
 ]
 Arrangement = Annotated[
-    str, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
+    str, Option("--arrangement", help="For excel: planes, interleaved or auto.")
 ]
 
 
@@ -68,18 +64,18 @@ def csv(
     output: OutputOrStream,
     layout: Annotated[
         str,
-        typer.Option("--layout", help="blocks, article, tidy, matrix, or a TOML file of your own."),
+        Option("--layout", help="blocks, article, tidy, matrix, or a TOML file of your own."),
     ] = "blocks",
-    newline: Annotated[str, typer.Option("--newline", help="crlf or lf.")] = "crlf",
+    newline: Annotated[str, Option("--newline", help="crlf or lf.")] = "crlf",
     bom: Annotated[
-        bool, typer.Option("--bom", help="Mark it as UTF-8, for names beyond ASCII in Excel.")
+        bool, Option("--bom", help="Mark it as UTF-8, for names beyond ASCII in Excel.")
     ] = False,
     decimal: Annotated[
-        str, typer.Option("--decimal", help="point, or comma (cells are then parted by ;).")
+        str, Option("--decimal", help="point, or comma (cells are then parted by ;).")
     ] = "point",
     edited: Annotated[
         Path | None,
-        typer.Option("--import", help="Read this edited CSV back into a copy of the model."),
+        Option("--import", help="Read this edited CSV back into a copy of the model."),
     ] = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
@@ -124,12 +120,9 @@ def excel(
     until: Until = None,
     arrangement: Arrangement = "auto",
     classes: Classes = None,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    wanted: Scaled = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a workbook that was edited since.")
+        bool, Option("--force", help="Overwrite a workbook that was edited since.")
     ] = False,
     learn: Learn = False,
     steps: Steps = None,
@@ -150,7 +143,6 @@ def excel(
     if not force:
         _spare_edited(output)
     model = opened(model_file, batch_axis)
-    wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     chosen = labelled(chosen, true_class, learn)
     for text in dict.fromkeys(sample.note for sample in chosen):
@@ -175,30 +167,31 @@ def _spare_edited(output: Path) -> None:
     said = f"{output}: was edited since netsheet wrote it, or is somebody else's workbook"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{said}; name another file, or overwrite it with --force.")
-    if not typer.confirm(language.translated(f"{said}. Overwrite it?"), err=True):
-        raise typer.Exit(1)
+    import typer
+
+    try:
+        agreed = typer.confirm(language.translated(f"{said}. Overwrite it?"), err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    if not agreed:
+        sys.exit(1)
 
 
 def c(
     model_file: ModelFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
-    name: Annotated[str, typer.Option("--name", help="Prefix of files and functions.")] = "net",
+    output: Annotated[Path, Option("--output", "-o", help="The folder to write.")],
+    name: Annotated[str, Option("--name", help="Prefix of files and functions.")] = "net",
     target: Annotated[
-        str, typer.Option("--target", help="plain, arduino, esp-idf or platformio.")
+        str, Option("--target", help="plain, arduino, esp-idf or platformio.")
     ] = "plain",
     inputs: Inputs = None,
     until: Until = None,
     classes: Classes = None,
     weights: Annotated[
-        str, typer.Option("--weights", help="text: in the code; binary: a file beside it.")
+        str, Option("--weights", help="text: in the code; binary: a file beside it.")
     ] = "text",
-    licence: Annotated[
-        str, typer.Option("--licence", help="Named in every file, such as MIT.")
-    ] = "",
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    licence: Annotated[str, Option("--licence", help="Named in every file, such as MIT.")] = "",
+    wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -208,7 +201,6 @@ def c(
     model = opened(model_file, batch_axis)
     if inputs and len(inputs) > 1:
         raise UsageError("c stores one --input; give one.")
-    wanted = options.scaling(scale, mean, std, invert)
     # Without an input the sizes of the model itself decide, and random numbers stand in.
     sample = options.samples_of(model, inputs, None, 1, wanted)[0][0] if inputs else None
     with show.progress("writing C") as bar:
@@ -231,7 +223,7 @@ def onnx(
     inputs: Inputs = None,
     form: Annotated[
         str,
-        typer.Option(
+        Option(
             "--form", help="Of a quantised network: exact whole numbers, or qdq, as runtimes like."
         ),
     ] = "exact",
@@ -257,33 +249,30 @@ def onnx(
 def verify(
     model_file: ModelFile,
     target: Annotated[
-        str, typer.Option("--target", help=f"{', '.join(TARGETS)}; what is proved.")
+        str, Option("--target", help=f"{', '.join(TARGETS)}; what is proved.")
     ] = "excel",
     inputs: Inputs = None,
     data: Data = None,
     samples: Samples = 1,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", help=f"What recomputes; for {_engines_help()}."),
+        Option("--engine", help=f"What recomputes; for {_engines_help()}."),
     ] = None,
     xlsx: Annotated[
-        Path | None, typer.Option("--xlsx", help="Verify this workbook instead of a new one.")
+        Path | None, Option("--xlsx", help="Verify this workbook instead of a new one.")
     ] = None,
     until: Until = None,
     arrangement: Annotated[
-        str | None, typer.Option("--arrangement", help="For excel: planes, interleaved or auto.")
+        str | None, Option("--arrangement", help="For excel: planes, interleaved or auto.")
     ] = None,
-    board: Annotated[str | None, typer.Option("--board", help=f"For c: {_boards_help()}.")] = None,
+    board: Annotated[str | None, Option("--board", help=f"For c: {_boards_help()}.")] = None,
     sanitize: Annotated[
-        bool, typer.Option("--sanitize", help="For c: under address and undefined sanitizers.")
+        bool, Option("--sanitize", help="For c: under address and undefined sanitizers.")
     ] = False,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
-) -> None:
+) -> int:
     """Prove a target layer by layer: an outside engine recomputes it, every layer is compared.
 
     Exit codes: 0 all layers agree; 1 one is wrong, or nothing could be compared; 3 one is out of
@@ -301,7 +290,6 @@ def verify(
             owners = " or ".join(row.name for row in TARGETS.values() if name in row.options)
             raise UsageError(f"--{name} belongs to --target {owners}, not to {target}.")
     model = opened(model_file, batch_axis)
-    wanted = options.scaling(scale, mean, std, invert)
     chosen: list[Sample] = []
     if xlsx is None or inputs or data:  # a workbook has an input of its own
         chosen, _ = options.samples_of(model, inputs, data, samples, wanted)
@@ -313,8 +301,7 @@ def verify(
         show.as_json(verdict.to_json())
     else:
         _print(verdict)
-    if verdict.exit_code:
-        raise typer.Exit(verdict.exit_code)
+    return int(verdict.exit_code)
 
 
 def _print(verdict: Verdict) -> None:
@@ -343,12 +330,12 @@ def _print(verdict: Verdict) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to write; made if missing.")] = Path(
+    folder: Annotated[Path, Argument(help="Where to write; made if missing.")] = Path(
         "netsheet-demo"
     ),
     learn: Annotated[
         bool,
-        typer.Option("--learn", help="Learning: XOR, twenty steps in the cells of a workbook."),
+        Option("--learn", help="Learning: XOR, twenty steps in the cells of a workbook."),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from netsheet.cli.declarations import Option
 from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 Classes = Annotated[
     str | None,
-    typer.Option("--classes", help="The classes' names: cat,dog,... or a text file, one a line."),
+    Option("--classes", help="The classes' names: cat,dog,... or a text file, one a line."),
 ]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from netsheet.cli import options, show
+from netsheet.cli.declarations import Argument, Option
 from netsheet.cli.opening import opened
-from netsheet.cli.options import BatchAxis, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Inputs, Json, ModelFile
+from netsheet.cli.scaling import Scaled
 from netsheet.equations import FLOAT
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import require_layers
@@ -27,16 +27,13 @@ SCREEN = 78  # columns that three blocks side by side may fill
 
 def explain(
     model_file: ModelFile,
-    layer: Annotated[str, typer.Argument(help="A layer, or a step on the way to it: lstm/pre.")],
+    layer: Annotated[str, Argument(help="A layer, or a step on the way to it: lstm/pre.")],
     at: Annotated[
-        str, typer.Argument(help="The position of the value: 0,3,4 (one number for each axis).")
+        str, Argument(help="The position of the value: 0,3,4 (one number for each axis).")
     ],
     inputs: Inputs = None,
-    every: Annotated[bool, typer.Option("--all", help="All windows of a long sum.")] = False,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    every: Annotated[bool, Option("--all", help="All windows of a long sum.")] = False,
+    wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -45,7 +42,6 @@ def explain(
 
     model = opened(model_file, batch_axis)
     require_layers(model)
-    wanted = options.scaling(scale, mean, std, invert)
     (sample, *_), _ = options.samples_of(model, inputs, None, 1, wanted)
     show.note(sample.note)
     if not model.bound:

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from netsheet.cli import language, options, show
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.declarations import Argument, Option
 from netsheet.cli.opening import Label, opened
-from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Data, Inputs, Json, ModelFile
+from netsheet.cli.scaling import Scaled
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import refused, require_layers, told
 
@@ -37,18 +37,15 @@ def summary(
 
 def evaluate(
     model_file: ModelFile,
-    data: Annotated[str, typer.Option("--data", help="Labelled data; see 'netsheet excel -h'.")],
+    data: Annotated[str, Option("--data", help="Labelled data; see 'netsheet excel -h'.")],
     loss: Annotated[
-        str | None, typer.Option("--loss", help="A loss instead of the file's own: mse, ...")
+        str | None, Option("--loss", help="A loss instead of the file's own: mse, ...")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Take only the first N samples.")
+        int | None, Option("--limit", min=1, help="Take only the first N samples.")
     ] = None,
     label: Label = None,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -58,7 +55,6 @@ def evaluate(
 
     model = opened(model_file, batch_axis)
     require_layers(model)
-    wanted = options.scaling(scale, mean, std, invert)
     with show.progress("reading") as bar:
         dataset = read_dataset(data, model, wanted, limit, bar, label)
     show.note(dataset.note)
@@ -87,12 +83,12 @@ def evaluate(
 
 def weights(
     model_file: ModelFile,
-    layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
+    layer: Annotated[str | None, Argument(help="A layer's name; all if left out.")] = None,
     axes: Annotated[
-        str, typer.Option("--axes", help="original, channels-first, or names: out,in,height,width.")
+        str, Option("--axes", help="original, channels-first, or names: out,in,height,width.")
     ] = "original",
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Draw the weights as heat maps into a .png.")
+        Path | None, Option("--plot", help="Draw the weights as heat maps into a .png.")
     ] = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
@@ -187,30 +183,23 @@ def activations(
     model_file: ModelFile,
     inputs: Inputs = None,
     data: Data = None,
-    count: Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")] = 1,
+    count: Annotated[int, Option("--samples", min=1, help="Of --data, the first N.")] = 1,
     layer: Annotated[
-        list[str] | None, typer.Option("--layer", help="Only this layer; may be repeated.")
+        list[str] | None, Option("--layer", help="Only this layer; may be repeated.")
     ] = None,
     saliency: Annotated[
         int | None,
-        typer.Option(
-            "--saliency", min=0, help="Of this class: gradient for the input, and Grad-CAM."
-        ),
+        Option("--saliency", min=0, help="Of this class: gradient for the input, and Grad-CAM."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", help="Write .npz, .csv, .json or .png; - for CSV on stdout."
-        ),
+        Option("--output", "-o", help="Write .npz, .csv, .json or .png; - for CSV on stdout."),
     ] = None,
     layout: Annotated[
         str,
-        typer.Option("--layout", help="Of .csv: tidy, planes, or files (planes, a file a layer)."),
+        Option("--layout", help="Of .csv: tidy, planes, or files (planes, a file a layer)."),
     ] = "tidy",
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    wanted: Scaled = None,
     classes: Classes = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
@@ -231,7 +220,6 @@ def activations(
         show.note(f"Note: {text}")
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
-    wanted = options.scaling(scale, mean, std, invert)
     samples, names = options.samples_of(model, inputs, data, count, wanted)
     for text in dict.fromkeys(sample.note for sample in samples):
         show.note(text)
@@ -302,18 +290,18 @@ def _say_predictions(
 
 def equations(
     model_file: ModelFile,
-    layer: Annotated[str | None, typer.Argument(help="A layer's name; all if left out.")] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="As LaTeX.")] = False,
+    layer: Annotated[str | None, Argument(help="A layer's name; all if left out.")] = None,
+    latex: Annotated[bool, Option("--latex", help="As LaTeX.")] = False,
     loops: Annotated[
         bool,
-        typer.Option("--loops", help="As the loops that C is printed from, layers joined."),
+        Option("--loops", help="As the loops that C is printed from, layers joined."),
     ] = False,
     inputs: Inputs = None,
     gradients: Annotated[
-        bool, typer.Option("--gradients", help="Those of the adjoints, from the loss backwards.")
+        bool, Option("--gradients", help="Those of the adjoints, from the loss backwards.")
     ] = False,
     loss: Annotated[
-        str, typer.Option("--loss", help="For --gradients: the loss, as Keras names it.")
+        str, Option("--loss", help="For --gradients: the loss, as Keras names it.")
     ] = "categorical_crossentropy",
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from netsheet.cli.declarations import Option
 from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,27 +17,27 @@ if TYPE_CHECKING:
 
 Learn = Annotated[
     bool,
-    typer.Option("--learn", help="Backward sheets too: gradients, new weights, the loss after."),
+    Option("--learn", help="Backward sheets too: gradients, new weights, the loss after."),
 ]
 Steps = Annotated[
-    int | None, typer.Option("--steps", help="Of --learn: steps of gradient descent (default 1).")
+    int | None, Option("--steps", help="Of --learn: steps of gradient descent (default 1).")
 ]
 Rate = Annotated[
-    float | None, typer.Option("--rate", help="Of --learn: the learning rate (default 0.1).")
+    float | None, Option("--rate", help="Of --learn: the learning rate (default 0.1).")
 ]
 Loss = Annotated[
     str | None,
-    typer.Option("--loss", help="Of --learn: as Keras names it; that of the file if left out."),
+    Option("--loss", help="Of --learn: as Keras names it; that of the file if left out."),
 ]
 TrueClass = Annotated[
-    int | None, typer.Option("--true-class", help="Of --learn: what the --input shows.")
+    int | None, Option("--true-class", help="Of --learn: what the --input shows.")
 ]
 Target = Annotated[
     Path | None,
-    typer.Option("--target", help="Of --learn: what the network should give, a .npy file."),
+    Option("--target", help="Of --learn: what the network should give, a .npy file."),
 ]
 OwnInput = Annotated[
-    bool, typer.Option("--own-input", help="Of --learn: it should give its input (autoencoder).")
+    bool, Option("--own-input", help="Of --learn: it should give its input (autoencoder).")
 ]
 
 

@@ -10,9 +10,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import typer
-
 import netsheet
+from netsheet.cli.declarations import Option
+from netsheet.cli.scaling import SCALING, scaling
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
@@ -20,21 +20,19 @@ if TYPE_CHECKING:
 
 Architecture = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--architecture",
         help="For a file of weights: the JSON of to_json(), or a .keras or .h5 of that network.",
     ),
 ]
 OwnLayers = Annotated[
     Path | None,
-    typer.Option(
-        "--layers", help="Your own Python file, which is run: it calls netsheet.register()."
-    ),
+    Option("--layers", help="Your own Python file, which is run: it calls netsheet.register()."),
 ]
 
 Label = Annotated[
     str | None,
-    typer.Option("--label", help="Of a CSV, the column of labels: its heading, first, last."),
+    Option("--label", help="Of a CSV, the column of labels: its heading, first, last."),
 ]
 
 _label: ContextVar[str | None] = ContextVar("label", default=None)
@@ -52,13 +50,18 @@ def label_column() -> str | None:
 
 
 def opening(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The command with the options that say how its model is opened, if it takes one."""
-    signature = inspect.signature(command)
-    if "model_file" not in signature.parameters:
-        return command
+    """The command with the options that it does not name itself.
 
+    These are how its model is opened, if it takes one; which column of its data are labels; and the
+    four of ``wanted``, the scaling that is asked for. Its signature has its annotations resolved.
+    """
+    signature = inspect.signature(command)
+    kinds = get_type_hints(command, include_extras=True)
+    takes_model = "model_file" in signature.parameters
     # what reads data has the option, if it does not have one of its own
-    asks_label = "data" in signature.parameters and "label" not in signature.parameters
+    asks_label = takes_model and "data" in kinds and "label" not in kinds
+    more = {"architecture": Architecture, "own_layers": OwnLayers} if takes_model else {}
+    more |= {"label": Label} if asks_label else {}
 
     @functools.wraps(command)
     def run(architecture: Path | None = None, own_layers: Path | None = None, **given: Any) -> Any:
@@ -67,24 +70,30 @@ def opening(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             if own_layers is not None:
                 run_own_layers(own_layers)
+            if "wanted" in signature.parameters:
+                given["wanted"] = scaling(*(given.pop(name) for name in SCALING))
             return command(**given)
         finally:
             _label.reset(column)
             _architecture.reset(token)
 
-    more = {"architecture": Architecture, "own_layers": OwnLayers}
-    more |= {"label": Label} if asks_label else {}
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in more.items()
-    ]
-    run.__annotations__ = {**get_type_hints(command, include_extras=True), **more}
-    typed = [
-        parameter.replace(annotation=run.__annotations__[name])
-        for name, parameter in signature.parameters.items()
-    ]
-    run.__signature__ = signature.replace(parameters=[*typed, *options])  # type: ignore[attr-defined]
+    parameters = []
+    for name, parameter in signature.parameters.items():
+        if name == "wanted":
+            parameters += [_option(*one) for one in SCALING.items()]
+        else:
+            parameters.append(parameter.replace(annotation=kinds[name]))
+    parameters += [_option(name, (kind, None)) for name, kind in more.items()]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return run
+
+
+def _option(name: str, declared: tuple[Any, Any]) -> inspect.Parameter:
+    kind, default = declared
+    return inspect.Parameter(
+        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=kind
+    )
 
 
 def run_own_layers(path: Path) -> None:

@@ -7,8 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from netsheet.cli.declarations import Argument, Option
 from netsheet.cli.opening import label_column
 from netsheet.errors import UsageError
 
@@ -18,46 +17,34 @@ if TYPE_CHECKING:
     from netsheet.model import Model
 
 ModelFile = Annotated[
-    Path, typer.Argument(help="A Keras file (.h5, .keras) or an ONNX file.", metavar="MODEL")
+    Path, Argument(help="A Keras file (.h5, .keras) or an ONNX file.", metavar="MODEL")
 ]
 BatchAxis = Annotated[
     str,
-    typer.Option(
+    Option(
         "--batch-axis",
         help="Of an ONNX file, the axis that counts samples: auto, none, its number or its name.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Json = Annotated[bool, Option("--json", help="Print JSON instead of a table.")]
 Inputs = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--input", "-i",
         help="A picture, .npy, .npz, .csv or IDX file (with #index); may be repeated.",
     ),
 ]  # fmt: skip
 Data = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--data",
         help="A folder of IDX files or of one folder per class, an .npz, .npy pair or CSV with "
         "labels, or mnist, fashion_mnist, cifar10.",
     ),
 ]
-Scale = Annotated[
-    str | None,
-    typer.Option("--scale", help="Factor for the input's values: 1, 0.5, 1/127.5 (default 1/255)."),
-]
-Mean = Annotated[
-    str | None,
-    typer.Option("--mean", help="Subtracted after scaling; one, or one per channel: a,b,c."),
-]
-Std = Annotated[
-    str | None, typer.Option("--std", help="Divided by after that; one, or a,b,c per channel.")
-]
-Invert = Annotated[bool, typer.Option("--invert", help="255 - value first: black on white.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.")]
+Output = Annotated[Path, Option("--output", "-o", help="The file to write.")]
 OutputOrStream = Annotated[
-    Path, typer.Option("--output", "-o", help="The file to write; - for standard output.")
+    Path, Option("--output", "-o", help="The file to write; - for standard output.")
 ]
 
 
@@ -70,38 +57,6 @@ def spare(output: Path, *read: Path | str | None) -> None:
                     raise UsageError(
                         f"{output}: is read here and would be overwritten; name another file."
                     )
-
-
-def scaling(scale: str | None, mean: str | None, std: str | None, invert: bool) -> Scaling | None:
-    """The scaling that the options ask for; None if they ask for nothing."""
-    if scale is None and mean is None and std is None and not invert:
-        return None
-    from netsheet.data.scaling import Scaling
-
-    factor = 1 / 255 if scale is None else _number("--scale", scale)
-    return Scaling(
-        scale=factor,
-        mean=_numbers("--mean", mean, 0.0),
-        std=_numbers("--std", std, 1.0),
-        invert=invert,
-    )
-
-
-def _number(option: str, text: str) -> float:
-    top, _, bottom = text.partition("/")
-    try:
-        return float(top) / (float(bottom) if bottom else 1.0)
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(f"{option} takes a number (0.5, 1/255), not {text!r}.") from None
-
-
-def _numbers(option: str, text: str | None, default: float) -> tuple[float, ...]:
-    if text is None:
-        return (default,)
-    numbers = tuple(_number(option, part) for part in text.split(","))
-    if option == "--std" and 0 in numbers:
-        raise UsageError("--std must not be 0.")
-    return numbers
 
 
 def samples_of(

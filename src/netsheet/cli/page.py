@@ -6,33 +6,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from netsheet.cli import language, options, show
 from netsheet.cli.artefacts import Samples, Until
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.declarations import Option
 from netsheet.cli.opening import opened
-from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Data, Inputs, Json, ModelFile
+from netsheet.cli.scaling import Scaled
 from netsheet.errors import UsageError
 
 
 def page(
     model_file: ModelFile,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The .html file to write; - for standard output.")
+        Path, Option("--output", "-o", help="The .html file to write; - for standard output.")
     ],
     inputs: Inputs = None,
     data: Data = None,
     samples: Samples = 10,
     until: Until = None,
     classes: Classes = None,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
-    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    open_it: Annotated[bool, Option("--open", help="Show it in the browser.")] = False,
 ) -> None:
     """Write one HTML file in which the network computes, shows and explains itself, offline."""
     from netsheet.write.page import to_page
@@ -41,7 +38,6 @@ def page(
         raise UsageError(f"{output}: browsers open pages named .html; name it so.")
     options.spare(output, model_file, data, *(inputs or ()))
     model = opened(model_file, batch_axis)
-    wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)

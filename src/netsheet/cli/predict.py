@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from netsheet.cli import options, show
 from netsheet.cli.class_names import Classes, class_names
+from netsheet.cli.declarations import Option
 from netsheet.cli.opening import opened
-from netsheet.cli.options import BatchAxis, Data, Inputs, Invert, Json, Mean, ModelFile, Scale, Std
+from netsheet.cli.options import BatchAxis, Data, Inputs, Json, ModelFile
+from netsheet.cli.scaling import Scaled
 from netsheet.errors import UsageError
 from netsheet.selection import require_layers
 
@@ -26,13 +26,10 @@ def predict(
     model_file: ModelFile,
     inputs: Inputs = None,
     data: Data = None,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Of --data, the first N.")] = 10,
+    samples: Annotated[int, Option("--samples", min=1, help="Of --data, the first N.")] = 10,
     classes: Classes = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="So many classes as bars.")] = 5,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    top: Annotated[int, Option("--top", min=1, help="So many classes as bars.")] = 5,
+    wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -43,7 +40,6 @@ def predict(
     require_layers(model)
     if not inputs and data is None:
         raise UsageError("give an input with --input FILE (or --data).")
-    wanted = options.scaling(scale, mean, std, invert)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)

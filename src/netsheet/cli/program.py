@@ -1,26 +1,18 @@
-"""The command line: commands, options and help, by typer."""
+"""The command line as typer reads it: help, and what is wrong with what was given."""
 
 from __future__ import annotations
 
-import importlib
-from typing import Annotated, Any
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_args
 
 import typer
 
 import netsheet
-from netsheet.cli import language, show
-from netsheet.cli.opening import opening
+from netsheet.cli import language
+from netsheet.cli.commands import COMMANDS, command_named
+from netsheet.cli.declarations import Argument
 from netsheet.errors import UsageError, choices
-
-# In the order of the help; each a function of that name in that module.
-COMMANDS = {
-    "summary": "inspect", "predict": "predict", "evaluate": "inspect", "train": "train",
-    "weights": "inspect",
-    "activations": "inspect", "equations": "inspect", "explain": "explain",
-    "csv": "artefacts", "excel": "artefacts", "page": "page", "c": "artefacts",
-    "onnx": "artefacts", "tflite": "quantise", "quantise": "quantise", "verify": "artefacts",
-    "demo": "artefacts",
-}  # fmt: skip
 
 
 def app(arguments: list[str]) -> typer.Typer:
@@ -38,26 +30,43 @@ def app(arguments: list[str]) -> typer.Typer:
     )
     result.callback()(_options)
     for name in [n for n in COMMANDS if n in arguments[:1]] or COMMANDS:
-        module = importlib.import_module(f"netsheet.cli.{COMMANDS[name]}")
-        result.command()(opening(getattr(module, name)))
+        result.command()(_typed(command_named(name)))
     return result
 
 
-def run(arguments: list[str]) -> int:
-    """Run a command; the exit code.
+def _typed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command with what it says of its parameters as typer's own."""
+    signature = inspect.signature(command)
+    parameters = [
+        parameter.replace(annotation=_annotation(parameter.annotation))
+        for parameter in signature.parameters.values()
+    ]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return command
+
+
+def _annotation(annotation: Any) -> Any:
+    kind, declared = get_args(annotation)
+    if isinstance(declared, Argument):
+        return Annotated[kind, typer.Argument(help=declared.help, metavar=declared.metavar)]
+    return Annotated[kind, typer.Option(*declared.names, help=declared.help, min=declared.min)]
+
+
+def explained(arguments: list[str]) -> int:
+    """Run a command, or print help; the exit code.
 
     Raises:
         UsageError: an unknown command or option, or one that lacks something: one line for each.
     """
     arguments = arguments or ["--help"]
     try:
-        with show.warnings_as_notes():
-            command = typer.main.get_command(app(arguments))
-            if language.chosen != "en":
-                from netsheet.cli.helptexts import translate_help
+        command = typer.main.get_command(app(arguments))
+        if language.chosen != "en":
+            from netsheet.cli.helptexts import translate_help
 
-                translate_help(command)
-            code = command(arguments, standalone_mode=False)
+            translate_help(command)
+        code = command(arguments, standalone_mode=False)
     except _WRONGLY_USED as error:
         raise UsageError(_one_sentence(error, arguments)) from None
     except typer.Abort:

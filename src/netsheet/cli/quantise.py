@@ -7,22 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import typer
 
 from netsheet.cli import options, show
+from netsheet.cli.declarations import Option
 from netsheet.cli.opening import opened
 from netsheet.cli.options import (
     BatchAxis,
     Inputs,
-    Invert,
     Json,
-    Mean,
     ModelFile,
     Output,
     OutputOrStream,
-    Scale,
-    Std,
 )
+from netsheet.cli.scaling import Scaled
 from netsheet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,24 +37,21 @@ def quantise(
     output: Output,
     calibrate: Annotated[
         str,
-        typer.Option("--calibrate", help="Samples that show the usual values: as --data takes."),
+        Option("--calibrate", help="Samples that show the usual values: as --data takes."),
     ],
     samples: Annotated[
-        int, typer.Option("--samples", min=1, help="So many of them, spread over the set.")
+        int, Option("--samples", min=1, help="So many of them, spread over the set.")
     ] = 200,
     percentile: Annotated[
-        float, typer.Option("--percentile", help="Of each layer's values so many are in its range.")
+        float, Option("--percentile", help="Of each layer's values so many are in its range.")
     ] = 100.0,
     keep_real: Annotated[
-        str | None, typer.Option("--float", help="Layers that stay in real numbers: conv1,dense1.")
+        str | None, Option("--float", help="Layers that stay in real numbers: conv1,dense1.")
     ] = None,
     real_ends: Annotated[
-        bool, typer.Option("--float-ends", help="Inputs and outputs are real numbers, not int8.")
+        bool, Option("--float-ends", help="Inputs and outputs are real numbers, not int8.")
     ] = False,
-    scale: Scale = None,
-    mean: Mean = None,
-    std: Std = None,
-    invert: Invert = False,
+    wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -72,9 +66,7 @@ def quantise(
     options.spare(output, model_file, calibrate)
     model = opened(model_file, batch_axis)
     with show.progress("reading") as bar:
-        dataset = read_dataset(
-            calibrate, model, options.scaling(scale, mean, std, invert), progress=bar
-        )
+        dataset = read_dataset(calibrate, model, wanted, progress=bar)
     chosen = _spread(len(dataset), samples)
     given = {model.inputs[0].name: dataset.x[chosen]}
     if not model.bound:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import netsheet
 from netsheet.cli import show
 from netsheet.summary import COLUMNS, Summary
 
@@ -13,13 +11,8 @@ if TYPE_CHECKING:
     from netsheet.model import Model
 
 
-def print_summary(model_file: Path, as_json: bool = False, batch_axis: str = "auto") -> None:
-    """The table of layers, or the same as JSON, on standard output."""
-    show_summary(netsheet.load(model_file, batch_axis), as_json)
-
-
 def show_summary(model: Model, as_json: bool = False) -> None:
-    """The same of a model that is open already."""
+    """The table of layers, or the same as JSON, on standard output."""
     rows = Summary(model)
     if as_json:
         show.as_json(summary_json(rows))

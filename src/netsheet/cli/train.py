@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 import netsheet
 from netsheet.cli import options, show
+from netsheet.cli.declarations import Option
 from netsheet.cli.options import Json, Output
 from netsheet.errors import NetsheetError, UsageError, choices
 
@@ -25,41 +24,41 @@ if TYPE_CHECKING:
 def train(
     output: Output,
     data: Annotated[
-        str, typer.Option("--data", help="Samples with labels: a folder, .npz, CSV, or a name.")
+        str, Option("--data", help="Samples with labels: a folder, .npz, CSV, or a name.")
     ],
     arch: Annotated[
-        str, typer.Option("--arch", help="article, lenet, mlp, or a network's file to continue.")
+        str, Option("--arch", help="article, lenet, mlp, or a network's file to continue.")
     ] = "article",
     size: Annotated[
-        str, typer.Option("--size", help="Of the input of a new network: HEIGHTxWIDTHxCHANNELS.")
+        str, Option("--size", help="Of the input of a new network: HEIGHTxWIDTHxCHANNELS.")
     ] = "28x28x1",
-    epochs: Annotated[int, typer.Option("--epochs", help="Rounds over the samples.")] = 10,
-    batch: Annotated[int, typer.Option("--batch", help="Samples of one step.")] = 32,
-    rate: Annotated[float, typer.Option("--rate", help="Learning rate.")] = 1e-3,
+    epochs: Annotated[int, Option("--epochs", help="Rounds over the samples.")] = 10,
+    batch: Annotated[int, Option("--batch", help="Samples of one step.")] = 32,
+    rate: Annotated[float, Option("--rate", help="Learning rate.")] = 1e-3,
     optimizer: Annotated[
-        str, typer.Option("--optimizer", help="adam, sgd, momentum or rmsprop.")
+        str, Option("--optimizer", help="adam, sgd, momentum or rmsprop.")
     ] = "adam",
     loss: Annotated[
-        str | None, typer.Option("--loss", help="As Keras names it; that of the file if left out.")
+        str | None, Option("--loss", help="As Keras names it; that of the file if left out.")
     ] = None,
     validation: Annotated[
-        float, typer.Option("--validation", help="Share of the samples that is held out.")
+        float, Option("--validation", help="Share of the samples that is held out.")
     ] = 0.1,
     patience: Annotated[
-        int, typer.Option("--patience", help="End after so many epochs without a better loss.")
+        int, Option("--patience", help="End after so many epochs without a better loss.")
     ] = 0,
     balanced: Annotated[
-        bool, typer.Option("--balanced", help="Every class counts alike, rare ones too.")
+        bool, Option("--balanced", help="Every class counts alike, rare ones too.")
     ] = False,
     freeze: Annotated[
-        str | None, typer.Option("--freeze", help="Layers whose weights stay: conv1,conv2.")
+        str | None, Option("--freeze", help="Layers whose weights stay: conv1,conv2.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same network.")] = 0,
+    seed: Annotated[int, Option("--seed", help="The same seed, the same network.")] = 0,
     curves: Annotated[
-        Path | None, typer.Option("--curves", help="Loss and accuracy by epoch, as CSV.")
+        Path | None, Option("--curves", help="Loss and accuracy by epoch, as CSV.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training of this output.")
+        bool, Option("--resume", help="Go on with the training of this output.")
     ] = False,
     as_json: Json = False,
 ) -> None:

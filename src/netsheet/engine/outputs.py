@@ -11,7 +11,7 @@ from netsheet.engine.losses import Predicted
 from netsheet.engine.run import Engine, Progress
 from netsheet.equations import FloatArray
 from netsheet.equations.entry import meaning
-from netsheet.layer import Layer
+from netsheet.layer import NEVER, Layer
 from netsheet.network import LayerCall, Network, Node, ValueRef
 from netsheet.regularizers import ACTIVITY, Regularizer
 from netsheet.write.onnx import check_outputs
@@ -45,62 +45,102 @@ def outputs(
     return evaluated(arrays, progress)
 
 
+@dataclass(frozen=True)
+class _Squashed:
+    """An output that is a function of ``logits``, a tensor; ``by`` is "softmax" or "sigmoid".
+
+    ``copied`` says that Keras copies it after that, and then knows of no logits.
+    """
+
+    logits: str
+    by: str
+    copied: bool
+
+
 class _Evaluated:
     """The network with what its last activations get as further outputs."""
 
-    def __init__(self, extended: Network, logits: Sequence[str | None]) -> None:
+    def __init__(self, extended: Network, squashed: Sequence[_Squashed | None]) -> None:
         self.engine = Engine(extended)
-        self.logits = logits
+        self.squashed = squashed
 
     @classmethod
     def of(cls, network: Network) -> _Evaluated:
         major = keras_major(network)
-        calls, logits = list(network.calls), []
+        calls: list[LayerCall] = list(network.calls)
+        squashed: list[_Squashed | None] = []
         for ref in network.results:
-            before = _before(network, ref, major)
-            name = None
+            found = _before(network, ref, major)
+            if found is None:
+                squashed.append(None)
+                continue
+            before, by, copied = found
             if isinstance(before, LayerCall):
                 name = before.key
                 if all(call.key != name for call in calls):
                     calls.append(before)
-            elif before is not None:
+            else:
                 name = network._values[before].name
-            logits.append(name)
-        return cls(replace(network, calls=calls), logits)
+            squashed.append(_Squashed(name, by, copied))
+        return cls(replace(network, calls=calls), squashed)
 
     def __call__(self, arrays: Mapping[str, FloatArray], progress: Progress | None) -> list[Output]:
         tensors = self.engine.model.outputs
         names = [tensor.name for tensor in tensors]
         masks = [None if tensor.mask is None else tensor.mask.name for tensor in tensors]
-        keys = dict.fromkeys(n for n in (*names, *self.logits, *masks) if n is not None)
+        logits = [None if one is None else one.logits for one in self.squashed]
+        keys = dict.fromkeys(n for n in (*names, *logits, *masks) if n is not None)
         values = self.engine.named(arrays, list(keys), progress)
         return [
             Output(
                 tensor.name,
-                Predicted(
-                    meaning(tensor, values[tensor.name]),
-                    None if before is None else values[before],
-                ),
+                _predicted(meaning(tensor, values[tensor.name]), before, values),
                 None if mask is None else values[mask],
             )
-            for tensor, before, mask in zip(tensors, self.logits, masks, strict=True)
+            for tensor, before, mask in zip(tensors, self.squashed, masks, strict=True)
         ]
 
 
-def _before(network: Network, ref: ValueRef, major: int) -> LayerCall | ValueRef | None:
-    """What makes the logits behind an output: a call to add, or a value that is there already."""
+def _predicted(
+    output: FloatArray, squashed: _Squashed | None, values: Mapping[str, FloatArray]
+) -> Predicted:
+    """An output with its logits.
+
+    A sigmoid is computed anew from them: ONNX Runtime's is right to about 1e-7 and no more, so that
+    of a probability of 1e-7 nothing is left, and losses take its logarithm.
+    """
+    if squashed is None:
+        return Predicted(output)
+    logits = values[squashed.logits]
+    if squashed.by == "sigmoid" and logits.shape == output.shape:
+        with np.errstate(over="ignore"):
+            output = (1 / (1 + np.exp(-logits.astype(float)))).astype(output.dtype)
+    return Predicted(output, None if squashed.copied else logits)
+
+
+def _before(
+    network: Network, ref: ValueRef, major: int
+) -> tuple[LayerCall | ValueRef, str, bool] | None:
+    """What makes the logits behind an output, the function that takes them, and if it is copied.
+
+    The first is a call to add, or a value that is there already.
+    """
     by_key = {call.key: call for call in network.calls}
+    copied = False
     while ref.key in by_key and ref.output == 0:
         call = by_key[ref.key]
-        if call.layer.same_since <= major and len(call.inputs) == 1:
+        if call.layer.same_since < NEVER and len(call.inputs) == 1:
+            copied |= call.layer.same_since > major
             ref = call.inputs[0]
             continue
         if call.layer.squashes:
-            return call.inputs[0] if len(call.inputs) == 1 else None
+            alone = len(call.inputs) == 1
+            return (call.inputs[0], call.layer.squashes, copied) if alone else None
         activation: Layer | None = getattr(call.layer, "activation", None)
         if activation is None or not activation.squashes or not _acts_last(call.layer):
             return None
-        return LayerCall(f"{call.key}/logits", replace(call.layer, activation=None), call.inputs)  # type: ignore[call-arg]
+        linear = replace(call.layer, activation=None)  # type: ignore[call-arg]
+        return LayerCall(f"{call.key}/logits", linear, call.inputs), activation.squashes, copied
     return None
 
 
