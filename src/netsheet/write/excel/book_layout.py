@@ -27,6 +27,7 @@ from netsheet.write.excel.formula_writer import FormulaFamily
 from netsheet.write.excel.local_copies import with_copies
 from netsheet.write.excel.partial_sums import split
 from netsheet.write.excel.placement import Placement
+from netsheet.write.excel.real_values import RealValues, weight_scales
 from netsheet.write.excel.sheet_names import sheet_names
 from netsheet.write.excel.turned_kernels import with_turned
 
@@ -46,6 +47,7 @@ HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
 OUTPUT, STEP, HELPER, WEIGHT, INPUT, RAW = "output", "step", "helper", "weight", "input", "raw"
 COPY, GRADIENT, NEW, PASSAGE, GIVEN = "copy", "gradient", "new", "passage", "given"
+REAL = "real"  # what whole numbers stand for
 TOKENS = "tokens"  # an input of whole numbers that name something
 
 
@@ -96,8 +98,9 @@ class LayerSheet:
 class BookLayout:
     """Sheets in order, and the place of every tensor and weight."""
 
-    def __init__(self, arrangement: str = AUTO) -> None:
+    def __init__(self, arrangement: str = AUTO, real: RealValues | None = None) -> None:
         self.arrangement = arrangement
+        self.real = real or RealValues()
         self.places: dict[Tensor, Placement] = {}
         self.sheets: list[LayerSheet] = []  # as their tabs follow each other
         self.computed: list[LayerSheet] = []  # in the order of computation
@@ -176,11 +179,17 @@ class BookLayout:
         weights = [weight for weight in weights_of(sheet.stated) if weight not in self.places]
         for weight in weights:
             self.places[weight] = weight_windows.fitted(weight, sheet.stated, self.places)
+        scales = weight_scales(weights)
+        for weight in scales:
+            self.places[weight] = arrangements.default(weight, False, arrangements.ROW)
         keys = set(sheet.node.outputs) if sheet.node else set()
+        roles = dict.fromkeys(keys, OUTPUT) | {
+            real: REAL for tensor, real in self.real.of.items() if tensor in keys
+        }
         self.add_sheet(
             sheet,
-            [(weight, WEIGHT) for weight in weights],
-            [(tensor, OUTPUT if tensor in keys else STEP) for tensor in outputs],
+            [(weight, WEIGHT) for weight in (*weights, *scales)],
+            [(tensor, roles.get(tensor, STEP)) for tensor in outputs],
         )
 
     def add_sheet(

@@ -13,6 +13,7 @@ from netsheet.write.excel import looks
 from netsheet.write.excel.book_layout import BookLayout
 from netsheet.write.excel.cell_block import CellBlock, numbers
 from netsheet.write.excel.placement import CellArea, Placement, cell_name
+from netsheet.write.excel.real_values import is_whole
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.excel.spreadsheet_functions import number_text
@@ -136,14 +137,17 @@ def _row(
     whole = f"{quoted(other.sheet)}!{other.area}"
     result.put(row, 2, size, looks.FIGURE, f"MAX(MAX({whole}),-MIN({whole}))")
     largest, tolerance, worst = (cell_name(row, column) for column in (2, 3, 4))
-    result.put(row, 3, BOUND * max(1, size), looks.SMALL, f"1E-05*MAX(1,{largest})")
+    bound = 0.0 if is_whole(tensor) else BOUND * max(1, size)  # whole numbers are equal or wrong
+    result.put(
+        row, 3, bound, looks.SMALL, "0" if is_whole(tensor) else f"1E-05*MAX(1,{largest})"
+    )  # fmt: skip
     parts = _deviations(own, other)
     result.put(row, 4, deviation, looks.SMALL, _combined(result, row, parts, deviation))
     result.put(
         row, 5, deviation / size if size else 0.0, looks.SMALL,
         f"IF({largest}=0,0,{worst}/{largest})",
     )  # fmt: skip
-    good = deviation <= BOUND * max(1, size)
+    good = deviation <= bound
     judged = f'IF({worst}<={tolerance},"{words["ok"]}","{words["differs"]}")'
     if choice is not None and references.samples == 1:
         judged = f'IF({choice}=1,{judged},"{words["no reference"]}")'

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.data.inputs import Sample
+from netsheet.data.inputs import InputValue, Sample
 from netsheet.data.scaling import Scaling
 from netsheet.equations import (
     Expr,
@@ -22,11 +22,13 @@ from netsheet.equations import (
     equation,
     indices_of,
 )
+from netsheet.equations.evaluation import evaluate
 from netsheet.errors import UsageError
 from netsheet.write.excel.arrangements import WIDEST
 from netsheet.write.excel.book_layout import (
     INPUT,
     RAW,
+    REAL,
     TOKENS,
     WEIGHT,
     BookLayout,
@@ -36,6 +38,7 @@ from netsheet.write.excel.book_layout import (
     weights_of,
 )
 from netsheet.write.excel.placement import AxisOffsets, Placement, along
+from netsheet.write.excel.real_values import whole
 from netsheet.write.excel.sheet_names import distinct
 from netsheet.write.excel.stored_numbers import as_stored
 
@@ -54,6 +57,9 @@ class WorkbookInputs:
     tables: list[TensorBlock] = field(default_factory=list)
     given: dict[Tensor, FloatArray] = field(default_factory=dict)
     shown: dict[Tensor, Tensor] = field(default_factory=dict)  # input -> raw values, or itself
+    real: dict[Tensor, Tensor] = field(
+        default_factory=dict
+    )  # of a quantised input, its real values
     tokens: set[Tensor] = field(default_factory=set)  # inputs of whole numbers that name something
 
 
@@ -105,6 +111,9 @@ def laid_out(
         if shown is not tensor:
             plan.places[shown] = plan.places[tensor]
             parts.append((shown, RAW))
+        if tensor in result.real:
+            plan.places[result.real[tensor]] = plan.places[tensor]
+            parts.append((result.real[tensor], REAL))
         if tensor.name in tokens:
             result.tokens.add(tensor)
         parts.append((tensor, TOKENS if tensor in result.tokens else INPUT))
@@ -125,6 +134,7 @@ def _feed(
     values = [sample.inputs[tensor.name] for sample in samples]
     scaling = values[0].scaling
     raw = all(v.raw is not None and v.scaling is not None and v.scaling == scaling for v in values)
+    raw = raw and (tensor.quantisation is None or _reached(tensor, values))
     arrays: list[Any] = [v.raw if raw else v.values for v in values]
     stored = np.stack([as_stored(np.asarray(array)).reshape(tensor.shape) for array in arrays])
     source = Tensor(f"{tensor.name}/raw", tensor.axes, tensor.shape) if raw else tensor
@@ -143,7 +153,32 @@ def _feed(
         number = affine(Gather(result.choice[()], len(samples))) - 1
         result.sheet.stated.append(equation(source[at], table[(number, *at)]))
     if raw and scaling is not None:
-        result.sheet.stated.append(equation(tensor[at], scaled(tensor, at, source[at], scaling)))
+        value = scaled(tensor, at, source[at], scaling)
+        if tensor.quantisation is None:
+            result.sheet.stated.append(equation(tensor[at], value))
+        else:
+            real = Tensor(f"{tensor.name}/real", tensor.axes, tensor.shape)
+            result.real[tensor] = real
+            result.sheet.stated.append(equation(real[at], value))
+            result.sheet.stated.append(equation(tensor[at], whole(tensor, real[at])))
+
+
+def _reached(tensor: Tensor, values: Sequence[InputValue]) -> bool:
+    """True if cells find from the raw values the same whole numbers that the samples have.
+
+    Where a real number lies within the rounding of float32 of the middle between two whole ones,
+    cells, which compute in doubles, may find the other one: the whole numbers are stored then.
+    """
+    at = indices_of(tensor)
+    raw = Tensor("raw", tensor.axes, tensor.shape)
+    scaling = values[0].scaling
+    assert scaling is not None
+    eq = equation(tensor[at], whole(tensor, scaled(tensor, at, raw[at], scaling)))
+    return all(
+        bool((evaluate([eq], {raw: np.asarray(v.raw, float).reshape(tensor.shape)})[tensor]
+              == v.values.reshape(tensor.shape)).all())
+        for v in values
+    )  # fmt: skip
 
 
 def scaled(tensor: Tensor, at: Sequence[Index], value: Expr, scaling: Scaling) -> Expr:

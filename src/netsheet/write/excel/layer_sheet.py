@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from netsheet.equations import FloatArray, Tensor, Weight, reads
+from netsheet.equations.entry import scale_text
 from netsheet.write.excel import arrangements, looks
 from netsheet.write.excel.book_layout import (
     INPUT,
@@ -22,6 +23,7 @@ from netsheet.write.excel.book_layout import (
 )
 from netsheet.write.excel.cell_block import computed, numbers
 from netsheet.write.excel.placement import AxisOffsets, Placement, cell_name
+from netsheet.write.excel.real_values import is_whole
 from netsheet.write.excel.sentences import function_names, sentence
 from netsheet.write.excel.sheet_content import SheetContent, value_scale
 from netsheet.write.excel.weight_windows import KERNELS
@@ -139,7 +141,7 @@ def _add_blocks(
             grid = numbers(place, values[tensor])
         largest = float(np.abs(values[tensor]).max(initial=0))
         result.grids.append((grid, _look(block, result.row_height is not None, largest)))
-        if block.role not in (RAW, TOKENS):
+        if block.role not in (RAW, TOKENS) and not is_whole(tensor):
             result.precise.append((place.area, looks.all_digits(largest)))
         _colours(result, block, values[tensor])
 
@@ -150,6 +152,8 @@ def _look(block: TensorBlock, square: bool, largest: float) -> looks.CellLook:
         return looks.PIXEL
     if block.role == TOKENS:
         return looks.TOKEN
+    if is_whole(block.tensor):
+        return replace(looks.SQUARE if square else looks.VALUE, digits="0")
     if not square:
         small = 0 < largest < 1e-3
         return replace(looks.VALUE, digits="0.00E+00") if small else looks.VALUE
@@ -179,6 +183,8 @@ def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str])
         channel = arrangements.channel_axis(tensor)
         if channel is not None:
             shown += "   " + words["channels side by side"].format(tensor.shape[channel])
+    if tensor.quantisation is not None and not tensor.quantisation.axes:
+        shown += f"   {scale_text(tensor.dtype, tensor.quantisation)}"
     if block.place.zeros:
         shown += "   " + words["zeros"]
     result.put(block.title, block.place.col - 1, shown, looks.HEADING)

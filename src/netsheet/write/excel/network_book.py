@@ -36,6 +36,7 @@ from netsheet.write.excel.flow_sheet import flow_sheet, planned_flow
 from netsheet.write.excel.input_sheet import SAMPLE_COL, SAMPLE_ROW, WorkbookInputs
 from netsheet.write.excel.layer_sheet import layer_sheet
 from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
+from netsheet.write.excel.real_values import with_real_values
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.stored_numbers import as_stored
 
@@ -63,9 +64,9 @@ class NetworkBook:
         samples = [replace(one, name=translated(one.name, language)) for one in samples]
         self.model, self.samples = model, samples
         self.words, self.language, self.class_names = words, language, class_names
-        stated = stated_equations(model)
+        stated, real = with_real_values(stated_equations(model))
         self.nodes: list[Node] = [node for node, _ in stated]
-        self.plan = BookLayout(arrangement)
+        self.plan = BookLayout(arrangement, real)
         used = _used_inputs(model, self.nodes)
         self.plan.arrange(used, [eq for _, equations in stated for eq in equations])
         self.inputs: WorkbookInputs = input_sheet.laid_out(
@@ -84,6 +85,7 @@ class NetworkBook:
         self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
         outputs = [t for node in self.nodes for t in node.outputs]
         ends = [t for t in model.outputs if t in outputs] or list(self.nodes[-1].outputs)
+        ends = [real.first(tensor) for tensor in ends]
         self.front = overview_sheet.planned(self.plan, words["overview"], self.inputs, ends)
         self.flow = planned_flow(self.plan, words["flow"], self.inputs, self.layers)
         self.checked = [t for t in outputs if t.name in model.tensors()]

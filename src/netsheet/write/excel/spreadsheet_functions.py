@@ -72,7 +72,34 @@ FORMS: dict[str, FunctionForm] = {
     # 1/(1+EXP(-x)) overflows below x = -709
     "sigmoid": FunctionForm("(0.5+0.5*TANH({0}/2))", Binding.ATOM, (Binding.MULTIPLY,)),
     "if": FunctionForm("IF({0},{1},{2})"),
-}
+    # Whole numbers of 32 bits, exact in doubles. A product of two of them has up to 62 bits, more
+    # than a double: the second is split into its upper and its lower 16 bits, so that no number on
+    # the way has more than 48. INT rounds down, ROUND to the nearest with halves away from zero.
+    "high_product": FunctionForm(
+        "MIN(INT(({0}*INT({1}/65536)+INT(({0}*MOD({1},65536)+1073741824)/65536))/32768),2147483647)",
+        Binding.ATOM, (Binding.MULTIPLY, Binding.ATOM),
+    ),
+    "shift_right": FunctionForm(
+        "ROUND({0}/2^{1},0)", Binding.ATOM, (Binding.MULTIPLY, Binding.ATOM)
+    ),
+    "shift_left": FunctionForm(
+        "MAX(MIN({0}*2^{1},2147483647),-2147483648)",
+        Binding.ATOM, (Binding.MULTIPLY, Binding.ATOM),
+    ),
+    "rounded_quotient": FunctionForm(
+        "ROUND({0}/{1},0)", Binding.ATOM, (Binding.MULTIPLY, Binding.ATOM)
+    ),
+    # half a unit more keeps the logarithm of a power of two from falling below its whole number
+    "leading_zeros": FunctionForm(
+        "(31-INT(LOG({0}+0.5,2)))", Binding.ATOM, (Binding.ADD,)
+    ),
+    # of the double first the nearest float32: x * (2^29 + 1) pushes the bits that are too many out
+    "whole": FunctionForm(
+        "MAX(MIN(ROUND({0}*536870913-({0}*536870913-{0}),0),2147483647),-2147483648)",
+        Binding.ATOM, (Binding.MULTIPLY,),
+    ),
+    "real": FunctionForm("{0}", Binding.COMPARE),
+}  # fmt: skip
 
 # Comparisons; used as they are inside IF, AND, OR, NOT, and as IF(...,1,0) elsewhere.
 CONDITIONS: dict[str, FunctionForm] = {

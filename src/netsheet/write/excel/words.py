@@ -107,6 +107,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     # blocks
     "raw": ("raw values", "元の値"),
     "tokens": ("token numbers", "単語番号など"),
+    "real": ("real values", "実数値"),
+    "whole numbers": ("Numbers", "数値の型"),
+    "weight scale": ("", "スケール（1 目盛りが表す実数）"),
+    "weight zero_point": ("", "ゼロ点（実数 0 を表す整数）"),
+    "weight multiplier": ("", "乗数（÷ 2^31 して使う）"),
+    "weight shift": ("", "シフト（2 で割る回数）"),
+    "weight kernel_scale": ("", "カーネルのスケール"),
     "scaled": ("what the network takes", "ネットワークへの入力"),
     "weight": ("weight", "重み"),
     "output": ("output", "出力"),

@@ -14,7 +14,7 @@ from netsheet.data.states import with_states
 from netsheet.equations import Tensor
 from netsheet.errors import UsageError
 from netsheet.network import Network
-from netsheet.selection import part, require, require_reals
+from netsheet.selection import part, require
 from netsheet.write.excel import input_sheet, sheet_stream
 from netsheet.write.excel.book_layout import ARRANGEMENTS, AUTO, LayerSheet
 from netsheet.write.excel.cell_block import computed
@@ -85,7 +85,6 @@ def to_excel(
     if learn is not None:
         learn.check(model, samples)
     require(model, model.nodes, "formulas")
-    require_reals(model, "a workbook")
     input_sheet.checked(samples, model.inputs)
     book = NetworkBook(model, samples, words, lang, arrangement, class_names, learn)
     book.refuse_oversized()
@@ -118,7 +117,6 @@ def cell_formula(
 
     ``name`` is that of a layer's output or of a step on the way to it.
     """
-    require_reals(model, "a workbook")
     book = NetworkBook(model, samples, words_of(lang), lang, AUTO, None)
     for sheet in book.layers:
         for block in sheet.blocks:
@@ -141,7 +139,6 @@ def workbook_layout(
         NetsheetError: the workbook would pass a limit of Excel.
     """
     require(model, model.nodes, "formulas")
-    require_reals(model, "a workbook")
     book = NetworkBook(model, samples, words_of("en"), "en", AUTO, None)
     book.refuse_oversized()
     return book.layers, book.plan.places
