@@ -17,6 +17,7 @@ from netsheet.data.inputs import InputValue, Sample
 from netsheet.equations import Tensor
 from netsheet.verify.engines.c_harness import WARNINGS
 from tflite_checks import check_everywhere, samples
+from whole_functions import FUNCTIONS, pairs, right
 
 
 def test_the_seed_is_equal_everywhere(shared: Path) -> None:
@@ -95,62 +96,34 @@ def test_samples_carry_whole_numbers() -> None:
 def test_every_printer_spells_every_whole_function() -> None:
     from netsheet.equations import WHOLE_FUNCTIONS
     from netsheet.write.c.spelling import SPELLED as C_SPELLED
+    from netsheet.write.excel.spreadsheet_functions import FORMS
     from netsheet.write.onnx.functions import WHOLE_SPELLED
 
     assert set(WHOLE_FUNCTIONS) <= set(C_SPELLED)
+    assert set(WHOLE_FUNCTIONS) <= set(FORMS)
     assert set(WHOLE_FUNCTIONS) == WHOLE_SPELLED
 
 
-EDGES = [0, 1, -1, 2, -2, 3, -3, 5, -5, 127, -128, 1 << 19, 2**30, -(2**30), 2**30 + 1,
-         -(2**30) - 1, 2**31 - 1, -(2**31) + 1, -(2**31)]  # fmt: skip
-
-
-def _python(function: str, a: int, b: int) -> int:
-    """What the functions mean, in Python's unbounded integers and fractions."""
-    from fractions import Fraction
-    from math import floor
-
-    def away(x: Fraction) -> int:
-        return floor(abs(x) + Fraction(1, 2)) * (1 if x >= 0 else -1)
-
-    if function == "high_product":
-        return min(floor(Fraction(a * b, 2**31) + Fraction(1, 2)), 2**31 - 1)
-    if function == "shift_right":
-        return away(Fraction(a, 2**b))
-    if function == "shift_left":
-        return min(max(a * 2**b, -(2**31)), 2**31 - 1)
-    if function == "rounded_quotient":
-        return away(Fraction(a, b))
-    return 32 - a.bit_length()
-
-
-@pytest.mark.parametrize(
-    "function", ["high_product", "shift_right", "shift_left", "rounded_quotient", "leading_zeros"]
-)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_whole_functions_are_exact(function: str) -> None:
     from netsheet.equations import WHOLE_FUNCTIONS
 
-    others = {"high_product": EDGES, "rounded_quotient": [1, 2, 3, 7, 64, 1000],
-              "leading_zeros": [0]}.get(function, [0, 1, 2, 7, 19, 30, 31])  # fmt: skip
-    firsts = [n for n in EDGES if n > 0] if function == "leading_zeros" else EDGES
-    if function == "rounded_quotient":
-        firsts = [n for n in EDGES if abs(n) < 2**31 - 1000]
-    pairs = [(a, b) for a in firsts for b in others]
-    a, b = np.array(pairs, float).T
+    both = pairs(function)
+    a, b = np.array(both, float).T
     given = (a,) if function == "leading_zeros" else (a, b)
-    wanted = [_python(function, *pair) for pair in pairs]
+    wanted = [right(function, *pair) for pair in both]
     assert WHOLE_FUNCTIONS[function](*given).astype(int).tolist() == wanted
     assert _onnx(function, given) == wanted
-    assert _c(function, pairs) == wanted
+    assert _c(function, both) == wanted
     if shutil.which("node"):
-        assert _javascript(function, pairs) == wanted
+        assert _javascript(function, both) == wanted
 
 
-def _javascript(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
+def _javascript(function: str, both: Sequence[tuple[int, int]]) -> list[int]:
     from netsheet.write.page.document import asset
     from netsheet.write.page.spelling import SPELLED
 
-    text = f"{asset('functions.js')}\nconst pairs = {json.dumps(pairs)};\n"
+    text = f"{asset('functions.js')}\nconst pairs = {json.dumps(both)};\n"
     text += f"const of = (a, b) => {SPELLED[function].format('a', 'b')};\n"
     text += "console.log(JSON.stringify(pairs.map(([a, b]) => of(a, b))));"
     done = subprocess.run(["node", "-e", text], capture_output=True, text=True, check=True)
@@ -177,17 +150,17 @@ def _onnx(function: str, given: Sequence[np.ndarray]) -> list[int]:
     return found[0].tolist()
 
 
-def _c(function: str, pairs: Sequence[tuple[int, int]]) -> list[int]:
+def _c(function: str, both: Sequence[tuple[int, int]]) -> list[int]:
     from netsheet.verify.engines.c_host import SANITIZE, compiler
     from netsheet.write.c.spelling import SPELLED, helper_text
 
     spelled = SPELLED[function].replace("@", "net").format("(int32_t)a[i]", "(int32_t)b[i]")
-    columns = ["LL, ".join(map(str, column)) + "LL" for column in zip(*pairs, strict=True)]
+    columns = ["LL, ".join(map(str, column)) + "LL" for column in zip(*both, strict=True)]
     text = (
         "#define NET_CODE\n#include <stdint.h>\n#include <math.h>\n#include <stdio.h>\n"
         f"{helper_text({function}, 'net')}\n"
         f"static const long long a[] = {{{columns[0]}}}, b[] = {{{columns[1]}}};\n"
-        f"int main(void)\n{{\n    for (int i = 0; i < {len(pairs)}; i++)\n"
+        f"int main(void)\n{{\n    for (int i = 0; i < {len(both)}; i++)\n"
         f'        printf("%ld\\n", (long){spelled});\n    return (int)b[0] * 0;\n}}\n'
     )
     with tempfile.TemporaryDirectory() as folder:

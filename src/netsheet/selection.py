@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from netsheet.equations import FLOAT
 from netsheet.errors import UnsupportedError
 from netsheet.network import Network, Node, ValueRef, shown
 
@@ -106,16 +105,6 @@ def advice(network: Network, node: Node) -> str:
     # what it would have read, sooner than what merely stands before it
     read = [n for n in before if set(n.outputs) & set(node.inputs)]
     return f"write the part before it with --until {(read or before)[-1].key}"
-
-
-def require_reals(network: Network, form: str) -> None:
-    """UnsupportedError where a layer computes in whole numbers, which ``form`` does not have."""
-    for tensor in (*network.inputs, *network.tensors().values()):
-        if tensor.dtype != FLOAT:
-            raise UnsupportedError(
-                f"{tensor.name!r} holds whole numbers ({tensor.dtype}): such a network is not "
-                f"written as {form}. It is computed, verified, and written as C, ONNX and CSV."
-            )
 
 
 def require_bound(network: Network, form: str) -> None:

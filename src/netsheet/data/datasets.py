@@ -22,10 +22,10 @@ from netsheet.data.arrays import (
     readable,
 )
 from netsheet.data.download import KNOWN, fetch
-from netsheet.data.fit import picture, scaled, shaped_batch, text
+from netsheet.data.fit import picture, shaped_batch, taken, text
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.images import SUFFIXES
-from netsheet.data.inputs import InputValue, Sample
+from netsheet.data.inputs import InputValue, Sample, quantised_text
 from netsheet.data.named_arrays import NamedArrays, beside, named_arrays
 from netsheet.data.scaling import Scaling, decided
 from netsheet.data.tables import columns_of, read_table, text_of
@@ -45,14 +45,15 @@ SETS = (("t10k", "the test set"), ("test", "the test set"), ("train", "the train
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Samples with a batch axis, scaled (float32), and their labels.
+    """Samples with a batch axis, and their labels.
 
-    ``y`` are classes (integers), one-hot rows or targets, None where the source has none. ``raw``
-    are the values before ``scaling``. ``names`` say where each sample came from.
+    ``x`` are scaled: float32, or whole numbers for a quantised input. ``y`` are classes
+    (integers), one-hot rows or targets, None where the source has none. ``raw`` are the values
+    before ``scaling``. ``names`` say where each sample came from.
     """
 
     name: str
-    x: npt.NDArray[np.float32]
+    x: Array
     y: Array | None
     class_names: list[str] | None = None
     note: str = ""
@@ -141,9 +142,10 @@ def read_dataset(
     used = scaling or decided(network, tensors[0], found.x, found.pictures)
     raw = shaped_batch(found.x[:limit], tensors[0], name)
     warn_of_inversion(network, tensors[0], raw, Path(name).name, scaling, found.pictures)
-    x = scaled(raw, used, tensors[0]) if used.changes else np.ascontiguousarray(raw, np.float32)
+    x = taken(raw, used, tensors[0])
     y, alike = _targets(found, limit, used)
-    note = f"{found.note}: {len(x):,} samples {text(x.shape[1:])}, {used}{alike}"
+    how = ", ".join(filter(None, (str(used), quantised_text(tensors[0]))))
+    note = f"{found.note}: {len(x):,} samples {text(x.shape[1:])}, {how}{alike}"
     return Dataset(
         Path(name).name, x, y, found.class_names, note, found.names[:limit],
         raw if used.changes else None, used,

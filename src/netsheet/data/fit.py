@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.data.images import image_array
+from netsheet.equations.entry import entered
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
@@ -116,6 +117,14 @@ def scaled(array: Array, scaling: Scaling, tensor: Tensor) -> npt.NDArray[np.flo
         part = slice(start, start + step)
         result[part] = _scaled(array[part], scaling, mean, std)
     return result
+
+
+def taken(array: Array, scaling: Scaling, tensor: Tensor) -> Array:
+    """Scaled values as an input takes them: float32, or quantised where the input is."""
+    values = scaled(array, scaling, tensor) if scaling.changes else array
+    if tensor.quantisation is None:
+        return np.ascontiguousarray(values, np.float32)
+    return np.ascontiguousarray(entered(tensor, values))
 
 
 def _scaled(array: Array, scaling: Scaling, mean: Array, std: Array) -> npt.NDArray[np.float32]:

@@ -121,7 +121,7 @@ def read_input(
         warn_of_inversion(network, tensors[0], arrays[0][None], path.name, scaling, is_picture)
     parts = [done] if done else [text(array.shape) for array in arrays]
     how = dict.fromkeys(str(value.scaling or Scaling()) for value in values.values())
-    how |= {told: None for tensor in tensors if (told := _quantised(tensor))}
+    how |= {told: None for tensor in tensors if (told := quantised_text(tensor))}
     note = f"{path.name}: {', '.join([*parts, *how])}"
     name = path.name if index is None else f"{path.name}#{index}"
     return Sample(name, values, _label(path, index), note)
@@ -140,7 +140,7 @@ def input_value(
     return InputValue(np.asarray(entered(tensor, real), order="C"), raw, scaling)
 
 
-def _quantised(tensor: Tensor) -> str:
+def quantised_text(tensor: Tensor) -> str:
     """How real numbers become the whole ones that an input takes; empty where it takes them."""
     known = tensor.quantisation
     if known is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from netsheet.data.inputs import Sample
 from netsheet.engine.run import engine
-from netsheet.equations import FloatArray
+from netsheet.equations import FLOAT, FloatArray
 from netsheet.fidelity import BOUND, ROUNDING, LayerVerdict, Verdict, judge, worst
 from netsheet.network import Network
 from netsheet.selection import refused, told
@@ -87,7 +87,12 @@ def _explained(
     failing = [row for row in layers if not row.ok and math.isfinite(row.max_abs)]
     if not failing or not samples or not network.bound:
         return layers
-    tensors = {tensor.name for tensor in (*network.tensors().values(), *network.inputs)}
+    # whole numbers are equal or wrong
+    tensors = {
+        tensor.name
+        for tensor in (*network.tensors().values(), *network.inputs)
+        if tensor.dtype == FLOAT
+    }
     off: dict[str, float] = {}
     for sample in samples:
         exact = in_doubles(network, sample)

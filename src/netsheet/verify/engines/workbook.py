@@ -37,6 +37,7 @@ SHOWN = (
     "passage",
     "learning",
     "given",
+    "real",
 )  # kinds of tensors on the Map that are computed
 
 
