@@ -18,6 +18,7 @@ import netsheet
 from netsheet.data.inputs import read_input
 from netsheet.verify import verify
 from netsheet.write.page import notebook_page, to_page
+from netsheet.write.page.learning import PageLearning
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -416,3 +417,44 @@ def test_weights_tables_and_csv(browser: Any, digit: Path, seed: Path) -> None:
         parts = rows.first.locator(".number").all_inner_texts()
         assert float(parts[0]) * float(parts[1]) == pytest.approx(float(parts[2]), rel=2e-3)
         assert "[object" not in tab.locator("body").inner_text()
+
+
+def test_it_learns_what_is_drawn_and_forgets_it(browser: Any, seed: Path, tmp_path: Path) -> None:
+    model = netsheet.load(seed / "my_model.h5")
+    page = tmp_path / "learn.html"
+    sample = read_input(seed / "digit5.png", model.inputs)
+    to_page(model, page, samples=[sample], lang="en", learn=PageLearning())
+    with opened(browser, page, viewport={"width": 1366, "height": 768}) as tab:
+        at_first = prediction(tab)
+        tab.select_option("#trueClass", "3")
+        for _ in range(2):
+            after(tab, lambda: tab.click("#stepTen"))
+        assert tab.locator(".barRow.best .barName").inner_text() == "3"
+        assert tab.locator("#loss").inner_text().endswith("after 20 steps")
+        assert tab.locator(".kernels figure").count() == 4
+        assert float(tab.get_attribute("#loss", "data-loss")) < 0.1
+        after(tab, lambda: tab.click("#language"))  # what was learnt stays
+        assert tab.locator(".learning h2").inner_text() == "学習"
+        assert tab.locator("#loss").inner_text().startswith("20 ステップ")
+        after(tab, lambda: tab.click("#forget"))
+        assert prediction(tab) == at_first
+        after(tab, lambda: tab.click("#addExample") or stroke(tab))
+        tab.select_option("#trueClass", "1")
+        tab.click("#addExample")
+        after(tab, lambda: tab.click("#stepTen"))
+        assert "2 個" in tab.locator(".learning").inner_text()
+        tab.click("#keepOn")
+        tab.wait_for_timeout(300)
+        tab.click("#keepOn")
+        assert int(re.sub(r"\D", "", tab.locator("#loss").inner_text().split("ス")[0])) > 10
+
+
+def test_the_learning_page_can_be_used_by_everybody(
+    browser: Any, seed: Path, tmp_path: Path
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    model = netsheet.load(seed / "my_model.h5")
+    to_page(model, tmp_path / "learn.html", learn=PageLearning())
+    with opened(browser, tmp_path / "learn.html", bypass_csp=True) as tab:
+        after(tab, lambda: tab.click("#stepOnce"))
+        assert [one["id"] for one in axe.run(tab).response["violations"]] == []

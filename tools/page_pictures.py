@@ -18,6 +18,7 @@ import netsheet
 from netsheet.data.datasets import read_dataset
 from netsheet.data.inputs import read_input
 from netsheet.write.page import to_page
+from netsheet.write.page.learning import PageLearning
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -34,6 +35,25 @@ def write_example(target: Path = EXAMPLE) -> None:
         to_page(model, target, samples=digits)
 
 
+def take_picture_of_learning(browser: Any, folder: Path) -> None:
+    """Twenty steps towards another class than the digit's own."""
+    page = folder / "learn.html"
+    with resources.as_file(resources.files("netsheet.data") / "sample") as sample:
+        model = netsheet.load(sample / "digits.h5")
+        to_page(model, page, samples=[read_input(sample / "digit5.png", model)], lang="en",
+                learn=PageLearning())  # fmt: skip
+    with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
+        tab = context.new_page()
+        tab.goto(page.as_uri())
+        tab.wait_for_selector("#badge[data-worst]")
+        tab.select_option("#trueClass", "3")
+        tab.click("#stepTen")
+        tab.wait_for_timeout(500)
+        tab.click("#stepTen")
+        tab.wait_for_timeout(500)
+        tab.screenshot(path=DOCS / "images" / "page-learn.png")
+
+
 def take_pictures(folder: Path) -> None:
     """A value of a convolution, in the dark, on a phone in Japanese, and inside an attention."""
     from playwright.sync_api import sync_playwright
@@ -46,6 +66,7 @@ def take_pictures(folder: Path) -> None:
         browser = running.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--disable-gpu", "--no-sandbox"]
         )
+        take_picture_of_learning(browser, folder)
         phone = running.devices["Pixel 5"]
         for name, page, layer, where, steps, context in (
             (

@@ -10,6 +10,7 @@ from netsheet.cli import language, options, show
 from netsheet.cli.artefacts import Samples, Until
 from netsheet.cli.class_names import Classes, class_names
 from netsheet.cli.declarations import Option
+from netsheet.cli.learning import Loss
 from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Json, ModelFile
 from netsheet.cli.scaling import Scaled
@@ -30,10 +31,21 @@ def page(
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
     open_it: Annotated[bool, Option("--open", help="Show it in the browser.")] = False,
+    learn: Annotated[
+        bool, Option("--learn", help="It learns from what is drawn, by steps of gradient descent.")
+    ] = False,
+    loss: Loss = None,
+    rate: Annotated[
+        float | None, Option("--rate", help="With --learn: the learning rate to begin with [0.01].")
+    ] = None,
 ) -> None:
     """Write one HTML file in which the network computes, shows and explains itself, offline."""
     from netsheet.write.page import to_page
+    from netsheet.write.page.learning import PageLearning
 
+    if not learn and (loss is not None or rate is not None):
+        raise UsageError(f"{'--loss' if loss is not None else '--rate'} belongs to --learn.")
+    lessons = PageLearning(loss, 0.01 if rate is None else rate) if learn else None
     if output.suffix.lower() not in (".html", ".htm") and str(output) != "-":
         raise UsageError(f"{output}: browsers open pages named .html; name it so.")
     options.spare(output, model_file, data, *(inputs or ()))
@@ -47,6 +59,7 @@ def page(
         report = to_page(
             model, place, samples=chosen, lang=language.chosen if language.asked else "",
             until=until, class_names=class_names(classes, model) or names,
+            learn=lessons,
         )  # fmt: skip
     show.wrote(output, f"{output}: {report}")
     if as_json:

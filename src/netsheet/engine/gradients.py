@@ -44,6 +44,15 @@ def backward(network: Network, loss: str) -> Gradients:
 SHORT_LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
 
 
+def full_name(loss: str) -> str:
+    """The loss by its name in :data:`netsheet.gradient.LOSSES`: ``mse`` and ``MSE`` are short ones.
+
+    Classes by their numbers make the same loss as rows of zeros and a one.
+    """
+    name = loss.lower().removeprefix("sparse_")
+    return SHORT_LOSSES.get(name, name)
+
+
 def stored_loss(network: Network) -> str:
     """The loss that a file was trained with, of those that are known as equations.
 
@@ -55,8 +64,8 @@ def stored_loss(network: Network) -> str:
     if isinstance(stored, dict) and isinstance(stored.get("config"), dict):
         options = stored["config"]
         stored = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(stored.get("class_name"))).lower()
-    name = stored.removeprefix("sparse_") if isinstance(stored, str) else ""
-    name = SHORT_LOSSES.get(name, name) + "_from_logits" * bool(options.get("from_logits"))
+    name = full_name(stored) if isinstance(stored, str) else ""
+    name += "_from_logits" * bool(options.get("from_logits"))
     smoothed = options.get("label_smoothing") or options.get("delta", 1) != 1
     if name not in LOSSES or smoothed:
         what = "the file names no loss"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netsheet.engine.gradients import TARGET, run_equations, stored_loss, unused
+from netsheet.engine.gradients import TARGET, full_name, run_equations, stored_loss, unused
 from netsheet.equations import (
     Equation,
     Expr,
@@ -109,9 +109,9 @@ def lesson(
         UsageError: there is no such loss, or the file names none.
         UnsupportedError: the network has several outputs, or nothing in it can learn.
     """
-    name = stored_loss(network) if loss is None else loss
+    name = stored_loss(network) if loss is None else full_name(loss)
     if name not in LOSSES:
-        raise UsageError(f"there is no loss {name!r}; losses are {', '.join(LOSSES)}.")
+        raise UsageError(f"there is no loss {loss!r}; losses are {', '.join(LOSSES)}.")
     if len(network.outputs) != 1:
         raise UnsupportedError(
             f"{network.name} has {len(network.outputs)} outputs: gradients take networks with one."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
     from netsheet.network import Network
+    from netsheet.write.page.learning import PageLearning
 
 __all__ = ["NotebookPage", "PageReport", "notebook_page", "page_html", "to_page"]
 
@@ -41,6 +42,7 @@ def to_page(
     lang: str = "",
     until: str | None = None,
     class_names: Sequence[str] | None = None,
+    learn: PageLearning | None = None,
 ) -> PageReport:
     """Write the page: one HTML file that needs no server and loads nothing.
 
@@ -49,6 +51,7 @@ def to_page(
         lang: ``en`` or ``ja``; empty for the reader's browser to decide.
         until: the last layer; layers that it does not need are left out.
         class_names: names for the output's values.
+        learn: it can be taught what is drawn, by a step of gradient descent at a time.
 
     Raises:
         UsageError: there is no layer ``until``, or no such language.
@@ -57,7 +60,9 @@ def to_page(
     """
     from netsheet.files import atomic
 
-    text = page_html(model, samples=samples, lang=lang, until=until, class_names=class_names)
+    text = page_html(
+        model, samples=samples, lang=lang, until=until, class_names=class_names, learn=learn
+    )
     content = text.encode("utf-8")
     with atomic(target) as temporary:
         temporary.write_bytes(content)
@@ -72,6 +77,7 @@ def page_html(
     until: str | None = None,
     class_names: Sequence[str] | None = None,
     first: str | None = None,
+    learn: PageLearning | None = None,
 ) -> str:
     """The page's text; arguments and errors as for :func:`to_page`.
 
@@ -91,8 +97,8 @@ def page_html(
     require_bound(network, "a page")
     require_computed(network)
     _refuse_unfit(network)
-    program = page_program(network)
-    data = page_data(program, samples or [probe(network)], class_names)
+    program = page_program(network, learn)
+    data = page_data(program, samples or [probe(network)], class_names, learn)
     data |= {"language": lang, "first": first}
     return document(data, program_text(program), lang)
 

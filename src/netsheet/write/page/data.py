@@ -19,6 +19,7 @@ from netsheet.network import Network, Node
 from netsheet.selection import refused
 from netsheet.write.page.expressions import explained
 from netsheet.write.page.formulas import workbook_formulas
+from netsheet.write.page.learning import PageLearning, learning_data
 from netsheet.write.page.program import PageProgram
 
 WHOLE = 64 * 1024  # bytes of references of one sample that are kept whole
@@ -26,7 +27,10 @@ KEPT = 256  # of larger ones, so many values of each layer
 
 
 def page_data(
-    program: PageProgram, samples: Sequence[Sample], class_names: Sequence[str] | None
+    program: PageProgram,
+    samples: Sequence[Sample],
+    class_names: Sequence[str] | None,
+    learn: PageLearning | None = None,
 ) -> dict[str, Any]:
     """Everything as plain numbers, strings, lists and dictionaries."""
     network = program.network
@@ -39,6 +43,7 @@ def page_data(
             made[tensor] = explained(tensor, equations, numbers.__getitem__)
     every = [eq for n in program.nodes for eq in n.layer.meaning(n.inputs, n.outputs)]
     kind = np.float64 if program.wide else np.float32
+    lesson = program.lesson
     values = [np.asarray(b.values, kind) for b in program.weights.values()]
     return {
         "name": network.name,
@@ -67,6 +72,9 @@ def page_data(
         "samples": [_sample(sample) for sample in samples],
         "references": references(program, samples),
         "classes": list(class_names or ()),
+        "learn": None
+        if lesson is None or learn is None
+        else learning_data(lesson, program.asked, learn.rate, numbers),
         "details": _packed(
             {
                 "explained": [made.get(tensor) for tensor in program.tensors],

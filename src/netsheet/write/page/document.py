@@ -11,7 +11,7 @@ from typing import Any
 
 ENGINE = ("functions.js", "engine.js")
 INTERFACE = ("words.js", "colours.js", "explain.js", "maps.js", "inputs.js", "panel.js",
-             "layers.js", "main.js")  # fmt: skip
+             "layers.js")  # fmt: skip
 
 
 def asset(name: str) -> str:
@@ -28,7 +28,8 @@ def as_json(value: Any) -> str:
 def document(data: dict[str, Any], program: str, language: str = "") -> str:
     """The page: ``program`` is the network's JavaScript."""
     engine = "\n".join([*(asset(name) for name in ENGINE), program])
-    interface = "\n".join(['"use strict";', *(asset(name) for name in INTERFACE)])
+    names = [*INTERFACE, *(["learning.js"] if data["learn"] else []), "main.js"]
+    interface = "\n".join(['"use strict";', *(asset(name) for name in names)])
     stored = as_json(data)
     policy = (
         f"default-src 'none'; script-src {_hash(engine)} {_hash(interface)}; "

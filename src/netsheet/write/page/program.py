@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netsheet.engine.lesson import Lesson
 from netsheet.equations import FLOAT, Equation, Tensor, Weight
 from netsheet.loops.builder import FunctionBuilder, ProgramNames
 from netsheet.loops.check import check
@@ -20,6 +21,7 @@ from netsheet.loops.schedule import scheduled
 from netsheet.loops.storage.addresses import natural
 from netsheet.loops.storage.constants import Constants
 from netsheet.network import Network, Node
+from netsheet.write.page.learning import PageLearning, learning_equations, page_lesson
 from netsheet.write.page.print import function_text, parameters
 from netsheet.write.page.unroll_and_jam import jammed
 
@@ -29,7 +31,7 @@ class PageProgram:
     """The steps of a network, and the numbers of its tensors and weights.
 
     ``steps[n]`` are the functions of ``nodes[n]``, made of ``equations[n]``; tensors lie one
-    behind the other.
+    behind the other. ``learning`` are the functions of a step of gradient descent, behind them.
     """
 
     network: Network
@@ -40,6 +42,9 @@ class PageProgram:
     weights: dict[Weight, Buffer]
     tables: Sequence[PositionTable]
     size: int
+    learning: Sequence[Function] = ()
+    lesson: Lesson | None = None
+    asked: str = ""  # what says what the network should give
 
     @property
     def wide(self) -> bool:
@@ -73,11 +78,12 @@ class _Memory(dict[Tensor, Buffer]):
         return made
 
 
-def page_program(network: Network) -> PageProgram:
-    """The steps of all calls that are computed.
+def page_program(network: Network, learn: PageLearning | None = None) -> PageProgram:
+    """The steps of all calls that are computed, and those that learn where ``learn`` says so.
 
     Raises:
         NetsheetError: a read or a write would be outside its tensor; names it.
+        UsageError, UnsupportedError: as :func:`~netsheet.write.page.learning.page_lesson`.
     """
     names, memory = ProgramNames(), _Memory()
     inputs = tuple(memory[tensor] for tensor in network.inputs)
@@ -87,15 +93,23 @@ def page_program(network: Network) -> PageProgram:
     for own in equations:
         computations = scheduled(own, _natural, set(), memory.constants, names, fast=False)
         steps.append([_function(one, memory, names) for one in computations])
-    functions = tuple(function for step in steps for function in step)
+    learning, lesson, asked = list[Function](), None, ""
+    if learn is not None:
+        forward = [eq for own in equations for eq in own]
+        lesson, asked = page_lesson(network, forward, learn)
+        made = learning_equations(lesson, forward)
+        computations = scheduled(made, _natural, set(), memory.constants, names, fast=False)
+        learning = [_function(one, memory, names) for one in computations]
+    functions = (*(function for step in steps for function in step), *learning)
     tables = tuple(names.tables.values())
     for tensor in network.outputs:
         memory[tensor]
     check(Program(inputs, (), functions, memory.size, tables))
     tensors = {t: b for t, b in memory.items() if not isinstance(t, Weight)}
     return PageProgram(
-        network, nodes, equations, steps, tensors, memory.weights, tables, memory.size
-    )
+        network, nodes, equations, steps, tensors, memory.weights, tables, memory.size,
+        learning, lesson, asked,
+    )  # fmt: skip
 
 
 def _natural(tensor: Tensor) -> Sequence[int]:
@@ -115,14 +129,15 @@ def _function(one: Computation, memory: _Memory, names: ProgramNames) -> Functio
 def program_text(program: PageProgram) -> str:
     """JavaScript: ``network(t, w)`` gives the steps over arrays of tensors and weights.
 
-    ``t`` and ``w`` are in the order of ``program.tensors`` and ``program.weights``.
+    ``t`` and ``w`` are in the order of ``program.tensors`` and ``program.weights``. Where the page
+    learns, the last step does.
     """
     places = {buffer.name: f"t[{n}]" for n, buffer in enumerate(program.tensors.values())}
     places |= {buffer.name: f"w[{n}]" for n, buffer in enumerate(program.weights.values())}
     lines = ["function network(t, w) {"]
     lines += [f"const {t.name} = [{','.join(map(str, t.values))}];" for t in program.tables]
     calls = []
-    for step in program.steps:
+    for step in (*program.steps, *([program.learning] if program.learning else [])):
         for function in step:
             lines.append(function_text(function))
         inside = "; ".join(

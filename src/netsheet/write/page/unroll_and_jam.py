@@ -87,6 +87,7 @@ class _Facts:
 
     def __init__(self, index: str) -> None:
         self.own = {index}  # names whose values depend on the index
+        self.declared: set[str] = set()
         self.alike = True
         self.shared = False
         self.sums = 0
@@ -114,6 +115,10 @@ class _Facts:
                 self.stored.add(node.target)
             self._loads((node.offset, node.value), False)
         else:
+            if isinstance(node, Let):
+                self.declared.add(node.name)
+            elif node.name not in self.declared:  # a sum over all turns of the loop
+                self.alike = False
             if not isinstance(node, Let) or node.mutable or _names(node.value) & self.own:
                 self.own.add(node.name)
             summed = within and isinstance(node, Accumulate)

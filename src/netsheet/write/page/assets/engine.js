@@ -52,10 +52,15 @@ class Engine {
     this.data = data;
     this.memory = new (numbersOf(data.wide))(data.memory);
     this.tensors = data.tensors.map((t) => this.memory.subarray(t.start, t.start + t.size));
-    this.original = weights;
-    this.stored = weights.slice();
-    let start = 0;
-    this.weights = data.weights.map((w) => this.stored.subarray(start, (start += w.size)));
+    this.original = weights; // as the file has them
+    this.taught = weights.slice(); // what learning has made of them
+    this.stored = weights.slice(); // with what is broken on purpose
+    const parts = (numbers) => {
+      let start = 0;
+      return data.weights.map((w) => numbers.subarray(start, (start += w.size)));
+    };
+    this.weights = parts(this.stored);
+    this.lessons = parts(this.taught);
     this.steps = network(this.tensors, this.weights);
     this.changes = {};
   }
@@ -63,7 +68,7 @@ class Engine {
   /* What is broken on purpose: muted channels, noise, other weights. */
   change(changes) {
     this.changes = changes;
-    this.stored.set(this.original);
+    this.stored.set(this.taught);
     for (const id of changes.zero || []) this.weights[id].fill(0);
     for (const [id, at, value] of changes.weight || []) this.weights[id][at] = value;
   }
@@ -76,6 +81,26 @@ class Engine {
       for (const [id, channel] of mute) if (node.outputs.includes(id)) this.muteChannel(id, channel);
       for (const [id, size] of noise) if (node.outputs.includes(id)) this.addNoise(id, size);
     });
+  }
+
+  /* A step of gradient descent on one example: the loss before it, NaN where a weight would be no
+     number (then nothing is learnt). `given` is a class, a number, or values; of an autoencoder []. */
+  learn(inputs, given, rate) {
+    const { learn, nodes } = this.data;
+    this.change({});
+    this.run(inputs);
+    this.tensors[learn.rate][0] = rate;
+    if (given.length) this.tensors[learn.label === null ? learn.target : learn.label].set(given);
+    this.steps[nodes.length]();
+    const loss = this.tensors[learn.loss][0];
+    const made = learn.made.map(([weight, id]) => [this.lessons[weight], this.tensors[id]]);
+    if (!Number.isFinite(loss) || !made.every(([, values]) => values.every(Number.isFinite))) return NaN;
+    for (const [weight, values] of made) weight.set(values);
+    return loss;
+  }
+
+  forget() {
+    this.taught.set(this.original);
   }
 
   muteChannel(id, channel) {

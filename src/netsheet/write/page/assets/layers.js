@@ -182,7 +182,8 @@ function weightsDialog(page, node) {
   dialog(say("weightOf", { k: node.key }), parts);
 }
 
-function weightPicture(weight, values) {
+/* A weight as heat maps, at most `side` pixels of the screen wide and high where cells allow it. */
+function weightPicture(weight, values, side = 360) {
   const named = (name) => weight.axes.indexOf(name), axes = [...weight.axes];
   if (named("height") < 0 && axes.length > 1) axes.splice(0, axes.length, ...weight.axes.map((_, n) => `axis${n}`));
   const plane = new Plane({ axes, shape: weight.shape }), most = mostOf(values);
@@ -201,7 +202,7 @@ function weightPicture(weight, values) {
     }
   }
   context.putImageData(image, 0, 0);
-  const scale = Math.max(Math.min(Math.floor(360 / Math.max(width, height)), 14), 1);
+  const scale = Math.max(Math.min(Math.floor(side / Math.max(width, height)), 14), 1);
   Object.assign(canvas.style, { width: `${width * scale}px`, height: `${height * scale}px` });
   return canvas;
 }

@@ -28,6 +28,7 @@ class Page {
     this.inputs = data.inputs.map((id, n) => inputFor(this, id, n));
     this.layers = new Layers(this);
     this.panel = new Panel(this);
+    if (data.learn) this.lessons = new Lessons(this, this.lessons);
     this.bars = h("div", { class: "bars", "aria-live": "polite" });
     this.spoken = h("p", { class: "hidden", role: "status", "aria-live": "polite" });
     this.timing = h("span", { class: "fact", id: "timing" });
@@ -45,7 +46,7 @@ class Page {
     const main = h("main", {},
       h("section", { class: "side", "aria-label": say("input") }, h("h2", {}, say("input")), this.inputs.map((one) => one.element()), samples),
       h("div", { class: "middle" }, this.broken, this.layers.element, this.panel.element),
-      h("section", { class: "side", "aria-label": say("prediction") }, h("h2", {}, say(this.hasBars() ? "prediction" : "output")), this.bars));
+      h("section", { class: "side", "aria-label": say("prediction") }, h("h2", {}, say(this.hasBars() ? "prediction" : "output")), this.bars, this.lessons && this.lessons.element()));
     this.message = h("p", { class: "message", role: "alert", hidden: true });
     document.getElementById("app").replaceChildren(header, main, this.message, this.spoken);
   }
@@ -71,7 +72,11 @@ class Page {
 let engine = null;
 onmessage = ({ data: [what, ...rest] }) => {
   if (what === "start") engine = new Engine(...rest);
-  else {
+  else if (what === "forget") engine.forget();
+  else if (what === "learn") {
+    const loss = engine.learn(...rest), taught = engine.taught.slice();
+    postMessage([loss, taught], [taught.buffer]);
+  } else {
     const [inputs, changes] = rest, start = performance.now();
     engine.change(changes);
     engine.run(inputs);
@@ -82,8 +87,8 @@ onmessage = ({ data: [what, ...rest] }) => {
     const text = document.getElementById("engine").textContent + glue;
     try {
       this.worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
-      const { memory, wide, inputs, tensors, weights, nodes } = this.data;
-      this.worker.postMessage(["start", { memory, wide, inputs, tensors, weights, nodes }, this.engine.original]);
+      const { memory, wide, inputs, tensors, weights, nodes, learn } = this.data;
+      this.worker.postMessage(["start", { memory, wide, inputs, tensors, weights, nodes, learn }, this.engine.original]);
     } catch {
       this.worker = null; // a frame that allows none: it is computed here
     }
@@ -133,6 +138,7 @@ onmessage = ({ data: [what, ...rest] }) => {
     this.layers.draw();
     this.inputs.forEach((input, n) => input.refresh && input.refresh(this.values[n], this.own[n]));
     this.predict();
+    if (this.lessons) this.lessons.draw();
     if (this.asked) this.explain();
     this.drew = performance.now() - start;
     const digits = this.took < 10 ? 1 : 0;
@@ -304,6 +310,7 @@ onmessage = ({ data: [what, ...rest] }) => {
 
   restore() {
     this.changes = { mute: [], noise: [], zero: [], weight: [] };
+    if (this.lessons) this.lessons.forget();
     this.afterBreaking();
   }
 
