@@ -9,7 +9,9 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from netsheet.equations import (
     FLOAT,
+    Batch,
     Equation,
+    Noise,
     Quantisation,
     Tensor,
     Weight,
@@ -66,6 +68,8 @@ class Layer:
     # What it adds to the loss, by the label of the weight or "activity".
     regularizers: dict[str, Regularizer] = field(default_factory=dict, repr=False)
     trainable: bool = field(default=True, repr=False)
+    random: bool = field(default=False, repr=False)  # in training it drops or changes values
+    still: bool = field(default=False, repr=False)  # in training it acts as in prediction
 
     passes_mask: ClassVar[bool] = True
     attends: ClassVar[bool] = False  # takes query, value and key, which a call may name
@@ -112,7 +116,46 @@ class Layer:
     @property
     def otherwise_in_training(self) -> bool:
         """True if it computes something else while a network is trained."""
-        return bool(self.statistics)
+        if self.still:
+            return False
+        inside = any(layer.otherwise_in_training for _, layer in self.inner_layers())
+        return self.random or inside or (bool(self.statistics) and self.trainable)
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        """The labels of its weights that a training changes by their gradients."""
+        if not self.trainable:
+            return ()
+        stay = set(self.statistics)
+        for prefix, layer in self.inner_layers():
+            stay |= {prefix + label for label in set(layer.weight_axes()) - set(layer.learnt)}
+        return tuple(label for label in self.weights or self.weight_axes() if label not in stay)
+
+    def equations_in_training(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise
+    ) -> list[Equation]:
+        """What it computes of one sample while a network is trained, with numbers drawn as noise.
+
+        Raises:
+            UnsupportedError: it computes something else then, which is not known.
+        """
+        if self.otherwise_in_training:
+            raise UnsupportedError(
+                f"layer {self.name!r} ({self.type}) computes something else in training, which is "
+                f"not known here: --still {self.name} lets it act as in prediction"
+            )
+        return self.equations(inputs, outputs)
+
+    def equations_over_batch(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], batch: Batch
+    ) -> list[Equation]:
+        """What it computes of a whole batch while a network is trained.
+
+        Args:
+            inputs, outputs: tensors of one sample; ``batch`` has those over all samples.
+        """
+        noise = Noise()
+        return batch.lift(self.equations_in_training(inputs, outputs, noise), noise)
 
     def activation_axes(self) -> dict[str, tuple[str, ...]]:
         """The weights of activations that are layers of their own: ``activation/alpha``."""

@@ -10,13 +10,13 @@ import netsheet
 from netsheet.cli import options, show
 from netsheet.cli.declarations import Option
 from netsheet.cli.options import Json, Output
-from netsheet.errors import NetsheetError, UsageError, choices
+from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
     from netsheet.data.datasets import Dataset
     from netsheet.engine.architectures import Described
     from netsheet.engine.fitting import Fit
-    from netsheet.engine.training import Epoch
+    from netsheet.engine.rounds import Epoch
     from netsheet.equations import FloatArray
     from netsheet.network import Network
 
@@ -53,6 +53,13 @@ def train(
     freeze: Annotated[
         str | None, Option("--freeze", help="Layers whose weights stay: conv1,conv2.")
     ] = None,
+    still: Annotated[
+        str | None,
+        Option("--still", help="Layers that act as in prediction, as dropout then does not."),
+    ] = None,
+    no_penalties: Annotated[
+        bool, Option("--no-penalties", help="Without what regularizers add to the loss.")
+    ] = False,
     seed: Annotated[int, Option("--seed", help="The same seed, the same network.")] = 0,
     curves: Annotated[
         Path | None, Option("--curves", help="Loss and accuracy by epoch, as CSV.")
@@ -64,15 +71,18 @@ def train(
 ) -> None:
     """Train a network on labelled samples: its backward equations, run by ONNX Runtime."""
     from netsheet.engine.fitting import Plan, fit
-    from netsheet.engine.training import Trainer
+    from netsheet.engine.training import Trainer, prepared
 
     plan = Plan(epochs, batch, rate, optimizer, validation, patience, seed, balanced)
     if output.suffix.lower() not in (".h5", ".keras", ".hdf5"):
         raise UsageError(f"{output}: a network is written as .h5 or .keras; name it so.")
     start = _begun(arch, size, data, seed, output, loss)
     samples, y = start.samples, start.targets
-    frozen = _frozen(start.network, freeze)
-    trainer = Trainer(start.network, start.loss, batch, frozen)
+    network = prepared(start.network, _names(freeze), _names(still))
+    _say_layers(network)
+    trainer = Trainer(network, start.loss, batch, not no_penalties)
+    for name in trainer.untouched:
+        show.note(f"{name} stays as it is: the loss does not depend on it.")
     state = output.with_name(f"{output.name}.training.npz")
     with show.progress("training") as bar:
 
@@ -143,12 +153,6 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path, loss: str |
         samples = read_dataset(data, network)
         y = _targets(samples, network.outputs[0].shape)
         _say_data(samples, y)
-        for node in network.nodes:
-            if node.layer.otherwise_in_training:
-                show.note(
-                    f"{node.key} ({node.layer.type}) acts as in prediction: what it does in "
-                    "training only is left out."
-                )
         return _Start(network, loss or stored_loss(network), samples, y, source=path)
     if output.suffix.lower() == ".keras":
         raise UsageError(f"{output}: a new network is written as .h5; name it so.")
@@ -164,6 +168,18 @@ def _begun(arch: str, size: str, data: str, seed: int, output: Path, loss: str |
                  keras_version=described.keras_version)  # fmt: skip
         network = netsheet.load(begun)
     return _Start(network, loss or "categorical_crossentropy", samples, y, described)
+
+
+def _names(listed: str | None) -> list[str]:
+    return [name for name in (listed or "").split(",") if name]
+
+
+def _say_layers(network: Network) -> None:
+    """Which layers' weights stay, since the file or an option says so."""
+    frozen = [layer.name for layer in network.layers.values() if layer.weights
+              and not layer.trainable]  # fmt: skip
+    if frozen:
+        show.note(f"frozen, their weights stay: {', '.join(frozen)}.")
 
 
 def _size(text: str) -> tuple[int, int, int]:
@@ -215,20 +231,6 @@ def _say_data(samples: Dataset, y: FloatArray) -> None:
             f"classes are uneven: {int(counts.min())} samples of the rarest, "
             f"{int(counts.max())} of the commonest; --balanced lets every class count alike."
         )
-
-
-def _frozen(network: Network, freeze: str | None) -> list[str]:
-    """Weights that stay: of the layers named, and statistics, which are measured, not learnt."""
-    names = [name for name in (freeze or "").split(",") if name]
-    for name in names:
-        if name not in network.layers:
-            raise UsageError(f"--freeze: there is no layer {name!r}{choices(name, network.layers)}")
-    return [
-        weight.name
-        for key, layer in network.layers.items()
-        for label, weight in layer.weights.items()
-        if key in names or label in layer.statistics
-    ]
 
 
 # --------------------------------------------------------------------------- what came of it

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from netsheet.engine.optimizers import OPTIMIZERS, Optimizer, Weights
-from netsheet.engine.training import Epoch, Measured, Trainer, epochs
+from netsheet.engine.rounds import Epoch, Stepped, epochs
+from netsheet.engine.training import Arrays, Measured, Trainer, by_name, rows_of
 from netsheet.equations import FloatArray
 from netsheet.errors import FormatError, NetsheetError, UsageError
 from netsheet.files import atomic
@@ -65,11 +66,13 @@ class Fit:
 
 def fit(
     trainer: Trainer,
-    x: FloatArray,
-    y: FloatArray,
+    x: Arrays,
+    y: Arrays,
     plan: Plan,
     *,
+    sample_weights: FloatArray | None = None,
     seen: Callable[[Epoch], None] = lambda epoch: None,
+    stepped: Callable[[Stepped], None] | None = None,
     state: Path | None = None,
     resume: bool = False,
 ) -> Fit:
@@ -77,32 +80,35 @@ def fit(
 
     Args:
         x, y: all samples and their targets; which are held out depends on the plan's seed.
-        seen: is told of each epoch.
+        sample_weights: how much each sample counts in the loss.
+        seen: is told of each epoch, stepped of each step in it.
         state: after each epoch everything that is needed to go on is kept there.
         resume: go on from there. The result is that of a run without interruption.
 
     Raises:
         NetsheetError: the loss is no number any more, or there are too few samples.
     """
-    order = np.random.default_rng(plan.seed).permutation(len(x))
-    held = round(len(x) * plan.validation)
-    if "crossentropy" in trainer.loss and not (y.min() >= 0 and y.max() <= 1):
-        raise NetsheetError(
-            f"targets run from {y.min():g} to {y.max():g}, but {trainer.loss} compares with "
-            "probabilities, 0 to 1; correct the labels, or say another --loss."
-        )
-    if len(x) - held < 1:
-        raise NetsheetError(f"there are {len(x)} samples: too few to train with.")
+    given, targets = by_name(x, trainer.network.inputs), by_name(y, trainer.network.outputs)
+    count = len(next(iter(given.values())))
+    order = np.random.default_rng(plan.seed).permutation(count)
+    held = round(count * plan.validation)
+    _check_probabilities(trainer, targets)
+    if count - held < 1:
+        raise NetsheetError(f"there are {count} samples: too few to train with.")
     own, apart = order[held:], order[:held]
     optimizer = OPTIMIZERS[plan.optimizer](plan.rate)
     found = Fit(plan)
     if resume and state is not None:
         _restore(state, trainer, optimizer, found)
-    weights = _class_weights(y[own]) if plan.balanced else None
+    counts = np.ones(count, np.float32) if sample_weights is None else sample_weights
+    counts = np.asarray(counts[own], np.float32)
+    if plan.balanced:
+        counts = counts * class_weights(trainer, rows_of(targets, own))
+    held_out = (rows_of(given, apart), rows_of(targets, apart)) if held else None
     rounds = epochs(
-        trainer, optimizer, x[own], y[own],
-        held_out=(x[apart], y[apart]) if held else None, rounds=plan.epochs, seed=plan.seed,
-        class_weights=weights, begin=len(found.history),
+        trainer, optimizer, rows_of(given, own), rows_of(targets, own),
+        held_out=held_out, rounds=plan.epochs, seed=plan.seed, sample_weights=counts,
+        begin=len(found.history), stepped=stepped,
     )  # fmt: skip
     try:
         for epoch in rounds:
@@ -125,11 +131,28 @@ def _judged(epoch: Epoch) -> Measured:
     return epoch.held_out or epoch.trained
 
 
-def _class_weights(y: FloatArray) -> FloatArray:
-    """The reciprocal of each class's share; over the samples the mean is 1."""
-    counts = y.reshape(-1, y.shape[-1]).sum(axis=0)
-    present = max(int((counts > 0).sum()), 1)
-    return np.where(counts > 0, counts.sum() / (present * np.maximum(counts, 1)), 0.0)
+def _check_probabilities(trainer: Trainer, targets: Mapping[str, FloatArray]) -> None:
+    for goal, y in zip(trainer.goals, targets.values(), strict=True):
+        if "crossentropy" in goal.loss and not (y.min() >= 0 and y.max() <= 1):
+            raise NetsheetError(
+                f"targets run from {y.min():g} to {y.max():g}, but {goal.loss} compares with "
+                "probabilities, 0 to 1; correct the labels, or say another --loss."
+            )
+
+
+def class_weights(trainer: Trainer, targets: Mapping[str, FloatArray]) -> FloatArray:
+    """For each sample the reciprocal of its class's share; over the samples the mean is 1.
+
+    Raises:
+        UsageError: there are several outputs, or one whose targets are no classes.
+    """
+    y = next(iter(targets.values()))
+    if len(targets) > 1 or y.ndim != 2 or not np.isin(y, (0, 1)).all():
+        raise UsageError("--balanced needs one output whose targets are classes.")
+    classes = y.argmax(-1) if y.shape[-1] > 1 else y[:, 0].astype(int)
+    counts = np.bincount(classes, minlength=2)
+    weights = len(classes) / ((counts > 0).sum() * np.maximum(counts, 1))
+    return np.asarray(weights[classes], np.float32)
 
 
 # --------------------------------------------------------------------------- kept between runs

@@ -1,28 +1,31 @@
 """Training: forward and backward equations of a whole batch as one graph in ONNX Runtime.
 
 The batch is an axis of the equations themselves, so that a gradient is the sum over its samples.
-Weights are inputs of the graph; the optimizer changes them between two runs.
+Weights are inputs of the graph; the optimizer changes them between two runs. What layers draw at
+random is an input, too: the numbers follow from the seed, the epoch and the step alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from netsheet.engine.objective import PRESENT, Goal, objective
 from netsheet.engine.optimizers import Optimizer
-from netsheet.equations import Equation, FloatArray, Index, Tensor, Weight, lift
-from netsheet.errors import NetsheetError, UnsupportedError, UsageError
-from netsheet.gradient import LOSSES, gradients, loss_equations
+from netsheet.equations import Batch, Equation, FloatArray, Tensor, Weight
+from netsheet.errors import UnsupportedError, UsageError, choices
+from netsheet.gradient import LOSSES, gradients
+from netsheet.layer import Layer
+from netsheet.network import Network
+from netsheet.write.onnx import check_outputs
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
 
-if TYPE_CHECKING:
-    from netsheet.network import Network
-
-TARGET, SHARE = "target", "share"  # inputs of the graph beside those of the network
+# Values of inputs or targets: of the only one, in order, or by name.
+Arrays = FloatArray | Sequence[FloatArray] | Mapping[str, FloatArray]
 
 
 class _WeightsAsInputs(Builder):
@@ -42,84 +45,198 @@ class _WeightsAsInputs(Builder):
 
 @dataclass(frozen=True)
 class Measured:
-    """The mean loss over some samples, and how many of them were classified right."""
+    """The mean loss over some samples, and how many of them were classified right.
+
+    Of several outputs, ``losses`` and ``accuracies`` have each one's own by name.
+    """
 
     loss: float
     accuracy: float | None
+    losses: Mapping[str, float] = field(default_factory=dict)
+    accuracies: Mapping[str, float | None] = field(default_factory=dict)
+
+    @classmethod
+    def mean(cls, parts: Sequence[tuple[Measured, int]]) -> Measured:
+        """Of several batches, each with its number of samples."""
+        total = sum(count for _, count in parts)
+
+        def over(values: Sequence[float | None]) -> float | None:
+            known = [value for value in values if value is not None]
+            if len(known) < len(values):
+                return None
+            pairs = zip(known, parts, strict=True)
+            return sum(value * count for value, (_, count) in pairs) / total
+
+        first = parts[0][0]
+        return cls(
+            over([part.loss for part, _ in parts]) or 0.0,
+            over([part.accuracy for part, _ in parts]),
+            {name: over([part.losses[name] for part, _ in parts]) or 0.0 for name in first.losses},
+            {name: over([part.accuracies[name] for part, _ in parts]) for name in first.accuracies},
+        )
+
+
+def prepared(network: Network, freeze: Sequence[str] = (), still: Sequence[str] = ()) -> Network:
+    """The network with layers whose weights stay, or that act as in prediction, while it trains.
+
+    The name of a nested model stands for all layers in it.
+
+    Raises:
+        UsageError: there is no such layer.
+    """
+    known = [*network.layers, *{key.partition("/")[0] for key in network.layers if "/" in key}]
+    for option, names in (("--freeze", freeze), ("--still", still)):
+        for name in names:
+            if name not in known:
+                raise UsageError(f"{option}: there is no layer {name!r}{choices(name, known)}")
+
+    def among(layer: Layer, names: Sequence[str]) -> bool:
+        return any(layer.name == name or layer.name.startswith(f"{name}/") for name in names)
+
+    def changed(layer: Layer) -> Layer:
+        trainable = layer.trainable and not among(layer, freeze)
+        return replace(layer, trainable=trainable, still=layer.still or among(layer, still))
+
+    calls = [replace(call, layer=changed(call.layer)) for call in network.calls]
+    return replace(network, calls=calls, extra_layers=list(map(changed, network.extra_layers)))
 
 
 @dataclass
 class Trainer:
     """A network being trained on batches of one size.
 
-    ``weights`` are the trained ones by name; a shorter batch is filled up with samples that count
+    ``loss`` is that of the only output, or one goal for each. ``weights`` are those that change, by
+    name: the learnt ones, and the statistics that follow the batches; ``untouched`` names learnt
+    ones that the loss does not depend on. A shorter batch is filled up with samples that count
     nothing.
 
     Raises:
-        UsageError: there is no such loss.
-        UnsupportedError: a layer is not computed, or the network has several inputs or outputs.
+        UsageError: there is no such loss, or not one for each output.
+        UnsupportedError: a layer or what it does in training is not computed; nothing can learn.
     """
 
     network: Network
-    loss: str
+    loss: str | Sequence[Goal]
     batch: int
-    frozen: Sequence[str] = ()  # names of weights that stay
+    penalised: bool = True
     weights: dict[str, FloatArray] = field(init=False)
+    untouched: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        _check(self.network, self.loss)
+        self.goals = _goals(self.network, self.loss)
         every = dict.fromkeys(
-            w for layer in self.network.layers.values() for w in layer.weights.values()
+            layer.weights[label] for layer in self.network.layers.values() for label in layer.learnt
         )
-        used = [w for w in every if w.name not in self.frozen]
-        equations, self._x, self._y, output = _over_batch(self.network, self.batch)
-        share = Tensor(SHARE, ("batch",), (self.batch,))
-        more, loss = loss_equations(self.loss, output, self._y, share)
-        found = gradients([*equations, *more], loss, used)
-        trained = [weight for weight in used if weight in found.adjoints]
-        self.weights = {w.name: w.values.astype(np.float32) for w in trained}
+        learnt = [weight for weight in every if weight.values.dtype.kind in "fV"]
+        present = Tensor(PRESENT, (Batch.AXIS,), (self.batch,))
+        batch = Batch(self.batch, present)
+        forward = _over_batch(self.network, batch)
+        made = objective(self.network, self.goals, batch, forward, self.penalised)
+        found = gradients([*forward, *made.equations], made.total, learnt, made.constant)
+        trained = [weight for weight in learnt if weight in found.adjoints]
+        if not trained:
+            raise UnsupportedError(
+                f"{self.network.name} has no weight that can learn: all of its layers are frozen, "
+                "or its loss depends on none of them."
+            )
+        self.untouched = [weight.name for weight in learnt if weight not in found.adjoints]
+        self.noise, self._moving = batch.noise, batch.moving
+        changing = list(dict.fromkeys([*trained, *(each.weight for each in self._moving)]))
+        self.weights = {w.name: np.array(w.values, np.float32) for w in changing}
         self._adjoints = {w.name: found.adjoints[w].name for w in trained}
-        wanted = [loss, output, *(found.adjoints[w] for w in trained)]
-        self._loss, self._output = loss.name, output.name
-        graph = _WeightsAsInputs([self._x, self._y, share], trained, [t.name for t in wanted])
-        self._session = _session(graph, found.equations, wanted)
-        forward = _WeightsAsInputs([self._x, self._y, share], trained, [loss.name, output.name])
-        self._forward = _session(forward, found.forward, [loss, output])
+        self._made = made
+        self._inputs = [batch.over(tensor) for tensor in self.network.inputs]
+        fed = [*self._inputs, *made.targets, made.counts, present]
+        wanted = [*made.results, *(found.adjoints[w] for w in trained)]
+        wanted += [moving.value for moving in self._moving]
+        noise = [drawn.tensor for drawn in self.noise]
+        self._session = _session([*fed, *noise], changing, found.equations, wanted)
+        self._forward = self._predicting(changing)
 
-    def step(self, x: FloatArray, y: FloatArray, counts: FloatArray, by: Optimizer) -> Measured:
+    def _predicting(self, changing: Sequence[Weight]) -> Any:
+        """What computes the losses as in prediction, with the changed weights."""
+        present = Tensor(PRESENT, (Batch.AXIS,), (self.batch,))
+        batch = Batch(self.batch, present)
+        forward = _over_batch(self.network, batch, training=False)
+        made = objective(self.network, self.goals, batch, forward, self.penalised)
+        fed = [batch.over(tensor) for tensor in self.network.inputs]
+        fed += [*made.targets, made.counts, present]
+        return _session(fed, changing, [*forward, *made.equations], made.results)
+
+    @property
+    def learnt(self) -> list[str]:
+        """The names of the weights that the optimizer changes."""
+        return list(self._adjoints)
+
+    def drawn(self, numbers: np.random.Generator) -> dict[str, FloatArray]:
+        """What the layers draw for one step, by name."""
+        return {each.tensor.name: each.draw(numbers, each.tensor.shape) for each in self.noise}
+
+    def step(
+        self,
+        x: Arrays,
+        y: Arrays,
+        counts: FloatArray,
+        by: Optimizer,
+        noise: Mapping[str, FloatArray] | None = None,
+    ) -> Measured:
         """One step of the optimizer on at most ``batch`` samples; what they gave before it.
 
         Args:
             counts: how much each sample counts (1, or the weight of its class).
+            noise: what the layers have drawn; None: it is drawn here, by chance.
         """
-        values = self._run(self._session, x, y, counts)
-        by.step(self.weights, {name: values[grad] for name, grad in self._adjoints.items()})
-        return self._measured(values, y)
+        drawn = self.drawn(np.random.default_rng()) if noise is None else noise
+        given, targets = by_name(x, self.network.inputs), by_name(y, self.network.outputs)
+        values = self._run(self._session, given, targets, counts, drawn)
+        measured = self._measured(values, targets, len(counts))
+        if np.isfinite(measured.loss):
+            by.step(self.weights, {name: values[grad] for name, grad in self._adjoints.items()})
+            self._follow(values)
+        return measured
 
-    def measure(self, x: FloatArray, y: FloatArray) -> Measured:
-        """Loss and accuracy on any number of samples."""
-        parts, right = [], []
-        for start in range(0, len(x), self.batch):
-            own = slice(start, start + self.batch)
-            values = self._run(self._forward, x[own], y[own], np.ones(len(x[own]), np.float32))
-            found = self._measured(values, y[own])
-            parts.append((found.loss, len(x[own])))
-            right.append(found.accuracy)
-        total = sum(loss * count for loss, count in parts) / len(x)
-        if None in right:
-            return Measured(total, None)
-        hits = sum((share or 0) * count for share, (_, count) in zip(right, parts, strict=True))
-        return Measured(total, hits / len(x))
+    def _follow(self, values: Mapping[str, FloatArray]) -> None:
+        """The statistics, one batch further."""
+        for moving in self._moving:
+            kept = np.float32(moving.momentum)
+            own = self.weights[moving.weight.name]
+            own *= kept
+            own += (1 - kept) * values[moving.value.name]
+
+    def measure(self, x: Arrays, y: Arrays) -> Measured:
+        """Loss and accuracy on any number of samples, computed as in prediction."""
+        given, targets = by_name(x, self.network.inputs), by_name(y, self.network.outputs)
+        count = len(next(iter(given.values())))
+        parts = []
+        for start in range(0, count, self.batch):
+            own = slice(start, min(start + self.batch, count))
+            part, wanted = rows_of(given, own), rows_of(targets, own)
+            ones = np.ones(own.stop - start, np.float32)
+            values = self._run(self._forward, part, wanted, ones, {})
+            parts.append((self._measured(values, wanted, len(ones)), len(ones)))
+        return Measured.mean(parts)
 
     def _run(
-        self, session: Any, x: FloatArray, y: FloatArray, counts: FloatArray
+        self,
+        session: Any,
+        x: Mapping[str, FloatArray],
+        y: Mapping[str, FloatArray],
+        counts: FloatArray,
+        noise: Mapping[str, FloatArray],
     ) -> dict[str, FloatArray]:
-        share = counts / counts.sum() if counts.sum() else counts
-        given = {self._x.name: x, TARGET: y, SHARE: share}
-        feed = {name: self._filled(array) for name, array in given.items()}
+        targets = [
+            goal.smoothed(y[tensor.name])
+            for goal, tensor in zip(self.goals, self.network.outputs, strict=True)
+        ]
+        fed = {tensor.name: x[own.name] for tensor, own in zip(self._inputs, self.network.inputs,
+                                                               strict=True)}  # fmt: skip
+        fed |= {t.name: values for t, values in zip(self._made.targets, targets, strict=True)}
+        fed |= {self._made.counts.name: counts, PRESENT: np.ones(len(counts), np.float32)}
+        feed = {name: self._filled(array) for name, array in fed.items()}
+        feed |= {name: np.asarray(array[np.newaxis], np.float32) for name, array in noise.items()}
+        feed |= {f"weight:{name}": array for name, array in self.weights.items()}
         names = [output.name for output in session.get_outputs()]
         needed = {entry.name for entry in session.get_inputs()}
-        feed |= {f"weight:{name}": array for name, array in self.weights.items()}
         results = session.run(names, {k: v for k, v in feed.items() if k in needed})
         return {name: array[0] for name, array in zip(names, results, strict=True)}
 
@@ -129,56 +246,108 @@ class Trainer:
             array = np.concatenate([array, np.zeros((missing, *array.shape[1:]))])
         return np.asarray(array[np.newaxis], np.float32)
 
-    def _measured(self, values: Mapping[str, FloatArray], y: FloatArray) -> Measured:
-        output = values[self._output][: len(y)]
+    def _measured(
+        self, values: Mapping[str, FloatArray], y: Mapping[str, FloatArray], count: int
+    ) -> Measured:
+        outputs = [values[tensor.name][:count] for tensor in self._made.outputs]
+        masks = [None if t is None else values[t.name][:count] > 0 for t in self._made.masks]
         # a limit may hide in the loss that the output is no number any more
-        loss = float(values[self._loss]) if np.isfinite(output).all() else float("nan")
-        return Measured(loss, _accuracy(output, y))
+        sound = all(np.isfinite(output).all() for output in outputs)
+        loss = float(values[self._made.total.name]) if sound else float("nan")
+        names = [tensor.name for tensor in self.network.outputs]
+        right = [
+            _accuracy(output, y[name], goal, mask)
+            for output, name, goal, mask in zip(outputs, names, self.goals, masks, strict=True)
+        ]
+        if len(outputs) == 1:
+            return Measured(loss, right[0])
+        losses = [float(values[tensor.name]) for tensor in self._made.losses]
+        return Measured(
+            loss, None, dict(zip(names, losses, strict=True)), dict(zip(names, right, strict=True))
+        )
 
 
-def _accuracy(p: FloatArray, y: FloatArray) -> float | None:
+def by_name(given: Arrays, tensors: Sequence[Tensor]) -> dict[str, FloatArray]:
+    """Arrays by the names of the tensors.
+
+    Raises:
+        UsageError: there is not one for each.
+    """
+    if isinstance(given, Mapping):
+        missing = [tensor.name for tensor in tensors if tensor.name not in given]
+        if missing:
+            raise UsageError(f"there are no values for {missing[0]!r}.")
+        return {tensor.name: given[tensor.name] for tensor in tensors}
+    arrays: list[FloatArray] = [given] if isinstance(given, np.ndarray) else list(given)
+    if len(arrays) != len(tensors):
+        raise UsageError(f"{len(arrays)} arrays were given for {len(tensors)} tensors.")
+    return {tensor.name: array for tensor, array in zip(tensors, arrays, strict=True)}
+
+
+def rows_of(arrays: Mapping[str, FloatArray], own: Any) -> dict[str, FloatArray]:
+    """Some samples of each array."""
+    return {name: array[own] for name, array in arrays.items()}
+
+
+def _accuracy(p: FloatArray, y: FloatArray, goal: Goal, mask: FloatArray | None) -> float | None:
     """How many are right; None where the targets are no classes."""
     if not np.isin(y, (0, 1)).all():
         return None
-    if y.shape[-1] == 1:
-        return float(((p > 0.5) == (y > 0.5)).mean())
-    return float((p.argmax(-1) == y.argmax(-1)).mean())
+    rows = y.shape[-1] > 1 and not goal.loss.startswith("binary")
+    if not rows:
+        right = (p > (0 if "logits" in goal.loss else 0.5)) == (y > 0.5)
+    elif (y.sum(-1) == 1).all() or "crossentropy" in goal.loss:
+        right = p.argmax(-1) == y.argmax(-1)
+    else:
+        return None
+    right = right if mask is None or mask.shape != right.shape[: mask.ndim] else right[mask]
+    return float(right.mean()) if right.size else None
 
 
-def _check(network: Network, loss: str) -> None:
-    if loss not in LOSSES:
-        raise UsageError(f"there is no loss {loss!r}; losses are {', '.join(LOSSES)}.")
+def _goals(network: Network, loss: str | Sequence[Goal]) -> list[Goal]:
+    goals = [Goal(loss) for _ in network.outputs] if isinstance(loss, str) else list(loss)
+    for goal in goals:
+        if goal.loss not in LOSSES:
+            raise UsageError(f"there is no loss {goal.loss!r}; losses are {', '.join(LOSSES)}.")
+    if len(goals) != len(network.outputs):
+        raise UsageError(f"{len(goals)} losses were given for {len(network.outputs)} outputs.")
     if network.states:
         raise UnsupportedError(
             f"{network.name} keeps states from batch to batch (stateful=True): training takes "
             "networks without them. Save it with stateful=False, which has the same weights."
         )
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        raise UnsupportedError(
-            f"{network.name} has {len(network.inputs)} inputs and {len(network.outputs)} outputs: "
-            "training takes networks with one of each."
-        )
+    check_outputs(network)
+    return goals
 
 
-def _over_batch(network: Network, size: int) -> tuple[list[Equation], Tensor, Tensor, Tensor]:
-    """The equations over a batch, its input, its targets and its output."""
-    (x,), (output,) = network.inputs, network.outputs
-    given = Tensor(x.name, ("batch", *x.axes), (size, *x.shape))
-    lifted = lift(network.equations(), Index("n", size), {x: given}, "batch")
-    last = next(eq.target for eq in reversed(lifted) if eq.target.name == output.name)
-    return lifted, given, Tensor(TARGET, last.axes, last.shape), last
+def _over_batch(network: Network, batch: Batch, training: bool = True) -> list[Equation]:
+    """The equations of all calls over a batch."""
+    for tensor in network.inputs:
+        batch.over(tensor)
+    made: list[Equation] = []
+    for node in network.computed():
+        if training:
+            made += node.layer.equations_over_batch(node.inputs, node.outputs, batch)
+        else:
+            made += batch.lift(network.node_equations(node))
+    return made
 
 
 def _session(
-    graph: _WeightsAsInputs, equations: Sequence[Equation], wanted: Sequence[Tensor]
+    inputs: Sequence[Tensor],
+    given: Sequence[Weight],
+    equations: Sequence[Equation],
+    wanted: Sequence[Tensor],
 ) -> Any:
     import onnxruntime
     from onnx import TensorProto, helper
 
+    graph = _WeightsAsInputs(inputs, given, [t.name for t in wanted])
     printer = Printer(graph, graph.values)
     printer.run(equations)
-    for tensor in wanted:
-        graph.define(tensor, printer.whole(tensor), 0)
+    for tensor in wanted:  # as copies: others may read the value under its first name
+        whole = printer.whole(tensor)
+        graph.define(tensor, whole, graph.position)
     proto = graph.finish("training", wanted)
     for weight, name in graph.given.items():
         shape = list(weight.shape)
@@ -188,77 +357,3 @@ def _session(
     return onnxruntime.InferenceSession(
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-
-
-# --------------------------------------------------------------------------- epochs
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What came of one round over the samples; ``held_out`` None without any held out."""
-
-    number: int
-    trained: Measured
-    held_out: Measured | None
-
-
-def epochs(
-    trainer: Trainer,
-    optimizer: Optimizer,
-    x: FloatArray,
-    y: FloatArray,
-    *,
-    held_out: tuple[FloatArray, FloatArray] | None = None,
-    rounds: int,
-    seed: int,
-    class_weights: FloatArray | None = None,
-    begin: int = 0,
-) -> Iterator[Epoch]:
-    """Train round by round; what each gave is seen before the next begins.
-
-    The order of the samples in a round depends on the seed and the round's number alone, so that a
-    run that is resumed at round ``begin`` goes the same way.
-
-    Raises:
-        NetsheetError: the loss is no number any more; the step is named.
-    """
-    counts = np.ones(len(x), np.float32)
-    if class_weights is not None:
-        counts = class_weights[y.argmax(-1)].astype(np.float32)
-    for number in range(begin, rounds):
-        order = np.random.default_rng((seed, number)).permutation(len(x))
-        losses, right = [], []
-        for start in range(0, len(x), trainer.batch):
-            own = order[start : start + trainer.batch]
-            found = trainer.step(x[own], y[own], counts[own], optimizer)
-            if not np.isfinite(found.loss):
-                raise NetsheetError(
-                    f"the loss is {found.loss} at step {start // trainer.batch + 1} of epoch "
-                    f"{number + 1}: the training diverges. Try a smaller rate "
-                    f"(--rate {optimizer.rate / 10:g}), and look whether the inputs are scaled."
-                )
-            losses.append(found.loss * len(own))
-            right.append((found.accuracy or 0) * len(own))
-        hits = sum(right) / len(x) if found.accuracy is not None else None
-        trained = Measured(sum(losses) / len(x), hits)
-        yield Epoch(number + 1, trained, trainer.measure(*held_out) if held_out else None)
-
-
-def initialised(network: Network, seed: int) -> dict[str, FloatArray]:
-    """Weights to begin with, by name: Glorot's uniform ones for kernels, 0 for biases.
-
-    Source: Glorot and Bengio, 2010; Keras's default. A kernel's receptive field counts for both
-    fans.
-    """
-    numbers = np.random.default_rng(seed)
-    made: dict[str, FloatArray] = {}
-    for layer in network.layers.values():
-        for label, weight in layer.weights.items():
-            if label == "bias" or len(weight.shape) < 2:
-                made[weight.name] = np.zeros(weight.shape, np.float32)
-                continue
-            sizes = dict(zip(weight.axes, weight.shape, strict=True))
-            field_size = weight.size // (sizes["in"] * sizes["out"])
-            limit = np.sqrt(6 / (field_size * (sizes["in"] + sizes["out"])))
-            made[weight.name] = numbers.uniform(-limit, limit, weight.shape).astype(np.float32)
-    return made

@@ -28,6 +28,7 @@ from netsheet.equations.assignments import (
     indices_of,
     multiply_accumulates,
 )
+from netsheet.equations.batch import Batch, Draw, Drawn, Moving, Noise
 from netsheet.equations.dtypes import FLOAT, LIMITS, WHOLE, Quantisation
 from netsheet.equations.functions import FUNCTIONS
 from netsheet.equations.kinds import dtype_of
@@ -83,11 +84,11 @@ from netsheet.equations.whole_functions import WHOLE_FUNCTIONS
 
 __all__ = [
     "CHANNELS_FIRST_RANK", "FLOAT", "FUNCTIONS", "LIMITS", "WHOLE", "WHOLE_FUNCTIONS", "Affine",
-    "Atom", "Call", "Const", "Equation", "Expr", "FloatArray", "Gather", "Guard", "Index", "Lookup",
-    "Number", "Position", "Quantisation", "Quotient", "Read", "Reduce", "Remainder", "Select",
-    "Tensor", "Transform", "Value", "Weight", "affine", "call", "children", "copied",
-    "dtype_of", "equation",
-    "factors", "free_indices", "gathers", "in_order", "index_names", "indices_of", "lift",
-    "multiply_accumulates", "on_reads", "positions", "reads", "reduce", "replaced", "select",
-    "substitute", "substituted", "transform", "value", "walk",
+    "Atom", "Batch", "Call", "Const", "Draw", "Drawn", "Equation", "Expr", "FloatArray", "Gather",
+    "Guard", "Index", "Lookup", "Moving", "Noise", "Number", "Position", "Quantisation", "Quotient",
+    "Read", "Reduce", "Remainder", "Select", "Tensor", "Transform", "Value", "Weight", "affine",
+    "call", "children", "copied", "dtype_of", "equation", "factors", "free_indices", "gathers",
+    "in_order", "index_names", "indices_of", "lift", "multiply_accumulates", "on_reads",
+    "positions", "reads", "reduce", "replaced", "select", "substitute", "substituted", "transform",
+    "value", "walk",
 ]  # fmt: skip

@@ -66,8 +66,8 @@ def loss_equations(
             final softmax or sigmoid, as Keras computes them where it can.
         output: what the network gives.
         target: what it should give, of the same shape (classes as one-hot rows).
-        share: of each position along the first axis in the loss (they add up to 1), where that
-            axis counts samples; None for one sample.
+        share: of each position along the first axes in the loss (they add up to 1), where the
+            first one counts samples; None for one sample.
     """
     if output.shape != target.shape:
         raise ValueError(f"a target of the shape {target.shape} does not fit {output.shape}")
@@ -76,8 +76,9 @@ def loss_equations(
     at = indices_of(rows)
     whole: Expr = rows[at]
     if share is not None:
-        inner = rows.size // rows.shape[0]
-        whole = reduce("sum", at, whole * share[at[0]]) / inner
+        inner = rows.size // share.size
+        total = reduce("sum", at, whole * share[at[: len(share.shape)]])
+        whole = total / inner if inner > 1 else total
     elif at:
         whole = reduce("mean", at, whole)
     return [*LOSSES[name](output, target, rows), equation(loss[()], whole)], loss

@@ -17,16 +17,21 @@ from netsheet.equations import (
     Expr,
     Guard,
     Index,
+    Noise,
+    Read,
     Tensor,
+    Transform,
     Value,
     call,
     equation,
     indices_of,
+    on_reads,
     reduce,
     select,
 )
 from netsheet.layer import Layer, Signature
 from netsheet.layers.activation import Softmax
+from netsheet.layers.noise import kept
 from netsheet.layers.recurrent import base_tensor
 
 EXCLUDED = -1e9
@@ -46,9 +51,29 @@ class Attending(Layer):
     use_causal_mask: bool = False
     return_attention_scores: bool = False
     ignored_masks: tuple[str, ...] = ()
+    dropout: float = 0.0  # of the weights, in training
 
     attends: ClassVar[bool] = True
     masked_arguments: ClassVar[tuple[str, ...]] = ("value",)
+
+    def __post_init__(self) -> None:
+        self.random = self.dropout > 0
+
+    def equations_in_training(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise
+    ) -> list[Equation]:
+        """With weights that are dropped behind the softmax, before the values are added up."""
+        equations = self.equations(inputs, outputs)
+        if not self.otherwise_in_training:
+            return equations
+        named = _sibling(base_tensor(outputs).step("weights", (), ()), "weights")
+        weights = next(eq.target for eq in equations if eq.target.name == named)
+        mask = noise.draw(weights.like("kept"), kept(self.dropout))
+
+        def dropped(read: Read) -> Expr:
+            return read * mask[read.at] if read.tensor is weights else read
+
+        return list(map(Transform(on_reads(dropped)).equation, equations))
 
     def _given(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
         given = dict(zip(self.arguments, inputs, strict=False))

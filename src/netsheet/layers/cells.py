@@ -44,8 +44,13 @@ class Cell(Layer):
 
     activation: Layer | None = None
     use_bias: bool = True
+    dropout: float = 0.0  # of its inputs in training, the same in all steps
 
     states: ClassVar[tuple[str, ...]] = ("state",)
+
+    @property
+    def otherwise_in_training(self) -> bool:
+        return super().otherwise_in_training or (self.dropout > 0 and not self.still)
 
     def frame(self, x: Signature) -> Signature:
         """Axes and shape of one state, for one step of the input; ValueError if it cannot be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from netsheet.equations import Equation, Tensor, equation, indices_of
+from netsheet.equations import Equation, Noise, Tensor, equation, indices_of
 from netsheet.layer import Graph, Layer, Signature
 
 
@@ -82,11 +82,25 @@ class Composite(Layer):
         return [Signature(end.axes, end.shape) for end in ends]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return self._in_order(inputs, outputs, None)
+
+    def equations_in_training(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise
+    ) -> list[Equation]:
+        return self._in_order(inputs, outputs, None if self.still else noise)
+
+    def _in_order(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise | None
+    ) -> list[Equation]:
         made: dict[int, list[Tensor]] = {-1: list(inputs)}
         equations: list[Equation] = []
         for number, (layer, given, results) in enumerate(self._run(inputs, outputs[0].name)):
             made[number] = results
-            equations += layer.equations(given, results)
+            equations += (
+                layer.equations(given, results)
+                if noise is None
+                else layer.equations_in_training(given, results, noise)
+            )
         for (maker, output), y in zip(self.results, outputs, strict=True):
             at = indices_of(y)
             equations.append(equation(y[at], made[maker][output][at]))

@@ -9,10 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from netsheet.equations import (
+    Batch,
     Equation,
     Expr,
     FloatArray,
     Index,
+    Moving,
+    Noise,
     Position,
     Tensor,
     call,
@@ -23,6 +26,8 @@ from netsheet.equations import (
 )
 from netsheet.layer import Graph, Layer, Signature
 from netsheet.layers.base import Along, broadcast, constant
+
+EPSILON = 1e-7  # keras.config.epsilon()
 
 
 @dataclass(eq=False, kw_only=True)
@@ -39,6 +44,9 @@ class BatchNormalization(_SameShape):
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
+    momentum: float = 0.99
+    # Keras 2 computes maps in one kernel, whose variance for later use divides by N - 1.
+    unbiased_maps: bool = False
 
     statistics = ("moving_mean", "moving_variance")
 
@@ -58,6 +66,58 @@ class BatchNormalization(_SameShape):
         if self.center:
             result = result + self.weights["beta"][c]
         return [equation(scale[c], factor), equation(y[at], result)]
+
+    def equations_over_batch(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], batch: Batch
+    ) -> list[Equation]:
+        """By mean and variance of the batch, which the stored ones follow.
+
+        Steps that a mask leaves out do not count (keras/src/layers/normalization, _moments).
+        """
+        if not self.otherwise_in_training:
+            return super().equations_over_batch(inputs, outputs, batch)
+        if self.random:  # another arithmetic in training, as renorm
+            self.equations_in_training(inputs, outputs, Noise())
+        x, y, mask = batch.over(inputs[0]), batch.over(outputs[0]), inputs[0].mask
+        axis = Along(inputs[0], self.axis, self.name).axes[0] + 1
+        at = indices_of(x)
+        c = at[axis]
+        over = tuple(index for number, index in enumerate(at) if number != axis)
+        counts: Expr = batch.present[at[0]]
+        if mask is not None:
+            counts = counts * batch.over(mask)[at[: len(mask.shape) + 1]]
+        number, (mean, variance) = outputs[0].step("count", (), ()), self._measured(outputs[0], c)
+        deviation = x[at] - mean[c]
+        few = EPSILON if mask is not None else 0.0
+        total = number[()] + few
+        factor = deviation / call("sqrt", variance[c] + self.epsilon)
+        gamma: Expr = self.weights["gamma"][c] if self.scale else value(1)
+        beta: Expr = self.weights["beta"][c] if self.center else value(0)
+        moved = self._moved(variance, number, len(x.shape), axis)
+        batch.moving += [
+            Moving(self.weights["moving_mean"], mean, self.momentum),
+            Moving(self.weights["moving_variance"], moved[0].target if moved else variance,
+                   self.momentum),
+        ]  # fmt: skip
+        return [
+            equation(number[()], reduce("sum", over, counts)),
+            equation(mean[c], reduce("sum", over, counts * x[at]) / total),
+            equation(variance[c], reduce("sum", over, counts * deviation * deviation) / total),
+            *moved,
+            equation(y[at], factor * gamma + beta),
+        ]
+
+    def _measured(self, y: Tensor, c: Index) -> tuple[Tensor, Tensor]:
+        mean, variance = (y.step(name, ("channel",), (c.size,)) for name in ("mean", "variance"))
+        return mean, variance
+
+    def _moved(self, variance: Tensor, number: Tensor, rank: int, axis: int) -> list[Equation]:
+        """The variance that the stored one follows, where it is not that of the batch."""
+        if not self.unbiased_maps or rank not in (4, 5) or axis not in (1, rank - 1):
+            return []
+        (c,) = indices_of(variance)
+        factor = number[()] / (number[()] - 1)
+        return [equation(variance.like("unbiased")[c], variance[c] * factor)]
 
     def onnx(
         self,
@@ -223,6 +283,10 @@ class Normalization(_SameShape):
     invert: bool = False
     mean: FloatArray | None = None
     variance: FloatArray | None = None
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        return ()  # it is adapted to data beforehand
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         if self.mean is not None:

@@ -16,6 +16,7 @@ import numpy as np
 from netsheet.equations import (
     Equation,
     Index,
+    Noise,
     Position,
     Tensor,
     Value,
@@ -31,6 +32,7 @@ from netsheet.layers.cells import (
     SimpleRNNCell,
     StackedRNNCells,
 )
+from netsheet.layers.noise import kept
 from netsheet.layers.recurrence import State, Step, after_first
 
 
@@ -54,6 +56,7 @@ class Loop(Layer):
     go_backwards: bool = False
     zero_output_for_mask: bool = False
     stateful: bool = False  # the final states are those before the first step of the next run
+    drops_each_step: bool = False  # in training by itself, as Keras 2 where it has fast kernels
     states_beside: bool = False  # they are outputs for the sake of that, under names of their own
 
     @property
@@ -128,6 +131,24 @@ class Loop(Layer):
             every = [state.tensor for own in states for state in own]
             result += [_last(y, state) for y, state in zip(outputs[1:], every, strict=True)]
         return result
+
+    def equations_in_training(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise
+    ) -> list[Equation]:
+        """With inputs that are dropped, alike in all steps (keras: dropout_rnn_cell.py)."""
+        (_, first), *above = self.cells_in_order()
+        more = any(cell.otherwise_in_training for _, cell in above)
+        if not self.otherwise_in_training or self.random or first.random or more:
+            return super().equations_in_training(inputs, outputs, noise)
+        x, key = inputs[0], base_tensor(outputs)
+        begin = 0 if self.drops_each_step else 1
+        mask = noise.draw(key.step("kept", x.axes[begin:], x.shape[begin:]), kept(first.dropout))
+        dropped = replace(x, name=f"{key.name}/dropped")
+        at = indices_of(x)
+        return [
+            equation(dropped[at], x[at] * mask[at[begin:]]),
+            *self.equations([dropped, *inputs[1:]], outputs),
+        ]
 
     def _states(
         self, inputs: Sequence[Tensor], key: Tensor, output: Tensor | None

@@ -273,15 +273,11 @@ class Slice(Layer):
 @dataclass(eq=False, kw_only=True)
 @dataclass(eq=False, kw_only=True)
 class Identity(Layer):
-    """The input itself: Dropout and its kin outside training; ``rank`` axes where that is given."""
+    """The input itself; ``rank`` axes where that is given."""
 
     rank: int | None = None
 
     same_since: ClassVar[int] = 3  # before, a copy
-
-    @property
-    def otherwise_in_training(self) -> bool:
-        return self.type not in ("Identity", "Activation", "ActivityRegularization")
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         if self.rank is not None and len(inputs[0].shape) != self.rank:

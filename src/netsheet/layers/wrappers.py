@@ -16,6 +16,7 @@ from netsheet.equations import (
     Equation,
     Expr,
     Index,
+    Noise,
     Tensor,
     equation,
     indices_of,
@@ -155,10 +156,24 @@ class Bidirectional(Layer):
         return result
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return self._both(inputs, outputs, None)
+
+    def equations_in_training(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise
+    ) -> list[Equation]:
+        return self._both(inputs, outputs, None if self.still else noise)
+
+    def _both(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise | None
+    ) -> list[Equation]:
         result: list[Equation] = []
         sequences = []
         for layer, given, own in self._outputs(inputs, outputs):
-            result += layer.equations(given, own)
+            result += (
+                layer.equations(given, own)
+                if noise is None
+                else layer.equations_in_training(given, own, noise)
+            )
             sequences.append(own[0])
         return [*result, *self._merge(sequences[0], sequences[1], outputs)]
 
@@ -258,12 +273,31 @@ class TimeDistributed(Layer):
         ]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return self._repeated(inputs, outputs, None)
+
+    def equations_in_training(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise
+    ) -> list[Equation]:
+        return self._repeated(inputs, outputs, None if self.still else noise)
+
+    def _repeated(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise | None
+    ) -> list[Equation]:
+        """The inner layer's equations for every step, with noise as in training."""
         steps = self._steps(inputs)
         results = [_step(y, None) for y in outputs]
         lifted = dict(zip([*steps, *results], [*inputs, *outputs], strict=True))
-        masks = {s.mask: x.mask for s, x in zip(steps, inputs, strict=True) if s.mask and x.mask}
+        lifted |= {s.mask: x.mask for s, x in zip(steps, inputs, strict=True) if s.mask and x.mask}
         t = Index("n", inputs[0].shape[0])
-        return lift(self._inner().equations(steps, results), t, lifted | masks, "time")
+        if noise is None:
+            return lift(self._inner().equations(steps, results), t, lifted, "time")
+        own = Noise()
+        equations = self._inner().equations_in_training(steps, results, own)
+        for drawn in own.drawn:  # each step its own numbers
+            step = drawn.tensor
+            whole = replace(step, axes=("time", *step.axes), shape=(t.size, *step.shape))
+            lifted[step] = noise.draw(whole, drawn.draw, drawn.shared)
+        return lift(equations, t, lifted, "time")
 
     def onnx(
         self,

@@ -31,7 +31,7 @@ from netsheet.read.keras.regularizers import regularizers
 from netsheet.read.keras.seen_through import unwrapped
 from netsheet.read.keras.stored import KerasFile
 from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
-from netsheet.read.keras.training import refusal, trains
+from netsheet.read.keras.training import at_random, refusal, stands_still, trains
 from netsheet.read.keras.wiring import mask_operations, wired
 from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NESTING, MAX_STEPS
 
@@ -70,6 +70,7 @@ class Assembly:
     first_calls: dict[str, str] = field(default_factory=dict)  # scoped name -> key
     unclaimed: list[Layer] = field(default_factory=list)  # what is stored and no layer has
     training: bool = False  # the calls being made stand in a model that is set to training
+    still: bool = False  # or to training=False
     called: int = 0
     given: int = 0
     masks: LostMasks = field(default_factory=LostMasks)
@@ -151,9 +152,11 @@ class Assembly:
             raise FormatError(f"the calls of its layers have more than {MAX_INPUTS:,} inputs")
         if layer.graph is not None:
             given = [values[ref] for ref in call.refs()]
-            above, self.training = self.training, trains(call, self.training, self.major)
+            above = self.training, self.still
+            self.training = trains(call, self.training, self.major)
+            self.still = stands_still(call, self.still, self.major)
             outputs = self.inline(layer.graph, f"{scope}{layer.name}/", key + "/", given)
-            self.training = above
+            self.training, self.still = above
             for i, output in enumerate(outputs):
                 alias = key if len(outputs) == 1 else f"{key}[{i}]"
                 self.aliases[alias] = output
@@ -173,6 +176,8 @@ class Assembly:
                 made.weights = self.layers[name].weights
             if trains(call, self.training, self.major):
                 made = replace(made, reason=made.reason or refusal(layer.class_name, layer.config))
+            if stands_still(call, self.still, self.major) and not made.still:
+                made = replace(made, still=True)
             made.name, made.type_name = name, layer.class_name
         inputs = tuple(values[ref] for ref in refs)
         outputs = [ValueRef(key, i) for i in range(MAX_OUTPUTS)]
@@ -319,6 +324,7 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
     layer.name, layer.type_name = name, stored_class
     layer.regularizers = regularizers(config)
     layer.trainable = config.get("trainable") is not False
+    layer.random = layer.random or at_random(class_name, config)
     return layer
 
 

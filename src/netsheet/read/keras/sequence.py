@@ -10,6 +10,7 @@ from netsheet.layer import Layer
 from netsheet.layers import attention, cells, conv_lstm, embedding, multi_head, recurrent, wrappers
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.context import Context, Row
+from netsheet.read.keras.noise import rate
 
 
 def _cell(a: Arguments, c: Context) -> dict[str, Any]:
@@ -17,6 +18,7 @@ def _cell(a: Arguments, c: Context) -> dict[str, Any]:
         "units": a.positive("units"),
         "activation": c.activation(a, default="tanh"),
         "use_bias": a.flag("use_bias", True),
+        "dropout": rate(a, "dropout"),
     }
 
 
@@ -53,6 +55,27 @@ def _loop(a: Arguments) -> dict[str, Any]:
         "zero_output_for_mask": a.flag("zero_output_for_mask", False),
         "stateful": a.flag("stateful", False),
     }
+
+
+def _fast(a: Arguments, c: Context, made: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether Keras 2 would compute it in kernels of its own: then inputs are dropped step by step.
+
+    Source: tf_keras/src/layers/rnn/{lstm,gru}.py, _could_use_gpu_kernel.
+    """
+    usual = a.get("activation") == "tanh" and a.get("recurrent_activation") == "sigmoid"
+    slow = a.get("unroll") or a.get("recurrent_dropout") or not made.get("reset_after", True)
+    fast = c.major < 3 and usual and made["use_bias"] and not slow
+    return {"drops_each_step": bool(fast)}
+
+
+def _gru_loop(a: Arguments, c: Context) -> Layer:
+    made = _gru(a, c)
+    return recurrent.GRU(**made, **_fast(a, c, made), **_loop(a))
+
+
+def _lstm_loop(a: Arguments, c: Context) -> Layer:
+    made = _gated(a, c)
+    return recurrent.LSTM(**made, **_fast(a, c, made), **_loop(a))
 
 
 def _conv_lstm(kind: type[conv_lstm.ConvLSTM2D], rank: int) -> Row:
@@ -126,12 +149,15 @@ def _attention(a: Arguments, c: Context) -> Layer:
         use_scale=a.flag("use_scale", False),
         score_mode=a.choice("score_mode", "dot", "concat"),
         use_causal_mask=a.flag("causal", False),
+        dropout=rate(a, "dropout"),
     )
 
 
 def _additive(a: Arguments, c: Context) -> Layer:
     return attention.AdditiveAttention(
-        use_scale=a.flag("use_scale", True), use_causal_mask=a.flag("causal", False)
+        use_scale=a.flag("use_scale", True),
+        use_causal_mask=a.flag("causal", False),
+        dropout=rate(a, "dropout"),
     )
 
 
@@ -154,6 +180,7 @@ def _multi_head(a: Arguments, c: Context) -> Layer:
         attention_axes=_whole_numbers(a, "attention_axes"),
         use_gate=a.flag("use_gate", False),
         sliding_window=a.get("sliding_window") and a.positive("sliding_window"),
+        dropout=rate(a, "dropout"),
     )
 
 
@@ -165,6 +192,7 @@ def _grouped_query(a: Arguments, c: Context) -> Layer:
         use_bias=a.flag("use_bias", True),
         use_gate=a.flag("use_gate", False),
         sliding_window=a.get("sliding_window") and a.positive("sliding_window"),
+        dropout=rate(a, "dropout"),
     )
 
 
@@ -178,10 +206,10 @@ SEQUENCE: dict[str, Row] = {
     "CuDNNGRU": lambda a, c: recurrent.GRU(**_cudnn(a, c), **_loop(a), reset_after=True),
     "CuDNNLSTM": lambda a, c: recurrent.LSTM(**_cudnn(a, c), **_loop(a)),
     "Embedding": _embedding,
-    "GRU": lambda a, c: recurrent.GRU(**_gru(a, c), **_loop(a)),
+    "GRU": _gru_loop,
     "GRUCell": lambda a, c: cells.GRUCell(**_gru(a, c)),
     "GroupQueryAttention": _grouped_query,
-    "LSTM": lambda a, c: recurrent.LSTM(**_gated(a, c), **_loop(a)),
+    "LSTM": _lstm_loop,
     "LSTMCell": lambda a, c: cells.LSTMCell(**_gated(a, c)),
     "Masking": lambda a, c: embedding.Masking(mask_value=a.number("mask_value", 0)),
     "MultiHeadAttention": _multi_head,

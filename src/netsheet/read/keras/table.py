@@ -30,6 +30,7 @@ from netsheet.layers import (
 )
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.context import Context, Row
+from netsheet.read.keras.noise import NOISE
 
 
 def _data_format(a: Arguments) -> str:
@@ -257,6 +258,8 @@ def _batch_norm(a: Arguments, c: Context) -> Layer:
         epsilon=a.number("epsilon", 1e-3),
         center=a.flag("center", True),
         scale=a.flag("scale", True),
+        momentum=a.number("momentum", 0.99),
+        unbiased_maps=c.major < 3,
     )
 
 
@@ -383,7 +386,7 @@ NO_OPS = (
 
 _ROWS: dict[str, Row] = {
     **dict.fromkeys(NO_OPS, _plain(shape.Identity)),
-    **{f"SpatialDropout{rank}D": _of_rank(rank + 1) for rank in (1, 2, 3)},
+    **NOISE,
     **dict.fromkeys((name for name in NO_OPS if name.startswith(("Random", "Solar"))), _of_rank(3)),
     "Activation": _activation,
     **{

@@ -10,10 +10,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from netsheet.read.keras.graph import CallConfig
+from netsheet.read.keras.noise import NOISE
 from netsheet.read.keras.table import NO_OPS, RENAMED
 
 _NORMALISING = frozenset({"BatchNormalization"})
 _STILL = frozenset({"ActivityRegularization", "Identity"})  # they never have an effect
+# Their rows know what they drop in training.
+_DROPPING = frozenset({
+    "AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention",
+    "GRU", "GRUCell", "LSTM", "LSTMCell", "SimpleRNN", "SimpleRNNCell",
+})  # fmt: skip
 _RATES = ("rate", "stddev")
 _INNER_RATES = ("dropout", "recurrent_dropout")
 
@@ -39,6 +45,40 @@ def refusal(class_name: str, config: Mapping[str, Any]) -> str:
             "predict()"
         )
     return next(filter(None, (refusal(*inner) for inner in _inside(config))), "")
+
+
+def stands_still(call: CallConfig, above: bool, major: int) -> bool:
+    """True if the call, or one of the models that it stands in, is set to training=False.
+
+    Keras 3 writes it to most calls, and does not obey it while it trains
+    (keras/src/models/functional.py, operation_fn).
+    """
+    own = call.kwargs.get("training")
+    return major < 3 and (above if own is None else own is False)
+
+
+def at_random(class_name: str, config: Mapping[str, Any]) -> bool:
+    """True if, in training, it drops or changes values, or follows batches in another way.
+
+    Those with a row of their own say so themselves.
+    """
+    name = RENAMED.get(class_name, class_name)
+    if name in NO_OPS and name not in _STILL and name not in NOISE:
+        return True
+    if name == "SpectralNormalization":  # it normalises its kernel at every step
+        return True
+    if name in _DROPPING:
+        # per gate with implementation 1; rates that are none
+        others = config.get("implementation") == 1 or config.get("recurrent_dropout")
+        rate = config.get("dropout") or 0
+        return bool(others and (rate or config.get("recurrent_dropout"))) or not _share(rate)
+    if name in _NORMALISING and (config.get("renorm") or config.get("virtual_batch_size")):
+        return True
+    return any(_given(config, _INNER_RATES, 0.0))
+
+
+def _share(rate: object) -> bool:
+    return isinstance(rate, (int, float)) and 0 <= rate < 1
 
 
 def _given(config: Mapping[str, Any], keys: tuple[str, ...], default: float) -> list[Any]:
