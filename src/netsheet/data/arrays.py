@@ -123,6 +123,20 @@ def npz_names(path: Path) -> list[str]:
         raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
 
 
+def npz_texts(path: Path, name: str) -> list[str]:
+    """An array of texts in an .npz file, such as the names of classes."""
+    try:
+        with zipfile.ZipFile(readable(path)) as archive:
+            item = archive.getinfo(f"{name}.npy")
+            _check_expansion(path, item.file_size, item.compress_size)
+            with archive.open(item) as file:
+                place = Path(f"{path}/{name}")
+                array = _npy(place, cast("BinaryIO", file), item.file_size, kinds="U")
+    except _DAMAGED as error:
+        raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
+    return [str(text) for text in array.reshape(-1)]
+
+
 def csv_numbers(path: Path, rows: Sequence[Sequence[str]], heading: bool) -> Array:
     """Rows of text as a table of numbers: int64 where all are whole, else float64."""
     width = len(rows[0])
@@ -163,7 +177,7 @@ def _check_expansion(path: Path, length: int, stored: int) -> None:
         )
 
 
-def _npy(path: Path, file: BinaryIO, size: int) -> Array:
+def _npy(path: Path, file: BinaryIO, size: int, kinds: str = "biuf") -> Array:
     """The array in an open .npy file of ``size`` bytes."""
     from numpy.lib import format as npy
 
@@ -186,6 +200,7 @@ def _npy(path: Path, file: BinaryIO, size: int) -> Array:
     except _BAD_HEADER as error:
         reason = str(error).partition("\n")[0]
         raise FormatError(f"{path}: not a .npy file, or damaged: {reason}.") from error
-    if array.dtype.kind not in "biuf":
-        raise FormatError(f"{path}: holds {array.dtype}, not numbers.")
+    if array.dtype.kind not in kinds:
+        wanted = "numbers" if kinds == "biuf" else "texts"
+        raise FormatError(f"{path}: holds {array.dtype}, not {wanted}.")
     return array

@@ -32,8 +32,9 @@ class Known:
     """A data set known by name."""
 
     url: str
-    files: tuple[Remote, ...]
+    files: tuple[Remote, ...]  # of the test set
     classes: tuple[str, ...]
+    train: tuple[Remote, ...] = ()  # of the training set, where that lies in other files
 
 
 KNOWN = {
@@ -52,6 +53,18 @@ KNOWN = {
             ),
         ),
         tuple("0123456789"),
+        (
+            Remote(
+                "train-images-idx3-ubyte.gz",
+                9912422,
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            ),
+            Remote(
+                "train-labels-idx1-ubyte.gz",
+                28881,
+                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            ),
+        ),
     ),
     "fashion_mnist": Known(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -70,6 +83,18 @@ KNOWN = {
         (
             "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
             "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        ),
+        (
+            Remote(
+                "train-images-idx3-ubyte.gz",
+                26421880,
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            ),
+            Remote(
+                "train-labels-idx1-ubyte.gz",
+                29515,
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            ),
         ),
     ),
     "cifar10": Known(
@@ -100,8 +125,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "netsheet"
 
 
-def fetch(name: str, progress: Progress | None = None) -> Path:
-    """The folder of a known data set, its files downloaded there if they are missing.
+def fetch(name: str, progress: Progress | None = None, part: str = "test") -> Path:
+    """The folder of a known data set, the files of a part downloaded there if they are missing.
 
     ``progress`` counts bytes. A downloaded file is kept only if its sha256 is the published one;
     files that were already there are used as they are.
@@ -111,7 +136,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     """
     known = KNOWN[name]
     folder = cache_folder() / name
-    missing = [file for file in known.files if not (folder / file.name).is_file()]
+    files = known.train or known.files if part == "train" else known.files
+    missing = [file for file in files if not (folder / file.name).is_file()]
     total = sum(file.size for file in missing)
     done = 0
     for file in missing:

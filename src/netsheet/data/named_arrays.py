@@ -35,19 +35,23 @@ class NamedArrays:
         return f"{said}, weighted by {self.weights}" if self.weights else said
 
 
-def named_arrays(names: Sequence[str], x: str | None = None) -> NamedArrays | None:
+def named_arrays(
+    names: Sequence[str], x: str | None = None, part: str | None = None
+) -> NamedArrays | None:
     """The samples among arrays of these names (or ``x``), with what belongs to them.
 
-    None where no name is one of the usual ones.
+    ``part`` is ``train`` or ``test`` where only samples named so are meant. None where no name is
+    one of the usual ones.
     """
-    for one in SAMPLES if x is None else (x,):
+    usual = [name for name in SAMPLES if part is None or part in name]
+    for one in usual if x is None else (x,):
         if one not in names:
             continue
-        usual = TARGETS.get(one, one.replace("x", "y").replace("X", "y"))
-        also = (usual, usual.replace("y", "Y"), "y", "Y", "labels", "label", "target", "targets")
+        target = TARGETS.get(one, one.replace("x", "y").replace("X", "y"))
+        also = (target, target.replace("y", "Y"), "y", "Y", "labels", "label", "target", "targets")
         y = next((name for name in also if name in names and name != one), None)
-        part = next((part for part in ("test", "train") if part in one), "")
-        weights = [f"{name}_{part}" for name in WEIGHTS] if part else []
+        own = next((part for part in ("test", "train") if part in one), "")
+        weights = [f"{name}_{own}" for name in WEIGHTS] if own else []
         weight = next((name for name in (*weights, *WEIGHTS) if name in names), None)
         return NamedArrays(one, y, weight)
     return None

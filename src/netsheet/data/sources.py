@@ -1,0 +1,213 @@
+"""Where samples come from: IDX files, arrays, CSV, folders of pictures, or sets known by name."""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netsheet.data.arrays import (
+    csv_numbers,
+    is_idx,
+    npz_names,
+    npz_texts,
+    read_idx,
+    read_npy,
+    read_npz,
+    readable,
+)
+from netsheet.data.class_folders import class_folders
+from netsheet.data.download import KNOWN, fetch
+from netsheet.data.named_arrays import NamedArrays, beside, named_arrays
+from netsheet.data.raw_set import Progress, RawSet
+from netsheet.data.tables import columns_of, read_table
+from netsheet.errors import FormatError, NetsheetError, UsageError
+
+if TYPE_CHECKING:
+    from netsheet.equations import Tensor
+
+Array = npt.NDArray[Any]
+
+# A CIFAR-10 record: a label, then 32x32 pixels of red, of green and of blue.
+CIFAR_RECORD, CIFAR_SHAPE, CIFAR_TEST = 3073, (3, 32, 32), "test_batch.bin"
+CIFAR_TRAIN = [f"data_batch_{n}.bin" for n in range(1, 6)]
+CLASS_NAMES = "class_names"  # the array of an .npz that says what the classes are called
+SETS = (("t10k", "the test set"), ("test", "the test set"), ("train", "the training set"))
+
+
+def raw_set(
+    spec: str | Path,
+    tensor: Tensor,
+    classes: int | None,
+    label: str | None,
+    limit: int | None = None,
+    progress: Progress | None = None,
+    part: str | None = None,
+) -> RawSet:
+    """What ``spec`` holds (:func:`netsheet.data.datasets.read_dataset` says what that may be).
+
+    ``part`` is ``train`` or ``test`` where a source has both; without it the test set is taken.
+
+    Raises:
+        NetsheetError: there is no such source, or no such part of it.
+    """
+    path = Path(spec)
+    if path.is_dir():
+        if any(is_idx(item) for item in sorted(path.iterdir()) if item.is_file()):
+            return _idx_folder(path, part)
+        stems = [item.stem for item in sorted(path.glob("*.npy"))]
+        arrays = named_arrays(stems, part=part)
+        if arrays is not None:
+            return _npy_files(path, arrays)
+        if named_arrays(stems) is not None:
+            raise NetsheetError(f"{path}: has no x_{part}.npy; it has {', '.join(stems)}.")
+        return class_folders(path, tensor, classes, limit, progress, part)
+    name = str(spec).lower().replace("-", "_")
+    if not path.exists() and name in KNOWN:
+        return _known(name, progress, part)
+    if not path.exists():
+        raise NetsheetError(
+            f"{spec}: no such file or folder, and not one of the data sets {', '.join(KNOWN)}."
+        )
+    if path.suffix.lower() == ".npz":
+        return _npz(path, part)
+    if part is not None:
+        raise NetsheetError(f"{path}: is one set, which has no {part} set of its own.")
+    if path.suffix.lower() == ".npy":
+        return _npy_files(path.parent, beside(path))
+    if path.suffix.lower() in (".csv", ".tsv", ".data", ".txt"):
+        return _csv(path, tensor, classes, label)
+    if is_idx(path):
+        return _idx_pair(path, path.name)
+    raise UsageError(
+        f"{path}: not a data set that netsheet reads; give a folder of IDX files or of one folder "
+        "of pictures for each class, an .npz, a .npy (its labels beside it), a .csv, or one of "
+        f"{', '.join(KNOWN)}."
+    )
+
+
+def _idx_folder(folder: Path, part: str | None) -> RawSet:
+    """The test set of a folder of IDX files, else its training set; or the part asked for."""
+    files = [item for item in sorted(folder.iterdir()) if item.is_file() and is_idx(item)]
+    images = [item for item in files if "label" not in item.name.lower()]
+    for prefix, what in SETS:
+        if part is not None and part not in what:
+            continue
+        for item in images:
+            if item.name.lower().startswith(prefix):
+                return _idx_pair(item, f"{folder.name}, {what}")
+    if part is not None:
+        names = ", ".join(item.name for item in files)
+        raise NetsheetError(f"{folder}: has no {part} set; it has {names}.")
+    if len(images) == 1:
+        return _idx_pair(images[0], folder.name)
+    names = ", ".join(item.name for item in files)
+    raise NetsheetError(
+        f"{folder}: which of its IDX files are the samples? It has {names}; "
+        "name them t10k-images... and t10k-labels..., or give the file itself."
+    )
+
+
+def _idx_pair(images: Path, note: str) -> RawSet:
+    """An IDX file of samples with the file of labels beside it, gzip or not."""
+    stem = images.name.removesuffix(".gz").replace("images", "labels")
+    stem = stem.replace("idx3", "idx1").replace("idx4", "idx1").replace("idx2", "idx1")
+    beside = [images.with_name(stem), images.with_name(f"{stem}.gz")]
+    labels = next((p for p in beside if p != images and p.is_file()), None)
+    return RawSet(
+        read_idx(images), None if labels is None else read_idx(labels), note, pictures=True
+    )
+
+
+def _npz(path: Path, part: str | None) -> RawSet:
+    """Samples, labels and weights under any of the usual names, those of a test set first."""
+    names = npz_names(path)
+    found = named_arrays(names, part=part)
+    if found is None:
+        known = ", ".join(names) or "none"
+        expected = f"x_{part} and y_{part}" if part else "x and y, or x_test and y_test"
+        raise NetsheetError(f"{path}: has the arrays {known}; samples are expected as {expected}.")
+    made = _of_names(found, read_npz(path, found.all), f"{path.name}, {found}")
+    classes = npz_texts(path, CLASS_NAMES) if CLASS_NAMES in names else None
+    return replace(made, class_names=classes)
+
+
+def _npy_files(folder: Path, found: NamedArrays) -> RawSet:
+    """Samples in a .npy file, with the files of labels and weights beside it."""
+    arrays = {name: read_npy(folder / f"{name}.npy") for name in found.all}
+    return _of_names(found, arrays, ", ".join(f"{name}.npy" for name in found.all))
+
+
+def _of_names(found: NamedArrays, arrays: dict[str, Array], note: str) -> RawSet:
+    y = None if found.y is None else arrays[found.y]
+    weights = None if found.weights is None else arrays[found.weights]
+    return RawSet(arrays[found.x], y, note, weights=weights)
+
+
+def _csv(path: Path, tensor: Tensor, classes: int | None, label: str | None) -> RawSet:
+    """A sample a row; which column is its label is found out (:mod:`netsheet.data.tables`)."""
+    table = read_table(readable(path))
+    width, size = len(table.rows[0]), tensor.size if None not in tensor.shape else None
+    for number, row in enumerate(table.rows, 2 if table.heading else 1):
+        if len(row) != width:
+            raise FormatError(f"{path}: row {number} has {len(row)} cells, the first has {width}.")
+    columns = columns_of(table, size, classes, label)
+    values = [[row[n] for n in columns.values] for row in table.rows]
+    if columns.pixels:
+        values = [row[0].split() for row in values]
+    if not values[0]:
+        raise NetsheetError(f"{path}: its rows have a label, but no values.")
+    x = csv_numbers(path, values, bool(table.heading))
+    note = f"{path.name}, {columns.why}"
+    if not columns.labels:
+        return RawSet(x, None, note, pictures=columns.pixels)
+    if len(columns.labels) > 1:
+        y = csv_numbers(path, [[row[n] for n in columns.labels] for row in table.rows], True)
+        return RawSet(x, y.astype(np.float64), note)
+    labels = [row[columns.labels[0]].strip() for row in table.rows]
+    try:
+        return RawSet(x, np.array(labels, np.float64), note, pictures=columns.pixels)
+    except ValueError:  # names of classes
+        names = sorted(set(labels))
+        y = np.array([names.index(one) for one in labels])
+        return RawSet(x, y, f"{note}: {', '.join(names[:10])}", names, pictures=columns.pixels)
+
+
+def _known(name: str, progress: Progress | None, part: str | None) -> RawSet:
+    folder = fetch(name, progress, part or "test")
+    if name == "cifar10":
+        found = _cifar10(folder / KNOWN[name].files[0].name, part or "test")
+    else:
+        found = _idx_folder(folder, part or "test")
+    return replace(found, class_names=list(KNOWN[name].classes), pictures=True)
+
+
+def _cifar10(archive: Path, part: str) -> RawSet:
+    """The test batch of the binary archive, or its five batches to train with."""
+    wanted = [CIFAR_TEST] if part == "test" else CIFAR_TRAIN
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                name = Path(member.name).name
+                if member.isfile() and name in wanted:
+                    file = tar.extractfile(member)
+                    found[name] = file.read(CIFAR_RECORD * 10_000 + 1) if file else b""
+                if len(found) == len(wanted):
+                    break
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise FormatError(f"{archive}: damaged: {error}; delete it to fetch it again.") from error
+    for name in wanted:
+        if name not in found:
+            raise FormatError(f"{archive}: has no {name}.")
+        if not found[name] or len(found[name]) % CIFAR_RECORD:
+            raise FormatError(f"{archive}: {name} is damaged: {len(found[name]):,} bytes.")
+    data = b"".join(found[name] for name in wanted)
+    records = np.frombuffer(data, np.uint8).reshape(-1, CIFAR_RECORD)
+    x = records[:, 1:].reshape(-1, *CIFAR_SHAPE).transpose(0, 2, 3, 1)
+    what = "the test set" if part == "test" else "the training set"
+    return RawSet(x, records[:, 0], f"cifar10, {what}")
