@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import http.server
 import io
+import re
 import struct
 import subprocess
 import sys
@@ -390,6 +391,73 @@ def test_folders_of_classes(tmp_path: Path) -> None:
         read_dataset(empty, [COLOUR])
 
 
+def save_pictures(folder: Path, count: int, seed: int = 0) -> None:
+    folder.mkdir(parents=True)
+    images = np.random.default_rng(seed).integers(0, 256, (count, 4, 6, 3), np.uint8)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{number}.png")
+
+
+def test_the_training_set_of_what_is_split(tmp_path: Path) -> None:
+    train, test = pixels(6, 4, 6, 3), pixels(5, 4, 6, 3)
+    one, named = tmp_path / "d.npz", np.array(["cat", "dog"])
+    np.savez(one, x_train=train, y_train=[0, 1, 0, 1, 0, 1], x_test=test, y_test=np.zeros(5),
+             class_names=named)  # fmt: skip
+    data = read_dataset(f"{one}#train", [COLOUR])
+    assert (np.array_equal(data.raw, train), data.class_names) == (True, ["cat", "dog"])
+    assert len(read_dataset(one, [COLOUR])) == 5  # without a word the test set
+    assert len(read_dataset(one, [COLOUR], part="train")) == 6
+    for limit in (None, 1):  # how many are read does not say which one is meant
+        (single,) = read_dataset(f"{one}#train:3", [COLOUR], limit=limit).raw
+        assert np.array_equal(single, train[3])
+    assert np.array_equal(read_dataset(f"{one}#4", [COLOUR], limit=1).raw, test[4:])
+    with pytest.raises(UsageError, match=r"samples 0 \.\. 5, not 6"):
+        read_dataset(f"{one}#train:6", [COLOUR])
+    np.savez(tmp_path / "x.npz", x=test, y=np.zeros(5))
+    with pytest.raises(NetsheetError, match="arrays x, y; samples are expected as x_train and y_"):
+        read_dataset(f"{tmp_path / 'x.npz'}#train", [COLOUR])
+    np.save(tmp_path / "x.npy", test)
+    with pytest.raises(NetsheetError, match="is one set, which has no train set"):
+        read_dataset(f"{tmp_path / 'x.npy'}#train", [COLOUR])
+    np.save(one.with_name("odd#1.npy"), test)  # a file that is called so is that file
+    assert len(read_dataset(tmp_path / "odd#1.npy", [COLOUR])) == 5
+    np.savez(tmp_path / "bad.npz", x=test, y=np.zeros(5), class_names=np.array([1, 2]))
+    with pytest.raises(FormatError, match="holds int64, not texts"):
+        read_dataset(tmp_path / "bad.npz", [COLOUR])
+
+
+def test_idx_files_to_train_with(tmp_path: Path) -> None:
+    for name, count in (("train", 3), ("t10k", 2)):
+        write_idx(tmp_path / f"{name}-images-idx3-ubyte.gz", pixels(count, 28, 28))
+    assert [len(read_dataset(f"{tmp_path}#{part}", [FLAT])) for part in ("train", "test")] == [3, 2]
+    with pytest.raises(NetsheetError, match="has no validation set; it has t10k-images"):
+        read_dataset(f"{tmp_path}#validation", [FLAT])
+
+
+def test_folders_that_are_split(tmp_path: Path) -> None:
+    for part, count in (("Train", 3), ("test", 2), ("val", 1)):
+        for name in ("cat", "dog"):
+            save_pictures(tmp_path / "d" / part / name, count)
+    sizes = {part: len(read_dataset(tmp_path / "d", [COLOUR], part=part))
+             for part in (None, "train", "test", "validation")}  # fmt: skip
+    assert sizes == {None: 4, "train": 6, "test": 4, "validation": 2}
+    note = read_dataset(f"{tmp_path / 'd'}#train", [COLOUR]).note
+    assert note.startswith("Train, the training set, 2 classes")
+    with pytest.raises(NetsheetError, match="is not split: there is no folder 'test'"):
+        read_dataset(tmp_path / "d" / "Train", [COLOUR], part="test")
+
+
+def test_folders_in_folders(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "archive" / "animals" / name, 1)
+    inner = tmp_path / "archive" / "animals"
+    with pytest.raises(NetsheetError, match=re.escape(f"(cat, dog, ...): give {inner}.")):
+        read_dataset(tmp_path / "archive", [COLOUR])
+    assert len(read_dataset(inner, [COLOUR])) == 2
+    with pytest.raises(NetsheetError, match=r"has 1 pictures, but no labels: put those of each"):
+        read_dataset(inner / "cat", [COLOUR])
+
+
 def test_csv_data(tmp_path: Path) -> None:
     tensor = Tensor("x", ("channel",), (3,))
     (tmp_path / "first.csv").write_text("7,0,128,255\n2,1,2,3\n")
@@ -541,15 +609,19 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def publish(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the folder holds becomes the published files of the data set."""
-    files = tuple(
-        replace(
-            file,
-            size=len(content := (folder / file.name).read_bytes()),
-            sha256=hashlib.sha256(content).hexdigest(),
+    files, train = (
+        tuple(
+            replace(
+                file,
+                size=len(content := (folder / file.name).read_bytes()),
+                sha256=hashlib.sha256(content).hexdigest(),
+            )
+            for file in some
+            if (folder / file.name).exists()
         )
-        for file in KNOWN[name].files
+        for some in (KNOWN[name].files, KNOWN[name].train)
     )
-    monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], files=files))
+    monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], files=files, train=train))
 
 
 def test_download_once(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -569,12 +641,28 @@ def test_download_once(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(read_dataset("fashion_mnist", [LAST]).x, data.x)
 
 
+def test_the_training_set_is_downloaded_when_it_is_asked_for(
+    server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, count in (("train", 3), ("t10k", 2)):
+        write_idx(server / f"{name}-images-idx3-ubyte.gz", pixels(count, 28, 28))
+        write_idx(server / f"{name}-labels-idx1-ubyte.gz", np.arange(count, dtype=np.uint8))
+    publish(server, "mnist", monkeypatch)
+    assert len(read_dataset("mnist", [LAST])) == 2
+    assert not (cache_folder() / "mnist" / "train-images-idx3-ubyte.gz").exists()
+    assert read_dataset("mnist#train", [LAST]).y.tolist() == [0, 1, 2]
+    assert read_dataset("mnist#train:1", [LAST]).label(0) == 1
+
+
 def test_cifar10(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = pixels(3, 3, 32, 32)
     labels = np.array([9, 0, 5], np.uint8)
     records = np.concatenate([labels[:, None], images.reshape(3, -1)], 1).tobytes()
     with tarfile.open(server / "cifar-10-binary.tar.gz", "w:gz") as tar:
-        for name, content in (("data_batch_1.bin", b"x"), ("test_batch.bin", records)):
+        batches = [
+            (f"data_batch_{n}.bin", records[: 3073 * (n > 3)] or records) for n in range(1, 6)
+        ]
+        for name, content in (*batches, ("test_batch.bin", records)):
             member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
@@ -583,6 +671,9 @@ def test_cifar10(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = read_dataset("cifar10", [tensor])
     assert np.array_equal(data.raw, images.transpose(0, 2, 3, 1))
     assert data.y.tolist() == [9, 0, 5]
+    train = read_dataset("cifar10#train", [tensor])
+    assert train.y.tolist() == [9, 0, 5] * 3 + [9, 9]
+    assert "the training set" in train.note
 
 
 def test_downloads_that_fail(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
