@@ -37,8 +37,9 @@ does with `interpolation="bilinear"`; its default there is `nearest`, and
 EXIF orientation, transparency is laid on white, and 16 bits become 8; each is said
 where it happens.
 
-Of a set that is split the test set is taken; `mnist#train`, `d.npz#train`, or a folder of the folders
-`train` and `test` with `#train` behind it, is the training set, `mnist#train:0` its first sample.
+Of a set that is split the test set is taken; `mnist#train`, `d.npz#train`, or a folder of the
+folders `train` and `test` with `#train` behind it, is the training set, `mnist#train:0` its first
+sample.
 An array `class_names` in an `.npz` says what the classes are called.
 
 | data | input | decided |
