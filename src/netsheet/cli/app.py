@@ -20,6 +20,8 @@ def main() -> None:
             # Names are any UTF-8; a pipe or an old terminal may not have all their letters.
             stream.reconfigure(errors="backslashreplace")
     _end_cleanly()
+    # NumPy multiplies no large matrices here; its threads alone take as long as its import.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         try:
             _run(sys.argv[1:])

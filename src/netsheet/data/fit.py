@@ -108,7 +108,7 @@ def scaled(array: Array, scaling: Scaling, tensor: Tensor) -> npt.NDArray[np.flo
         raise UsageError("std is 0; it must be the channel's standard deviation.")
     if array.dtype == np.uint8 and mean.ndim == std.ndim == 0:
         levels = np.arange(256)  # each of the 256 values once
-        return _scaled(levels, scaling, mean, std)[array]
+        return _scaled(levels, scaling, mean, std).take(array)
     if array.ndim == len(tensor.shape):
         return _scaled(array, scaling, mean, std)
     result = np.empty(array.shape, np.float32)

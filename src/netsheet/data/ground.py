@@ -87,7 +87,8 @@ def _ground(picture: Array, tensor: Tensor) -> float:
     plane = _plane(picture, tensor)
     assert plane is not None
     border = np.concatenate([plane[0], plane[-1], plane[1:-1, 0], plane[1:-1, -1]])
-    return float(np.median(border))
+    ranked = np.sort(border)
+    return float(ranked[(len(ranked) - 1) // 2] + ranked[len(ranked) // 2]) / 2
 
 
 def _plane(picture: Array, tensor: Tensor) -> Array | None:

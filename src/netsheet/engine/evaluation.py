@@ -181,7 +181,7 @@ def _add_metrics(values: dict[str, Value], part: _Part, several: bool, notes: li
         if several and not name.startswith(prefix):
             name = prefix + name
         unique, number = name, 0
-        if unique in values and weighted and part.major >= 3:
+        if unique in values and weighted:
             name = unique = f"{prefix if several else ''}weighted_{metric.name}"
         while unique in values:
             number += 1

@@ -16,6 +16,7 @@ from netsheet.network import LayerCall, Network, Node, ValueRef
 from netsheet.regularizers import ACTIVITY, Regularizer
 from netsheet.write.onnx import check_outputs
 
+SATURATED = 24 * np.log(2)  # above it, TensorFlow's sigmoid is 1
 AT_A_TIME = 256  # samples whose activities are held together
 
 
@@ -106,15 +107,17 @@ def _predicted(
 ) -> Predicted:
     """An output with its logits.
 
-    A sigmoid is computed anew from them: ONNX Runtime's is right to about 1e-7 and no more, so that
-    of a probability of 1e-7 nothing is left, and losses take its logarithm.
+    A sigmoid is computed anew from them, since losses take logarithms of it and of 1 minus it: ONNX
+    Runtime's is right to about 1e-7 and no more, so that of a probability of 1e-7 nothing is left.
+    TensorFlow's is ``e / (1 + e)`` with ``e = exp(x)`` in float32: from 2^24 on, 1 + e is e.
     """
     if squashed is None:
         return Predicted(output)
     logits = values[squashed.logits]
     if squashed.by == "sigmoid" and logits.shape == output.shape:
         with np.errstate(over="ignore"):
-            output = (1 / (1 + np.exp(-logits.astype(float)))).astype(output.dtype)
+            exact = 1 / (1 + np.exp(-logits.astype(float)))
+        output = np.where(logits > SATURATED, 1, exact).astype(output.dtype)
     return Predicted(output, None if squashed.copied else logits)
 
 

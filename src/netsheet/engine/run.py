@@ -12,7 +12,7 @@ from netsheet.equations import FLOAT, FloatArray, Tensor
 from netsheet.equations.entry import entered, meaning
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import require_computed
-from netsheet.write.onnx import build, check_outputs
+from netsheet.write.onnx import check_outputs, encoded
 
 if TYPE_CHECKING:
     from netsheet.network import Network
@@ -137,7 +137,7 @@ class Engine:
             options.log_severity_level = 3
             # Threads that wait in a loop for work take the processor from others, and from us.
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            proto = build(self.model, names).SerializeToString()
+            proto = encoded(self.model, names)
             self._sessions[names] = onnxruntime.InferenceSession(
                 proto, options, providers=["CPUExecutionProvider"]
             )

@@ -7,9 +7,10 @@ shows them asks here for their translation.
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
+from typing import TYPE_CHECKING
 
-from netsheet.language.catalogue import Catalogue, parsed
+if TYPE_CHECKING:
+    from netsheet.language.catalogue import Catalogue
 
 __all__ = ["LANGUAGES", "translated", "word"]
 
@@ -28,5 +29,9 @@ def word(text: str, language: str) -> str:
 
 @lru_cache
 def _catalogue(language: str) -> Catalogue:
+    from importlib import resources
+
+    from netsheet.language.catalogue import Catalogue, parsed
+
     file = resources.files("netsheet.language").joinpath(f"{language}.po")
     return Catalogue(parsed(file.read_text("utf-8")))

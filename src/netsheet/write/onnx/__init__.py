@@ -41,8 +41,27 @@ def build(
         UnsupportedError: a layer that is needed is not computed, a dimension is not known yet, or
             the weights are more than one ONNX file holds.
     """
-    require_layers(model)
     model = model.explicit  # states are inputs and outputs: who runs it hands them on
+    graph, wanted, shown = _filled(model, outputs, form)
+    proto = graph.finish(model.name, wanted)
+    if shown:
+        whole = {source.name for source in model.sources if source.whole}
+        edges.rename(proto, shown, whole, set(model.whole))
+    return proto
+
+
+def encoded(model: Network, keys: Iterable[str]) -> bytes:
+    """The bytes of :func:`build` for some layers, made without the onnx package."""
+    model = model.explicit
+    graph, wanted, _ = _filled(model, keys, "exact")
+    return graph.encoded(model.name, wanted)
+
+
+def _filled(
+    model: Network, outputs: str | Iterable[str], form: str
+) -> tuple[Builder, list[Tensor], list[tuple[str, Tensor]]]:
+    """The graph with all of its nodes, its outputs, and the names that they are to have."""
+    require_layers(model)
     wanted = _wanted(model, outputs)
     _check_bound([*model.inputs, *wanted])
     needed = _needed(model, wanted)
@@ -56,11 +75,7 @@ def build(
             f"{model.name}: {graph.nbytes:,} bytes of weights do not fit into one ONNX file "
             f"(2 GiB); external data is not written. Export a part of the model instead."
         )
-    proto = graph.finish(model.name, wanted)
-    if shown:
-        whole = {source.name for source in model.sources if source.whole}
-        edges.rename(proto, shown, whole, set(model.whole))
-    return proto
+    return graph, wanted, shown
 
 
 def _graph(model: Network, form: str, names: Sequence[str]) -> Builder:

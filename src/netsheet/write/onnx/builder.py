@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netsheet.equations import Equation, FloatArray, Tensor, Weight
+from netsheet.version import __version__
+from netsheet.write.onnx.messages import NodeRecord, graph_bytes, model_bytes, value_bytes
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, ValueInfoProto
+    from onnx import ModelProto
 
 # Known to every onnx >= 1.15 and onnxruntime >= 1.17; ReduceMax, ReduceMin, ReduceProd and
 # ReduceMean still take their axes as an attribute, ReduceSum, Squeeze and Unsqueeze as an input.
@@ -36,7 +38,7 @@ class Builder:
         self.single = single
         self.values: dict[Tensor, str] = {tensor: tensor.name for tensor in inputs}
         self.scope = "graph"
-        self._nodes: list[NodeProto] = []
+        self._nodes: list[NodeRecord] = []
         self._initializers: dict[str, FloatArray] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._weights: dict[tuple[Weight, tuple[str, ...]], str] = {}
@@ -45,12 +47,10 @@ class Builder:
 
     def node(self, op: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
         """Append a node; returns its output name, or a list of names where ``outputs`` > 1."""
-        from onnx import helper
-
         name = self._unique(f"{self.scope}/{op}")
         results = [name] if outputs == 1 else [f"{name}:{i}" for i in range(outputs)]
         self._names.update(results)
-        self._nodes.append(helper.make_node(op, list(inputs), results, name=name, **attributes))
+        self._nodes.append(NodeRecord(op, list(inputs), results, name, attributes))
         return results[0] if outputs == 1 else results
 
     def constant(self, array: Any) -> str:
@@ -113,15 +113,13 @@ class Builder:
         if name == tensor.name:
             return
         fresh = self._nodes[since:]
-        if any(name in node.output for node in fresh) and name not in self.values.values():
+        if any(name in node.outputs for node in fresh) and name not in self.values.values():
             for node in fresh:
-                for field in (node.input, node.output):
+                for field in (node.inputs, node.outputs):
                     field[:] = [tensor.name if entry == name else entry for entry in field]
         else:
-            from onnx import helper
-
             label = self._unique(f"{self.scope}/Identity")
-            self._nodes.append(helper.make_node("Identity", [name], [tensor.name], name=label))
+            self._nodes.append(NodeRecord("Identity", [name], [tensor.name], label))
 
     @property
     def position(self) -> int:
@@ -136,25 +134,17 @@ class Builder:
     def finish(self, name: str, outputs: Sequence[Tensor]) -> ModelProto:
         """The model whose graph outputs are these tensors, under their own names."""
         import onnx
-        from onnx import helper, numpy_helper
 
-        from netsheet.version import __version__
-
-        graph = helper.make_graph(
-            self._nodes,
-            name,
-            [_described(tensor) for tensor in self.inputs],
-            [_described(tensor) for tensor in outputs],
-            [numpy_helper.from_array(array, key) for key, array in self._initializers.items()],
-        )
-        model = onnx.helper.make_model(
-            graph,
-            producer_name="netsheet",
-            producer_version=__version__,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-        )
-        model.ir_version = IR_VERSION
+        model: ModelProto = onnx.load_model_from_string(self.encoded(name, outputs))
         return model
+
+    def encoded(self, name: str, outputs: Sequence[Tensor]) -> bytes:
+        """The same model as a file holds it."""
+        graph = graph_bytes(
+            name, self._nodes, map(_described, self.inputs), map(_described, outputs),
+            self._initializers,
+        )  # fmt: skip
+        return model_bytes(graph, ("netsheet", __version__), IR_VERSION, OPSET)
 
     def _unique(self, wanted: str) -> str:
         name, number = wanted, 1
@@ -165,8 +155,5 @@ class Builder:
         return name
 
 
-def _described(tensor: Tensor) -> ValueInfoProto:
-    from onnx import helper
-
-    kind = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
-    return helper.make_tensor_value_info(tensor.name, kind, [BATCH, *tensor.shape])
+def _described(tensor: Tensor) -> bytes:
+    return value_bytes(tensor.name, tensor.dtype, [BATCH, *tensor.shape])
