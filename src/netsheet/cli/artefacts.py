@@ -131,6 +131,10 @@ def excel(
     true_class: TrueClass = None,
     target: Target = None,
     own_input: OwnInput = False,
+    vocabulary: Annotated[
+        Path | None,
+        Option("--vocabulary", help="Words of token numbers: one a line, or .json."),
+    ] = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -145,13 +149,18 @@ def excel(
     model = opened(model_file, batch_axis)
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     chosen = labelled(chosen, true_class, learn)
+    listed: list[str] = []
+    if vocabulary is not None:
+        from netsheet.data.vocabulary import read_vocabulary
+
+        listed = read_vocabulary(vocabulary)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
     with show.written_to(output, ".xlsx", as_json) as place, show.progress("writing cells") as bar:
         report = to_excel(
             model, place, chosen, lang=language.chosen, until=until, arrangement=arrangement,
             class_names=class_names(classes, model) or names or list(model.class_names) or None,
-            learn=how, progress=bar,
+            learn=how, vocabulary=listed, progress=bar,
         )  # fmt: skip
     show.wrote(output, f"{output}: {report}")
     if as_json:

@@ -39,6 +39,7 @@ from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
 from netsheet.write.excel.real_values import with_real_values
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.stored_numbers import as_stored
+from netsheet.write.excel.vocabulary_sheet import put_words, vocabulary_sheet
 
 if TYPE_CHECKING:
     from netsheet.write.excel.learning import LearningSheets
@@ -60,10 +61,12 @@ class NetworkBook:
         arrangement: str,
         class_names: Sequence[str] | None,
         learning: Learning | None = None,
+        vocabulary: Sequence[str] = (),
     ) -> None:
         samples = [replace(one, name=translated(one.name, language)) for one in samples]
         self.model, self.samples = model, samples
         self.words, self.language, self.class_names = words, language, class_names
+        self.vocabulary = vocabulary
         stated, real = with_real_values(stated_equations(model))
         self.nodes: list[Node] = [node for node, _ in stated]
         self.plan = BookLayout(arrangement, real)
@@ -79,8 +82,9 @@ class NetworkBook:
         )
         taken = [
             words[key]
-            for key in ("overview", "explain", "flow", "terms", "input", "samples", "check", "map")
-        ]
+            for key in ("overview", "explain", "flow", "terms", "input", "samples", "check", "map",
+                        "vocabulary")
+        ]  # fmt: skip
         self.plan.add_layers(stated, [*taken, words["reference"]])
         self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
         outputs = [t for node in self.nodes for t in node.outputs]
@@ -219,6 +223,11 @@ class NetworkBook:
             tab += 1
         yield replace(flow, tab_number=tab)
         content = layer_sheet(sheet, self.plan, values, self.words, self.language)
+        if self.vocabulary:
+            named = list(token_inputs(self.model))
+            put_words(
+                content, self.inputs, named, self.plan.places, values, self.vocabulary, self.words
+            )
         yield replace(content, tab_number=tab + 1)
         yield from self._sample_sheets(values)
         for sheet in self.plan.sheets:
@@ -228,6 +237,8 @@ class NetworkBook:
                     shown.note_formulas(sheet, content)
                 yield content
         yield from shown.sheets(values)
+        if self.vocabulary:
+            yield vocabulary_sheet(self.vocabulary, self.words)
         yield check
         yield stored
         yield cell_map_sheet(self.plan.sheets, self._extra(places), self.words)

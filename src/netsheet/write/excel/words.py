@@ -13,6 +13,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "samples": ("Samples", "サンプル"),
     "check": ("Check", "検証"),
     "map": ("Map", "セル対応表"),
+    "vocabulary": ("Vocabulary", "単語表"),
+    "word": ("Word", "単語"),
     "reference": ("Reference", "基準値"),
     # overview
     "about": (

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.data.scaling import token_inputs
 from netsheet.data.states import with_states
 from netsheet.equations import Tensor
 from netsheet.errors import UsageError
@@ -56,6 +57,7 @@ def to_excel(
     arrangement: str = AUTO,
     class_names: Sequence[str] | None = None,
     learn: Learning | None = None,
+    vocabulary: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> ExcelReport:
     """Write the network as live formulas into an .xlsx file.
@@ -67,10 +69,12 @@ def to_excel(
         arrangement: ``planes``, ``interleaved`` (channels side by side) or ``auto``.
         class_names: names for the output values, shown on the first sheet.
         learn: backward sheets besides, and steps of gradient descent.
+        vocabulary: the words that token numbers stand for, from number 0; they stand beside them.
         progress: called with the cells written and all cells.
 
     Raises:
-        UsageError: no samples, a wrong shape, an unknown language or arrangement.
+        UsageError: no samples, a wrong shape, an unknown language or arrangement; words for a
+            network that reads no tokens.
         UnsupportedError: a needed layer has no equations.
         NetsheetError: the workbook would pass a limit of Excel, or cannot be written.
     """
@@ -84,9 +88,11 @@ def to_excel(
     samples = [with_states(sample, model) for sample in samples]
     if learn is not None:
         learn.check(model, samples)
+    if vocabulary and not token_inputs(model):
+        raise UsageError(f"{model.name} reads no tokens, which words could stand for.")
     require(model, model.nodes, "formulas")
     input_sheet.checked(samples, model.inputs)
-    book = NetworkBook(model, samples, words, lang, arrangement, class_names, learn)
+    book = NetworkBook(model, samples, words, lang, arrangement, class_names, learn, vocabulary)
     book.refuse_oversized()
     count = book.formulas + book.numbers
     names: list[str] = []
