@@ -130,3 +130,25 @@ def test_an_element_of_a_transposed_convolution_is_found_by_its_phase(shared: Pa
     made = compositions(equations[0].target, equations)
     assert made is not None and len(made.parts) == 4
     assert re.match(r"conv2d_transpose/pre", made.tensor.name)
+
+
+def test_whole_numbers_step_by_step(
+    shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every rounding in Python's own integers, from what the command says was read."""
+    model, picture = str(shared / "models/tflite/made/seed_int8.tflite"), shared / "seed/digit5.png"
+    asked = ("explain", model, "conv1", "10,12,2", "-i", str(picture))
+    found = json.loads(run(capsys, monkeypatch, *asked, "--json"))
+    total, multiplier, shift = (int(one["value"]) for one in found["reads"])
+    product = (total * multiplier + 2**30) >> 31
+    shifted = (product + (1 << (shift - 1))) >> shift
+    assert total > 0  # halves away from zero are upwards here
+    steps = [int(one["value"]) for one in found["results"]]
+    assert steps == [product, shifted, shifted - 30, max(shifted - 30, -128)]
+    known = netsheet.load(model).node("conv1").outputs[0].quantisation
+    assert found["real"] == (steps[-1] - known.zero_point) * float(known.scale)
+    said = run(capsys, monkeypatch, *asked)
+    exact = f"{total * multiplier / 2**31:.6f}"
+    assert f"{total} × {multiplier} / 2^31 = {exact}" in said
+    assert f"{product} / 2^{shift} = {product / 2**shift}" in said
+    assert "as a real number" in said

@@ -13,6 +13,7 @@ import pytest
 import netsheet
 from excel_models import corpus, picture, with_reference_input, workbook_engine
 from netsheet.data.inputs import Sample
+from netsheet.data.probe import probe
 from netsheet.errors import NetsheetError
 from netsheet.model import Model
 from netsheet.verify.engines.workbook import CellRange
@@ -24,6 +25,7 @@ from netsheet.write.excel.terms_sheet import (
     LIST_ROW,
     NAME,
     OWN,
+    REAL,
     RESULTS,
     ROW,
     SIZES,
@@ -98,6 +100,25 @@ def seed_book(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_layer_of_the_published_network(seed_book: Path) -> None:
     for _ in range(3):
         assert check_picks(seed_book, 100) == 14
+
+
+@pytest.mark.parametrize("name", ["seed_int8", "op_sub_int8", "op_pools_int8", "op_dw_int8"])
+def test_whole_numbers(shared: Path, tmp_path: Path, name: str) -> None:
+    """Each step of a rounding is right, exactly, and the real value stands beside the whole one."""
+    model = netsheet.load(shared / f"models/tflite/made/{name}.tflite")
+    book = tmp_path / "net.xlsx"
+    to_excel(model, book, [probe(model)])
+    check_picks(book, 40)
+    engine = Recalculated(book)
+    tensors = model.tensors()
+    for row, tensor, sizes in entries(book):
+        if tensor not in tensors:
+            continue
+        engine.pick(tensor, [size // 3 for size in sizes])
+        own = engine.cell(row, OWN)
+        assert engine.last_stage() == own == int(own), tensor
+        real = tensors[tensor].quantisation.real(np.asarray(own))
+        assert engine.cell(row, REAL) == pytest.approx(float(real), rel=1e-12), tensor
 
 
 @pytest.mark.parametrize("kind", KINDS)

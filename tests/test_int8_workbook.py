@@ -197,3 +197,25 @@ def test_pixels_are_quantised_in_cells(shared: Path, tmp_path: Path) -> None:
     assert not notes
     for key, n in numbers.items():
         assert (values[key].ravel() == right_ones[n].ravel()).all(), key
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [("en", ("times multiplier / 2^31 (rounded), divided by 2^shift (rounded), minus 30, "
+             "kept between -128 and 127", "products of (input_2 + 128) and kernel")),
+     ("ja", ("multiplier / 2^31 を掛けて丸め、2^shift で割って丸め、30 を引き、"
+             "-128 から 127 の範囲に収めたもの", "(input_2 + 128) と kernel の積 16 個の総和"))],
+)  # fmt: skip
+def test_sentences_are_true_for_whole_numbers(
+    shared: Path, tmp_path: Path, lang: str, words: tuple[str, str]
+) -> None:
+    model = ns.load(shared / SEED)
+    assert model.node("conv1").outputs[0].quantisation.zero_point == -30
+    to_excel(model, tmp_path / "x.xlsx", whole_samples(model, 1), lang=lang)
+    book = openpyxl.load_workbook(tmp_path / "x.xlsx")
+    said = "\n".join(str(row[0]) for row in book["conv1"].iter_rows(max_row=12, values_only=True))
+    for sentence in words:
+        assert sentence in said
+    front = [cell.value for row in book.worksheets[0].iter_rows() for cell in row]
+    assert "int8" in front
+    assert not [text for text in front if "high_product" in str(text)]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import netsheet
-from excel_models import corpus, random_samples, with_reference_input
+from excel_models import corpus, with_reference_input
+from netsheet.data.probe import probe
 from netsheet.errors import NetsheetError
 from netsheet.write.excel import to_excel
 
@@ -46,14 +47,21 @@ def errors(validator: list[str], book: Path, version: str) -> list[object]:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("lang", ["en", "ja"])
 @pytest.mark.parametrize(
-    "file", ["seed/my_model.h5", "models/ad01.h5", "models/str_ww_ref_model.h5"]
+    "file",
+    [
+        "seed/my_model.h5",
+        "models/ad01.h5",
+        "models/str_ww_ref_model.h5",
+        "models/tflite/made/seed_int8.tflite",
+    ],
 )
 def test_real_networks(
     shared: Path, tmp_path: Path, validator: list[str], file: str, lang: str, version: str
 ) -> None:
     model = netsheet.load(shared / file)
     book = tmp_path / "net.xlsx"
-    to_excel(model, book, random_samples(model, 3), lang=lang)
+    samples = [probe(model, seed) for seed in range(3)]  # whole numbers where it takes those
+    to_excel(model, book, samples, lang=lang)
     assert errors(validator, book, version) == []
 
 

@@ -14,16 +14,17 @@ import pytest
 from openpyxl.utils import get_column_letter
 
 import netsheet
-from excel_models import random_samples
 from netsheet.data import __file__ as data_room
 from netsheet.data.inputs import read_input
+from netsheet.data.probe import probe
 from netsheet.write.excel import to_excel
 
 SAMPLE = Path(data_room).parent / "sample"
 SCRIPT = Path(__file__).parent / "xlsx_readers.js"
 PACKAGES = {"exceljs": "exceljs@4", "xlsx": "xlsx@0.18"}
 FILES = ("models/str_ww_ref_model.h5", "corpus/open/k3_attention_block.keras",
-         "corpus/open/k3_lstm_stack.keras", "corpus/open/k3_embedding.keras")  # fmt: skip
+         "corpus/open/k3_lstm_stack.keras", "corpus/open/k3_embedding.keras",
+         "models/tflite/made/seed_int8.tflite")  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def book(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     else:
         shared: Path = request.getfixturevalue("shared")
         model = netsheet.load(shared / request.param)
-        to_excel(model, path, random_samples(model, 2))
+        to_excel(model, path, [probe(model, seed) for seed in range(2)])
     return path
 
 

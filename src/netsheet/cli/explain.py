@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
+
 from netsheet.cli import options, show
 from netsheet.cli.declarations import Argument, Option
+from netsheet.cli.language import word
 from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Inputs, Json, ModelFile
 from netsheet.cli.scaling import Scaled
@@ -81,13 +84,22 @@ def _lines(found: Explanation, cell: CellFormula | None, every: bool) -> Iterato
     for number in range(len(found.terms)):
         yield from _reduction(found, number, every)
     yield ""
-    for text, value in _results(found):
-        yield f"  {text:<44} {_shortest(value)}"
+    results = list(_results(found))
+    wide = max(44, *(len(text) for text, _, _ in results))
+    for text, value, exact in results:
+        yield f"  {text:<{wide}} {_shortest(value):<11} {exact}".rstrip()
     seen: set[object] = set()
     for tensor, at, value in found.elements:
         if (tensor, at) not in seen:
-            yield f"      {_element(tensor, at):<40} {_shortest(value)}"
+            yield f"      {_element(tensor, at):<{wide - 4}} {_shortest(value)}"
         seen.add((tensor, at))
+    known = found.tensor.quantisation
+    if known is not None and not known.axes:
+        sign = "-" if known.zero_point > 0 else "+"
+        made = f"({_shortest(found.value)} {sign} {abs(known.zero_point)}) × {known.step:.9g}"
+        real = float(known.real(np.asarray(found.value)))
+        yield ""
+        yield f"  {word('as a real number'):<{wide}} {real:<11.9g} {made}"
 
 
 def _shortest(value: float) -> str:
@@ -108,17 +120,23 @@ def _filled_in(found: Explanation) -> str:
     return text(replace(eq, at=at, indices=(), value=substitute(eq.value, numbers)))
 
 
-def _results(found: Explanation) -> Iterator[tuple[str, float]]:
-    """Each total and each stage in words, with its value."""
+def _results(found: Explanation) -> Iterator[tuple[str, float, str]]:
+    """Each total and each stage in words, with its value, and what was rounded to it."""
+    from netsheet.equations import Call
+    from netsheet.explanation import before_rounding
     from netsheet.write.mathematics import stage_text
 
     earlier = {}
     picked: Mapping[Index, int] = found.picked
     for reduction, total in zip(found.composition.reductions, found.totals, strict=True):
         earlier[reduction.result] = reduction.result.name
-        yield f"{reduction.result.name} of {reduction.size} terms", total
-    for stage, value in zip(found.composition.stages, found.results, strict=True):
-        yield stage_text(stage.value, earlier, picked), value
+        yield f"{reduction.result.name} of {reduction.size} terms", total, ""
+    for stage, value, operands in zip(
+        found.composition.stages, found.results, found.operands, strict=True
+    ):
+        function = stage.value.function if isinstance(stage.value, Call) else ""
+        exact = before_rounding(function, operands)
+        yield stage_text(stage.value, earlier, picked), value, exact
         earlier[stage.result] = "…"
 
 
@@ -191,10 +209,12 @@ def _side_by_side(blocks: Sequence[Sequence[str]], signs: Sequence[str]) -> Iter
 
 
 def _json(found: Explanation, cell: CellFormula | None) -> dict[str, Any]:
+    known = found.tensor.quantisation
     return {
         "tensor": found.tensor.name,
         "at": list(found.at),
         "value": found.value,
+        "real": None if known is None or known.axes else float(known.real(np.asarray(found.value))),
         "equation": _filled_in(found),
         "cell": None if cell is None else cell.address,
         "formula": None if cell is None else cell.formula,
@@ -220,7 +240,7 @@ def _json(found: Explanation, cell: CellFormula | None) -> dict[str, Any]:
                 found.composition.reductions, found.terms, found.totals, strict=True
             )
         ],
-        "results": [{"text": text, "value": value} for text, value in _results(found)],
+        "results": [{"text": text, "value": value} for text, value, _ in _results(found)],
         "reads": [
             {"element": _element(tensor, at), "value": value}
             for tensor, at, value in found.elements

@@ -10,7 +10,9 @@ from netsheet.explanation.composition import (
     Compositions,
     Reduction,
     Stage,
+    chain,
     compositions,
+    rounds,
     taken_apart,
 )
 from netsheet.explanation.numbers import (
@@ -22,8 +24,10 @@ from netsheet.explanation.numbers import (
     explain_value,
     numbers,
 )
+from netsheet.explanation.roundings import before_rounding
 
 __all__ = [
     "Composition", "CompositionNumbers", "Compositions", "Explanation", "Operand", "Reduction",
-    "Stage", "Term", "compositions", "explain", "explain_value", "numbers", "taken_apart",
+    "Stage", "Term", "before_rounding", "chain", "compositions", "explain", "explain_value",
+    "numbers", "rounds", "taken_apart",
 ]  # fmt: skip

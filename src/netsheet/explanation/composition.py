@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from netsheet.equations import (
+    WHOLE_FUNCTIONS,
     Affine,
     Call,
     Const,
@@ -28,6 +29,7 @@ from netsheet.equations import (
     replaced,
     substitute,
     transform,
+    walk,
 )
 
 
@@ -171,18 +173,54 @@ def _outermost(expr: Expr) -> Iterator[Reduce]:
 def _narrow(expr: Expr, results: set[Tensor]) -> list[Expr]:
     """The calls through which everything that was reduced has to pass, innermost first.
 
-    Without a reduction, the whole expression is one stage; a bare result needs none.
+    Without a reduction, the whole expression is one stage, or each of the roundings that whole
+    numbers go through; a bare result needs none.
     """
     if isinstance(expr, Read) and expr.tensor in results:
         return []
     if not results:
-        return [expr]
+        return chain(expr) if rounds(expr) else [expr]
     stages = [expr]
     while True:
         inner = _passage(stages[0], results)
         if inner is None:
             return stages
         stages.insert(0, inner)
+
+
+def rounds(expr: Expr) -> bool:
+    """True for arithmetic of whole numbers, in which every step rounds."""
+    return any(isinstance(node, Call) and node.function in WHOLE_FUNCTIONS for node in walk(expr))
+
+
+def chain(expr: Expr) -> list[Expr]:
+    """The calls that one number goes through, innermost first, each the operand of the next.
+
+    What is scaled, shifted or divided goes on inside; of other calls the only operand that is a
+    call does. Two limits are one step.
+    """
+    found = [expr]
+    while (inner := _operand(found[0])) is not None:
+        found.insert(0, inner)
+    return found
+
+
+def _operand(expr: Expr) -> Expr | None:
+    """The operand of a call that is a call itself, and goes on through it."""
+    if not isinstance(expr, Call):
+        return None
+    if expr.function in WHOLE_FUNCTIONS:
+        return expr.args[0] if isinstance(expr.args[0], Call) else None
+    other = {"min": "max", "max": "min"}.get(expr.function)
+    inner = [arg for arg in expr.args if not isinstance(arg, (Const, Read))]
+    if len(inner) != 1 or not isinstance(inner[0], Call):
+        return None
+    bounded = any(isinstance(arg, Const) for arg in expr.args)
+    if bounded and inner[0].function == other:
+        limits = [arg for arg in inner[0].args if not isinstance(arg, Const)]
+        if len(limits) == 1:
+            return limits[0] if isinstance(limits[0], Call) else None
+    return inner[0]
 
 
 def _passage(expr: Expr, results: set[Tensor]) -> Expr | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsheet.equations import (
+    Call,
     Equation,
     Expr,
     FloatArray,
@@ -63,8 +64,9 @@ class Explanation:
     """What one element is made of, in numbers.
 
     ``totals`` are the results of the reductions, ``results`` those of the stages: the last one is
-    ``value``. ``indices`` are the values of the equation's indices;
-    ``elements`` is what is read outside reductions: a bias, another layer's value, in order.
+    ``value``; ``operands`` what each stage's own function was given. ``indices`` are the values of
+    the equation's indices; ``elements`` is what is read outside reductions: a bias, another
+    layer's value, in order.
     """
 
     tensor: Tensor
@@ -76,6 +78,7 @@ class Explanation:
     terms: tuple[tuple[Term, ...], ...]
     totals: tuple[float, ...]
     results: tuple[float, ...]
+    operands: tuple[tuple[float, ...], ...]
     elements: tuple[tuple[Tensor, tuple[int, ...], float], ...]
 
 
@@ -107,7 +110,8 @@ def explain(
     return Explanation(
         tensor, at, found_numbers.value, part, picked,
         {index: int(position_at(place, picked)) for index, place in part.indices.items()},
-        found_numbers.terms, found_numbers.totals, found_numbers.results, found_numbers.elements,
+        found_numbers.terms, found_numbers.totals, found_numbers.results,
+        found_numbers.operands, found_numbers.elements,
     )  # fmt: skip
 
 
@@ -119,6 +123,7 @@ class CompositionNumbers:
     terms: tuple[tuple[Term, ...], ...]
     totals: tuple[float, ...]
     results: tuple[float, ...]
+    operands: tuple[tuple[float, ...], ...]
     elements: tuple[tuple[Tensor, tuple[int, ...], float], ...]
 
 
@@ -139,8 +144,12 @@ def numbers(
         terms.append(tuple(_terms(reduction, fixed, known, elements)))
         total = reduce(reduction.op, reduction.over, _product(reduction.factors), reduction.where)
         known[reduction.result] = _number(substitute(total, fixed), known)
+    operands = []
     for stage in part.stages:
-        known[stage.result] = _number(substitute(stage.value, fixed), known)
+        value = substitute(stage.value, fixed)
+        known[stage.result] = _number(value, known)
+        args = value.args if elements and isinstance(value, Call) else ()
+        operands.append(tuple(float(_number(arg, known)) for arg in args))
     last = part.stages[-1].result if part.stages else part.reductions[-1].result
     standins = {r.result for r in part.reductions} | {s.result for s in part.stages}
     outside = tuple(
@@ -154,6 +163,7 @@ def numbers(
         tuple(terms),
         tuple(float(known[r.result]) for r in part.reductions),
         tuple(float(known[s.result]) for s in part.stages),
+        tuple(operands),
         outside,
     )
 

@@ -42,6 +42,7 @@ LARGE = 1_100_000  # formula cells of planes, about 20 MB of a file
 LONG_VECTOR = 16  # a longer flattened map runs down, as the rows of a Dense kernel do
 MAX_STATED = 12  # equations shown above the blocks
 SHELF = 66  # columns that blocks side by side may take
+LONG_HEADING = 13  # columns of four characters for a single number and what it means
 MARGIN = 1  # columns left of the blocks, for labels
 HEAD_FIRST = 60  # rows of weights that may stand above the outputs
 
@@ -234,6 +235,8 @@ class BookLayout:
             last = sheet.blocks[-1]
             beside = last.place.col + max(last.place.width, heading_columns(last.tensor)) + 2
             alike = last.place.height == place.height > 1
+            if self.real.of and last.tensor.size == tensor.size == 1:
+                alike, beside = True, last.place.col + LONG_HEADING
             if alike and beside + max(place.width, heading_columns(tensor)) <= SHELF:
                 row, column = last.title, beside
         place = place.moved(sheet.name, row + 2, column)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from netsheet.write.excel import looks, terms_sheet
 from netsheet.write.excel.looks import CellLook
 from netsheet.write.excel.placement import CellArea, cell_name
+from netsheet.write.excel.real_values import is_whole
 from netsheet.write.excel.sheet_content import ColourScale, Content, SheetContent
 from netsheet.write.excel.sheet_names import quoted
 from netsheet.write.excel.terms_sheet import TermsSheet
@@ -22,7 +23,7 @@ STAGES = 6  # lines for sums and what is done with them
 WIDTH = 162.0  # characters that fit on a screen of 1366 pixels
 BIG = CellLook(18, colour=looks.INK, digits="0.0000", align="center", shrink=True)
 TOTAL = CellLook(20, bold=True, colour=looks.INK, digits="0.0000000", align="left")
-STAGE = CellLook(16, colour=looks.INK, align="left")
+STAGE = CellLook(16, colour=looks.INK, align="left", shrink=True)
 SIGN = CellLook(28, bold=True, colour=looks.GREY, align="center")
 CHOSEN = CellLook(18, bold=True, colour=looks.INK, fill="FEF3C7", border="B45309", align="center")
 CAPTION = CellLook(12, bold=True, colour=looks.GREY)
@@ -68,6 +69,10 @@ class _ExplainWriter:
         self.row = int(shown[terms_sheet.ROW]) - 1
         self.offset = int(shown[terms_sheet.OFFSET])
         self.axes = terms.axes
+        whole = any(is_whole(entry.tensor) for entry in terms.explained)
+        self.big = replace(BIG, digits="General") if whole else BIG
+        self.total = replace(TOTAL, digits="General", shrink=True) if whole else TOTAL
+        self.whole = whole
         self.width = min(11.5, WIDTH / (3 * self.side + 2))
 
     def written(self) -> SheetContent:
@@ -211,7 +216,7 @@ class _ExplainWriter:
     def _factor(self, down: int, place: int, row: int, column: int) -> None:
         source = self._of_page(down, place)
         self.result.put(
-            row, column, self._page_shown(down, place), BIG, f'IF({source}="","",{source})'
+            row, column, self._page_shown(down, place), self.big, f'IF({source}="","",{source})'
         )  # fmt: skip
 
     def _product(self, place: int, row: int, lefts: Sequence[int]) -> None:
@@ -220,7 +225,7 @@ class _ExplainWriter:
         both = all(isinstance(value, (int, float)) for value in values)
         product: Content = float(values[0]) * float(values[1]) if both else ""
         self.result.put(
-            row, lefts[2] + place % self.side, product, BIG,
+            row, lefts[2] + place % self.side, product, self.big,
             f'IF({second}="","",{first}*{second})',
         )  # fmt: skip
 
@@ -240,7 +245,7 @@ class _ExplainWriter:
             self._merge(row, 0, self.side)
             self._merge(row, self.side + 1, self.side)
             result.put(
-                row, self.side + 1, self.shown.get((self.row, column), ""), TOTAL,
+                row, self.side + 1, self.shown.get((self.row, column), ""), self.total,
                 f'IF({label}="","",{value})',
             )  # fmt: skip
         self._own_cell(top)
@@ -252,16 +257,29 @@ class _ExplainWriter:
         address = self._of_list(terms_sheet.ADDRESS)
         for row, column, look, formula in (
             (top + 1, terms_sheet.ADDRESS, ADDRESS, f'HYPERLINK("#"&{address},{address})'),
-            (top + 2, terms_sheet.OWN, TOTAL, self._of_list(terms_sheet.OWN)),
+            (top + 2, terms_sheet.OWN, self.total, self._of_list(terms_sheet.OWN)),
         ):
             self._merge(row, right, self.side)
             result.put(row, right, self.shown.get((self.line, column), ""), look, formula)
+        if self.whole:
+            self._real(top + 3, right)
         result.put(
             FORMULA_ROW, 0, self.shown.get((self.line, terms_sheet.FORMULA), ""), WRAPPED,
             self._of_list(terms_sheet.FORMULA),
         )  # fmt: skip
         self._merge(FORMULA_ROW, 0, 3 * self.side + 2)
         result.heights[FORMULA_ROW] = 40
+
+    def _real(self, row: int, column: int) -> None:
+        """What the value stands for, where it is a whole number."""
+        real = self._of_list(terms_sheet.REAL)
+        shown = self.shown.get((self.line, terms_sheet.REAL), "")
+        title = self.words["real value"]
+        self.result.put(
+            row, column, "" if shown == "" else title, CAPTION, f'IF({real}="","","{title}")'
+        )
+        self._merge(row + 1, column, self.side)
+        self.result.put(row + 1, column, shown, self.total, f'IF({real}="","",{real})')
 
     def _merge(self, row: int, column: int, wide: int) -> None:
         self.result.merged.append(CellArea(row, column, row, column + wide - 1))

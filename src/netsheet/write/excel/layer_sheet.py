@@ -22,7 +22,8 @@ from netsheet.write.excel.book_layout import (
     TensorBlock,
 )
 from netsheet.write.excel.cell_block import computed, numbers
-from netsheet.write.excel.placement import AxisOffsets, Placement, cell_name
+from netsheet.write.excel.looks import CellLook
+from netsheet.write.excel.placement import AxisOffsets, CellArea, Placement, cell_name
 from netsheet.write.excel.real_values import is_whole
 from netsheet.write.excel.sentences import function_names, sentence
 from netsheet.write.excel.sheet_content import SheetContent, value_scale
@@ -32,6 +33,8 @@ from netsheet.write.mathematics import text
 WIDE_CELLS = 12  # columns from which on cells are square, as in a picture
 MAX_LINK = 16  # characters of a link
 MAX_INDEX = 2048  # labels along one side of a block
+SINGLE = 3  # square cells of a single long number
+UPRIGHT_HEIGHT = 52.0  # points of a row of ten digits that run upwards
 SQUARE_WIDTH, SQUARE_HEIGHT = 4.0, 24.0  # characters and points: 33 and 32 pixels
 
 
@@ -140,13 +143,15 @@ def _add_blocks(
         else:
             grid = numbers(place, values[tensor])
         largest = float(np.abs(values[tensor]).max(initial=0))
-        result.grids.append((grid, _look(block, result.row_height is not None, largest)))
+        square = result.row_height is not None
+        look = _whole_look(result, block, largest) if square and plan.real.of else None
+        result.grids.append((grid, look or _look(block, square, largest)))
         if block.role not in (RAW, TOKENS) and not is_whole(tensor):
             result.precise.append((place.area, looks.all_digits(largest)))
         _colours(result, block, values[tensor])
 
 
-def _look(block: TensorBlock, square: bool, largest: float) -> looks.CellLook:
+def _look(block: TensorBlock, square: bool, largest: float) -> CellLook:
     """As many digits as fit into the cells."""
     if block.role == RAW:
         return looks.PIXEL
@@ -159,6 +164,24 @@ def _look(block: TensorBlock, square: bool, largest: float) -> looks.CellLook:
         return replace(looks.VALUE, digits="0.00E+00") if small else looks.VALUE
     digits = "0" if largest >= 100 else "0.0" if largest >= 10 else "0.00"
     return replace(looks.SQUARE, digits=digits)
+
+
+def _whole_look(result: SheetContent, block: TensorBlock, largest: float) -> CellLook | None:
+    """For numbers that square cells are too small for, in a network of whole numbers.
+
+    A single one gets three cells in a row; others run upwards. None for numbers that fit.
+    """
+    place, fraction = block.place, not is_whole(block.tensor)
+    if block.role in (RAW, TOKENS) or place.height > 1 or (not fraction and largest < 1e5):
+        return None
+    if place.width == 1:
+        area = CellArea(place.row, place.col, place.row, place.col + SINGLE - 1)
+        result.merged.append(area)
+        return looks.WIDE
+    if fraction and not isinstance(block.tensor, Weight):
+        return None
+    result.heights[place.row] = UPRIGHT_HEIGHT
+    return looks.UPRIGHT
 
 
 def _colours(result: SheetContent, block: TensorBlock, values: FloatArray) -> None:

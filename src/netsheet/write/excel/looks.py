@@ -19,6 +19,7 @@ class CellLook:
     underline: bool = False
     wrap: bool = False
     shrink: bool = False
+    upright: bool = False  # text that runs upwards
     border: str | None = None
 
 
@@ -40,6 +41,8 @@ RESULT = CellLook(14, bold=True, colour=INK)
 VERDICT = CellLook(10, bold=True, colour=INK, align="center")
 SQUARE = CellLook(8, colour=INK, digits="0.00", align="center", shrink=True)
 PIXEL = CellLook(8, colour="808080", digits="0", align="center", shrink=True)
+UPRIGHT = CellLook(8, colour=INK, digits="General", align="center", upright=True)
+WIDE = CellLook(10, colour=INK, digits="General", align="left")
 VALUE = CellLook(10, colour=INK, digits="0.0000", align="center", shrink=True)
 TOKEN = CellLook(10, colour=INK, digits="0", align="center", shrink=True)
 DIGITS = "digits"  # the name of the cell that says how many digits are shown: 4 or 8

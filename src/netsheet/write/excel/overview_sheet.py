@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from netsheet.equations import Equation, FloatArray, Index, Tensor, equation, reduce
+from netsheet.equations import FLOAT, Equation, FloatArray, Index, Tensor, equation, reduce
 from netsheet.network import Network
 from netsheet.write.excel import arrangements, looks
 from netsheet.write.excel.book_layout import BookLayout, LayerSheet
@@ -29,6 +29,7 @@ CLASS_COL = PICTURE_COL + NARROW + 1
 CHART_COL, CHART_COLUMNS, CHART_ROWS = CLASS_COL + 5, 4, 15
 SQUARE = 2.71  # characters: 20 pixels, as the rows have
 DIGITS_ROW = 12
+NUMBERS_ROW = 15
 MAX_PICTURE, MAX_CLASSES = 16, 100
 # columns of the table of layers: heading, first column, columns that it takes
 TABLE = (
@@ -132,8 +133,9 @@ def overview_sheet(
     ]
     for row, (label, content) in enumerate(facts, 4):
         result.put(row, 0, words[label], looks.HEADING)
-        look = looks.WHOLE if isinstance(content, int) else looks.PLAIN
+        look = looks.WHOLE if isinstance(content, int) else replace(looks.PLAIN, shrink=True)
         result.put(row, VALUE_COL, content, _left(look))
+    _numbers(result, model, words)
     _sample(result, inputs, words)
     _digits(result, words)
     tokens = overview.source is not None and overview.source in inputs.tokens
@@ -187,6 +189,17 @@ def _digits(result: SheetContent, words: Mapping[str, str]) -> None:
     result.put(DIGITS_ROW + 1, VALUE_COL, words["digits about"], looks.NOTE)
     result.choices.append((cell, '"4,8"'))
     result.names.append((looks.DIGITS, cell))
+
+
+def _numbers(result: SheetContent, model: Network, words: Mapping[str, str]) -> None:
+    """What kind of numbers a network of whole ones computes with."""
+    kinds = dict.fromkeys(tensor.dtype for tensor in model.tensors().values())
+    whole = [kind for kind in kinds if kind != FLOAT]
+    if not whole:
+        return
+    result.put(NUMBERS_ROW, 0, words["whole numbers"], looks.HEADING)
+    result.put(NUMBERS_ROW, VALUE_COL, ", ".join(kinds), _left(looks.RESULT))
+    result.put(NUMBERS_ROW + 1, VALUE_COL, words["whole about"], looks.NOTE)
 
 
 def _show_picture(

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from netsheet.classes import is_softmax
 from netsheet.equations import (
+    FLOAT,
+    WHOLE_FUNCTIONS,
     Affine,
     Call,
     Const,
@@ -22,7 +24,8 @@ from netsheet.equations import (
     reads,
     walk,
 )
-from netsheet.explanation import Reduction, Stage, taken_apart
+from netsheet.explanation import Reduction, Stage, rounds, taken_apart
+from netsheet.write.excel.whole_sentences import whole_sentence
 
 _ENGLISH = {
     "value": "Each value is {what}.",
@@ -50,6 +53,12 @@ _ENGLISH = {
     "times": " and ",
     "second": ", plus {what}",
     "relu": "cutting off what is negative",
+    "high_product": "products / 2^31",
+    "shift_right": "shifts",
+    "shift_left": "shifts",
+    "rounded_quotient": "a rounded division",
+    "leading_zeros": "counting the zero bits in front",
+    "whole": "rounding",
     "clip": "keeping it between two limits",
 }
 _JAPANESE = {
@@ -78,6 +87,12 @@ _JAPANESE = {
     "times": " と ",
     "second": "と、{what}の和",
     "relu": "負の値を 0 にする処理",
+    "high_product": "2^31 で割る積",
+    "shift_right": "シフト",
+    "shift_left": "シフト",
+    "rounded_quotient": "丸め付きの割り算",
+    "leading_zeros": "先頭の 0 のビット数",
+    "whole": "丸め",
     "clip": "2 つの値の間に収める処理",
 }
 _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "if", "less", "equal", "less_equal"})
@@ -86,6 +101,9 @@ _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "if", "less", "equal
 def sentence(eq: Equation, language: str) -> str:
     """``Each value is the sum of 16 products of input and kernel (window 4×4, stride 1), ...``."""
     words = _JAPANESE if language == "ja" else _ENGLISH
+    whole = whole_sentence(eq, language)
+    if whole:
+        return whole
     value = _chosen(eq.value)
     reductions, stages = taken_apart(value)
     if not reductions:
@@ -99,7 +117,10 @@ def function_names(equations: Sequence[Equation], language: str) -> str:
         return "softmax"
     words = _JAPANESE if language == "ja" else _ENGLISH
     names = {words["relu"]: "ReLU", words["clip"]: "clip"}
-    found = [name for name in _functions([eq.value for eq in equations], words) if name != "sqrt"]
+    values = [eq.value for eq in equations]
+    if any(rounds(value) for value in values):  # roundings and limits of whole numbers
+        return ""
+    found = [name for name in _functions(values, words) if name != "sqrt"]
     return ", ".join(names.get(name, name) for name in found[:3])
 
 
@@ -139,9 +160,23 @@ def _plain_sum(expr: Expr) -> bool:
 def _reduction(eq: Equation, reduction: Reduction, words: Mapping[str, str]) -> str:
     found = [read for factor in reduction.factors for read in reads(factor)]
     kind = "product" if reduction.op == "sum" and len(reduction.factors) > 1 else reduction.op
-    names = words["times"].join(_names(found, words))
+    offset = [text for factor in reduction.factors if (text := _offset(factor))]
+    names = words["times"].join(
+        [*offset, *_names(found[len(offset) :], words)] if offset else _names(found, words)
+    )
     window = _window(eq, reduction, found, words)
     return words[kind].format(n=reduction.size, a=names, window=window)
+
+
+def _offset(factor: Expr) -> str:
+    """``(input + 128)``: a whole number from its zero point; empty for other factors."""
+    if not isinstance(factor, Call) or factor.function not in ("add", "sub"):
+        return ""
+    first, second = factor.args
+    if not isinstance(first, Read) or first.tensor.dtype == FLOAT or not isinstance(second, Const):
+        return ""
+    sign = {"add": "+", "sub": "-"}[factor.function]
+    return f"({first.tensor.name} {sign} {second.value:g})"
 
 
 def _window(
@@ -219,7 +254,8 @@ def _functions(values: Sequence[Expr], words: Mapping[str, str]) -> list[str]:
                 found.pop("min", None)
                 found[words["clip"]] = None
             else:
-                found[words["relu"] if cut else node.function] = None
+                named = words.get(node.function) if node.function in WHOLE_FUNCTIONS else None
+                found[words["relu"] if cut else named or node.function] = None
     return list(found)
 
 

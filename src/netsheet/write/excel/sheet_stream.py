@@ -185,6 +185,7 @@ def style_of(look: CellLook, font: str = "Calibri") -> Style:
         align=look.align,
         vertical="center",
         wrap=look.wrap,
+        upright=look.upright,
         shrink=look.shrink,
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netsheet.equations import FloatArray, Index, Tensor
+from netsheet.equations import FloatArray, Index, Select, Tensor, reads, walk
 from netsheet.equations.grids import holds_at
 from netsheet.explanation import (
     Composition,
@@ -26,7 +26,8 @@ from netsheet.write.excel.picked_formula import NotPickable, PickedFormula
 from netsheet.write.excel.placement import CellArea, Placement, cell_name
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.sheet_names import quoted
-from netsheet.write.excel.spreadsheet_functions import AGGREGATES
+from netsheet.write.excel.spreadsheet_functions import number_text
+from netsheet.write.excel.term_formulas import Bases, Flag, at_first, bracketed, only, reduced
 from netsheet.write.excel.term_pages import TermPage
 from netsheet.write.mathematics import stage_text, text
 
@@ -34,13 +35,12 @@ MAX_LISTED = 200  # positions in a drop-down list
 LIST_ROW = 5  # the first tensor of the list
 # columns of the list
 NAME, ACTIVE, AXES, SIZES, PICKS = 0, 1, 2, 7, 12
-ADDRESS, OWN, FORMULA = 17, 18, 19
+ADDRESS, OWN, FORMULA, REAL = 17, 18, 19, 20
 NUMBERS, PAGE_NUMBERS = 21, 26
 # columns of a tensor's own rows
 FLAG, PAGES, RESULTS, BASES, TERMS = 1, 2, 3, 20, 41
 MAX_RESULTS = 16
 ROWS = 3  # for each way in which elements are made
-Flag = tuple[str, bool]  # the cell that says whether a part makes the element; if so at first
 ENTRY, ROW, OFFSET = (1, 1), (2, 1), (3, 1)  # what is picked: tensor, its rows, its page
 
 
@@ -237,6 +237,12 @@ class TermsWriter:
             f'IFERROR(_xlfn.FORMULATEXT({own}),"")',
         )  # fmt: skip
 
+        known = entry.tensor.quantisation
+        if known is not None and not known.axes:
+            step, zero = number_text(known.step), known.zero_point
+            real = (value - zero) * known.step
+            content.put(line, REAL, real, looks.PLAIN, f"({cell_name(line, OWN)}-({zero}))*{step}")
+
     def _part(
         self,
         entry: Explained,
@@ -249,9 +255,11 @@ class TermsWriter:
         """Three rows: first factors, second factors, words."""
         content, part = self.result.content, entry.made.parts[number]
         holds = bool(holds_at(part.where, at))
-        found = numbers(part, at, self.values)
+        found = numbers(part, at, self.values, elements=not part.reductions)
         named: dict[Tensor, str] = {}
-        writer = PickedFormula(self.places, cells, at, named, _Bases(content, row).keep)
+        writer = PickedFormula(
+            self.places, cells, at, named, Bases(content, row, BASES, TERMS - 1 - BASES).keep
+        )
         content.put(row, NAME, entry.tensor.name, looks.NAME)
         condition = writer.condition(part.where)
         content.put(row, FLAG, int(holds), looks.PLAIN, f"IF({condition},1,0)" if several else None)
@@ -270,10 +278,37 @@ class TermsWriter:
             self._result(
                 row, len(named), reduction.result, reduction.result.name,
                 total if flag is None or flag[1] else 0,
-                _total(reduction, row, column, last, len(laid_out) * self.result.side**2),
+                reduced(reduction, row, column, last, len(laid_out) * self.result.side**2),
                 named,
             )  # fmt: skip
+        if not part.reductions:
+            self._operands(row, part, found, writer, flag)
         self._stages(row, part, found, writer, named, flag)
+
+    def _operands(
+        self,
+        row: int,
+        part: Composition,
+        found: CompositionNumbers,
+        writer: PickedFormula,
+        flag: Flag | None,
+    ) -> None:
+        """What is read where nothing is summed up, in place of terms: up to a line of the grid."""
+        standins = {stage.result for stage in part.stages}
+        values = {tensor: value for tensor, _, value in found.elements}
+        each = [read for stage in part.stages for read in reads(stage.value)]
+        once = list({read.tensor: read for read in each if read.tensor not in standins}.values())
+        conditions = any(isinstance(n, Select) for s in part.stages for n in walk(s.value))
+        if conditions or {read.tensor for read in once} != set(values):
+            return
+        content, once = self.result.content, once[: self.result.side]
+        heading = ",   ".join(stage_text(read) for read in once)
+        content.put(row + 2, TERMS + 1, heading, looks.NAME)
+        for place, read in enumerate(once):
+            formula = only(flag, writer.formula(read))
+            content.put(
+                row, TERMS + place, at_first(flag, values[read.tensor]), looks.PLAIN, formula
+            )
 
     def _page(
         self,
@@ -304,15 +339,15 @@ class TermsWriter:
             operands = term.operands  # type: ignore[attr-defined]
             inside = term.inside  # type: ignore[attr-defined]
             value: float | str = operands[0].value if inside or reduction.op == "sum" else ""
-            content.put(row, place, _shown(flag, value), looks.PLAIN, _only(flag, first))
+            content.put(row, place, at_first(flag, value), looks.PLAIN, only(flag, first))
             if len(reduction.factors) > 1:
-                second = "*".join(_bracketed(writer.formula(f, at)) for f in reduction.factors[1:])
+                second = "*".join(bracketed(writer.formula(f, at)) for f in reduction.factors[1:])
                 if test == "FALSE":
                     second = "0"
                 elif test != "TRUE":
                     second = f"IF({test},{second},0)"
                 value = float(np.prod([operand.value for operand in operands[1:]]))
-                content.put(row + 1, place, _shown(flag, value), looks.PLAIN, _only(flag, second))
+                content.put(row + 1, place, at_first(flag, value), looks.PLAIN, only(flag, second))
 
     def _stages(
         self,
@@ -326,8 +361,8 @@ class TermsWriter:
         earlier: dict[Tensor, str] = {r.result: r.result.name for r in part.reductions}
         for stage, value in zip(part.stages, found.results, strict=True):
             label = stage_text(stage.value, earlier)
-            formula = _only(flag, writer.formula(stage.value))
-            shown = _shown(flag, value)
+            formula = only(flag, writer.formula(stage.value))
+            shown = at_first(flag, value)
             self._result(row, len(named), stage.result, label, shown, formula, named)
             earlier[stage.result] = "…"
 
@@ -347,48 +382,3 @@ class TermsWriter:
         content.put(row, column, value, looks.PLAIN, formula)
         content.put(row + 1, column, label, looks.NAME)
         named[tensor] = cell_name(row, column, True)
-
-
-class _Bases:
-    """Cells for what many formulas of a part have in common: where the window begins."""
-
-    def __init__(self, content: SheetContent, row: int) -> None:
-        self.content, self.row = content, row
-        self.known: dict[str, str] = {}
-
-    def keep(self, formula: str, value: int) -> str:
-        """The cell that holds a sub-formula; the sub-formula itself where no cell is left."""
-        if formula in self.known:
-            return self.known[formula]
-        line, column = divmod(len(self.known), TERMS - 1 - BASES)
-        if formula.replace("$", "").isalnum():
-            return formula
-        if line > 1:
-            return formula
-        row = self.row + line
-        self.content.put(row, BASES + column, value, looks.NAME, formula)
-        self.known[formula] = cell_name(row, BASES + column, True)
-        return self.known[formula]
-
-
-def _total(reduction: Reduction, row: int, after: int, last: int, cells: int) -> str:
-    first = after - cells
-    top, below = (CellArea(row + n, first, row + n, last).absolute() for n in (0, 1))
-    if len(reduction.factors) > 1:
-        return f"SUMPRODUCT({top},{below})"
-    return f"{AGGREGATES[reduction.op]}({top})"
-
-
-def _only(flag: Flag | None, formula: str) -> str:
-    """A formula that is nothing where another part makes the element."""
-    return formula if flag is None else f'IF({flag[0]}=1,{formula},"")'
-
-
-def _shown(flag: Flag | None, value: float | str) -> float | str:
-    """The value that such a formula has at first."""
-    return value if flag is None or flag[1] else ""
-
-
-def _bracketed(formula: str) -> str:
-    plain = formula.startswith("INDEX(") and formula.count("(") == 1
-    return formula if plain or "(" not in formula else f"({formula})"

@@ -33,6 +33,7 @@ class Style:
     vertical: str | None = None
     wrap: bool = False
     indent: int = 0
+    upright: bool = False  # text that runs upwards
     shrink: bool = False  # a smaller size rather than ### where a number does not fit
 
 
@@ -174,6 +175,8 @@ def _alignment(style: Style) -> str:
         parts += f' horizontal="{style.align}"'
     if style.vertical:
         parts += f' vertical="{style.vertical}"'
+    if style.upright:
+        parts += ' textRotation="90"'
     if style.wrap:
         parts += ' wrapText="1"'
     if style.indent:
