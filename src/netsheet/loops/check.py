@@ -16,7 +16,8 @@ from netsheet.equations import FUNCTIONS, WHOLE_FUNCTIONS
 from netsheet.errors import NetsheetError
 from netsheet.loops import ir
 from netsheet.loops.bounds import Bounds, LinearSum
-from netsheet.loops.products.plain import plain
+from netsheet.loops.passes.rescaling import SHORT_FUNCTIONS
+from netsheet.loops.products.plain import plain, plain_tile
 
 MOST_ENTRIES = 1 << 10  # of a table that are gone through one by one
 ANY = "any"  # of a value that is an error
@@ -87,9 +88,21 @@ class _Checker:
                 inside = bounds.copy()
                 inside.where(node.test, holds)
                 self.body(branch, inside, dict(types))
+        elif isinstance(node, ir.Tile):
+            self._tile(node, bounds, types)
         else:
             assert isinstance(node, ir.Kernel)
             self.body(plain(node), bounds.copy(), dict(types))
+
+    def _tile(self, node: ir.Tile, bounds: Bounds, types: Types) -> None:
+        """The loops, and what is read beside that: whole pairs of inputs and of weights."""
+        shape = node.shape
+        for place, size in ((node.x, shape.reach), (node.weights, shape.block)):
+            for end in (0, size - 1):
+                self._inside(place, end, bounds, types)
+        if node.sums.place != "local" or node.sums.size < shape.pixels * shape.channels:
+            raise _fault(self.function, f"{node.sums.name} does not hold the sums of a tile")
+        self.body(plain_tile(node), bounds.copy(), dict(types))
 
     def _loop(self, node: ir.For, bounds: Bounds, types: Types) -> None:
         """The body for all values at once; where tables go together, for one after the other."""
@@ -120,7 +133,7 @@ class _Checker:
 
     def _store(self, node: ir.Store, bounds: Bounds, types: Types) -> None:
         buffer = self._inside(node.target, node.offset, bounds, types)
-        if buffer not in self.function.written:
+        if buffer not in self.function.written and buffer.place != "local":
             raise _fault(self.function, f"it writes into {buffer.note or buffer.name}")
         self._typed(node.value, _computed(buffer.dtype), bounds, types)
 
@@ -211,7 +224,7 @@ class _Checker:
         elif isinstance(node, ir.Load):
             found = _computed(self._inside(node.source, node.offset, bounds, types).dtype)
         elif isinstance(node, ir.Apply):
-            if node.function not in FUNCTIONS and node.function not in WHOLE_FUNCTIONS:
+            if node.function not in {*FUNCTIONS, *WHOLE_FUNCTIONS, *SHORT_FUNCTIONS}:
                 raise _fault(self.function, f"there is no function {node.function!r}")
             wanted = {"real": ir.WHOLE, "whole": ir.FLOAT}.get(node.function, node.dtype)
             for argument in node.arguments:

@@ -14,8 +14,10 @@ import numpy as np
 
 from netsheet.equations import FUNCTIONS, WHOLE_FUNCTIONS, FloatArray
 from netsheet.loops import ir
-from netsheet.loops.products.plain import plain
+from netsheet.loops.passes.rescaling import SHORT_FUNCTIONS
+from netsheet.loops.products.plain import plain, plain_tile
 
+ALL_FUNCTIONS = {**FUNCTIONS, **WHOLE_FUNCTIONS, **SHORT_FUNCTIONS}
 COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
@@ -76,6 +78,9 @@ class _Run:
             self.body(node.then if self.value(node.test) else node.otherwise)
         elif isinstance(node, ir.Kernel):
             self.body(plain(node))
+        elif isinstance(node, ir.Tile):
+            self.memory[node.sums] = [math.nan] * node.sums.size
+            self.body(plain_tile(node))
         else:  # a pointer: its offset, as it is now
             names[node.name] = self.value(node.offset)
 
@@ -104,7 +109,7 @@ class _Run:
         return memory[at]
 
     def _apply(self, node: ir.Apply) -> float:
-        function = FUNCTIONS.get(node.function) or WHOLE_FUNCTIONS[node.function]
+        function = ALL_FUNCTIONS[node.function]
         return float(function(*(np.float64(self.value(a)) for a in node.arguments)))
 
     def _combination(self, node: ir.Combination) -> int:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.loops.products.row_function import RowFunction, RowGeometry
+from netsheet.loops.products.tile_shape import TileShape
 
 FLOAT = "float32"
 INT = "int"  # of a position; whole numbers in memory are of int8, uint8, int16 or int32
@@ -35,7 +36,7 @@ class Buffer:
 
     ``place``: ``input`` and ``output`` are given by the caller, ``arena`` lies at ``start`` (in
     words of four bytes) of the memory that all activations share, ``constant`` has its values in
-    ``values``.
+    ``values``, ``local`` is a variable of the block that declares it.
     """
 
     name: str
@@ -318,13 +319,28 @@ class Kernel:
     when: Test | None = None
 
 
+@dataclass(frozen=True)
+class Tile:
+    """Sums of products of whole numbers, which it declares: ``sums[p * channels + c]``.
+
+    From ``start`` on; :func:`netsheet.loops.products.plain.plain_tile` is the same as loops.
+    """
+
+    shape: TileShape
+    sums: Buffer  # of the place ``local``
+    limit: int  # magnitude that no sum exceeds
+    x: Pointer
+    weights: Pointer
+    start: Pointer
+
+
 Integer: TypeAlias = (
     "int | Variable | Combination | FloorDivide | Modulo | Least | Greatest | Times | TableEntry"
     " | PositionOf | Conditional"
 )
 Scalar: TypeAlias = "Literal | Convert | Load | Variable | Apply | Conditional"
 Test: TypeAlias = "Comparison | Classified | AllOf | Variable"
-Statement: TypeAlias = "Let | Assign | Accumulate | Store | For | If | Pointer | Kernel"
+Statement: TypeAlias = "Let | Assign | Accumulate | Store | For | If | Pointer | Kernel | Tile"
 
 
 # --------------------------------------------------------------------------- programs

@@ -23,7 +23,8 @@ Equations become computations, and those become functions of the loop IR:
    chooses register tiles (``choose_row_functions``) and packs weights; the rest are plain loops.
 10. ``lifetimes`` and ``place`` put every tensor into the arena, over those that are dead.
 11. ``lower`` of each computation makes its loops (storage flattening, ``collapsed`` loops).
-12. ``check`` proves every offset inside its buffer, and the types.
+12. ``with_short_products`` rounds whole numbers in few steps where their limits allow it.
+13. ``check`` proves every offset inside its buffer, and the types.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from netsheet.loops.passes.dead_code import without_dead_code
 from netsheet.loops.passes.ends import with_copies, with_results
 from netsheet.loops.passes.fold_constants import fold_constants
 from netsheet.loops.passes.guards import narrowed
+from netsheet.loops.passes.rescaling import with_short_products
 from netsheet.loops.passes.simplify import simplify
 from netsheet.loops.schedule import scheduled
 from netsheet.loops.storage.addresses import Layout, natural
@@ -114,6 +116,8 @@ def looped(
     storage = _Storage(inputs, results, constants)
     arena = storage.place(computations, sizes, layout)
     functions = tuple(_function(one, storage, shared, layout) for one in computations)
+    if fast:
+        functions = tuple(with_short_products(function) for function in functions)
     program = Program(
         storage.inputs, storage.outputs, functions, arena, tuple(shared.tables.values())
     )

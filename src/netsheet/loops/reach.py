@@ -47,6 +47,8 @@ class _Reach:
             else:
                 if isinstance(node, ir.Kernel):
                     self._geometry(node)
+                if isinstance(node, ir.Tile):
+                    self._seen(node.shape.reach, node.shape.block, node.sums.size)
                 self.parts(node, known)
 
     def _geometry(self, node: ir.Kernel) -> None:

@@ -16,6 +16,7 @@ from netsheet.loops.products.recognise import recognised
 from netsheet.loops.products.rows import by_rows
 from netsheet.loops.products.sums import SumOfProducts
 from netsheet.loops.products.tiling import choose_row_functions
+from netsheet.loops.products.whole_tiles import whole_products
 from netsheet.loops.storage.addresses import Layout
 from netsheet.loops.storage.constants import Constants
 
@@ -32,7 +33,7 @@ def scheduled(
     result: list[Computation] = []
     for time, members in groups(equations):
         fixed = () if time is None else (time,)
-        found = [one for eq in members for one in _computations(eq, layout, fixed, fast)]
+        found = [one for eq in members for one in _computations(eq, layout, fixed, constants, fast)]
         result += found if time is None else [TimeLoop(time, found)]
     if fast:
         result = _with_poolings(result, equations, layout, held)
@@ -41,10 +42,13 @@ def scheduled(
 
 
 def _computations(
-    eq: Equation, layout: Layout, fixed: Sequence[Index], fast: bool
+    eq: Equation, layout: Layout, fixed: Sequence[Index], constants: Constants, fast: bool
 ) -> list[Computation]:
-    if not fast or eq.target.dtype != FLOAT or any(t.dtype != FLOAT for t in read_by(eq)):
-        return [ElementLoops(eq, fixed)]  # row functions compute in float32
+    if not fast:
+        return [ElementLoops(eq, fixed)]
+    if eq.target.dtype != FLOAT or any(t.dtype != FLOAT for t in read_by(eq)):
+        whole = whole_products(eq, layout, fixed, constants)
+        return [whole or ElementLoops(eq, fixed)]  # row functions compute in float32
     total = _sum(eq, layout, fixed)
     if total is not None:
         return [total]

@@ -39,6 +39,8 @@ def _statement(node: ir.Statement, depth: int) -> list[str]:
         return lines
     if isinstance(node, ir.Kernel):
         return [f"{indent}{line}" for line in _kernel(node)]
+    if isinstance(node, ir.Tile):
+        return [f"{indent}{line}" for line in _tile(node)]
     return [indent + _simple(node)]
 
 
@@ -67,6 +69,15 @@ def _kernel(node: ir.Kernel) -> list[str]:
         f"{field.name} {getattr(node.geometry, field.name)}" for field in fields(node.geometry)
     )
     return [*lines, f"  {geometry}"]
+
+
+def _tile(node: ir.Tile) -> list[str]:
+    lines = [f"tile {node.shape.kind}, {node.shape.pixels} x {node.shape.channels} sums"]
+    lines += [f"  {name} = {_place(getattr(node, name))}" for name in ("x", "weights", "start")]
+    numbers = ", ".join(
+        f"{name} {getattr(node.shape, name)}" for name in ("run", "step", "taps", "tap_step")
+    )
+    return [*lines, f"  {numbers}"]
 
 
 def _place(source: ir.Buffer | ir.Pointer | ir.EitherPointer | None) -> str:

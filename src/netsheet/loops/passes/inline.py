@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from netsheet.equations import (
+    WHOLE,
     Affine,
     Equation,
     Expr,
@@ -40,6 +41,8 @@ def inlined(eq: Equation, user: Equation) -> Equation | None:
     if len({node.at for node in found}) > 1:
         return None
     nodes = list(walk(eq.value)), list(walk(user.value))
+    if any(isinstance(node, Reduce) for node in nodes[1]) and _narrowing(eq):
+        return None
     if all(any(isinstance(node, Reduce) for node in part) for part in nodes):
         return None
     if sum(map(len, nodes)) > MOST_NODES:
@@ -52,6 +55,17 @@ def inlined(eq: Equation, user: Equation) -> Equation | None:
     value = substitute(eq.value, mapping)
     inline = on_reads(lambda node: value if node.tensor is eq.target else node)
     return replace(user, value=transform(user.value, inline))
+
+
+def _narrowing(eq: Equation) -> bool:
+    """True if it makes bytes of sums of 32 bits: those would have to be stored in its place.
+
+    Behind another sum it could not be computed together with its own one.
+    """
+    if eq.target.dtype not in ("int8", "uint8"):
+        return False
+    read = {node.tensor for node in reads(eq.value)}
+    return any(one.dtype == WHOLE and one.size == eq.target.size for one in read)
 
 
 def _outside_reductions(expr: Expr) -> list[Read]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from netsheet.loops.ir import (
+    WHOLE,
     Accumulate,
     Apply,
     Assign,
@@ -21,13 +22,16 @@ from netsheet.loops.ir import (
     Let,
     Literal,
     Load,
+    Modulo,
     Statement,
     Store,
+    Tile,
     Variable,
     plus,
     times,
 )
 from netsheet.loops.products.row_function import RowGeometry
+from netsheet.loops.products.tile_shape import TileShape, even
 
 # Names inside a kernel's loops; ``k_`` keeps them apart from those around it.
 PIXEL, BLOCK, CHANNEL, ROW, TAP, ITEM = (
@@ -120,3 +124,37 @@ def _clamps(g: RowGeometry) -> list[Statement]:
         for bound, sign in ((Literal(g.floor), "<"), (Literal(g.ceiling), ">"))
         if math.isfinite(bound.value)
     ]
+
+
+def plain_tile(tile: Tile) -> tuple[Statement, ...]:
+    """A tile's sums: every pixel, channel, tap and input. ``sums`` are declared around it."""
+    shape = tile.shape
+    total = Variable("k_total", WHOLE)
+    deep = CHANNEL if shape.kind == "deep" else 0
+    x = plus(times(PIXEL, shape.step), times(TAP, shape.tap_step), ITEM, deep)
+    product = Apply("mul", (Load(tile.x, x), Load(tile.weights, _weight_of(shape))), WHOLE)
+    adding: Statement = Accumulate("sum", total.name, product, WHOLE)
+    for variable, count in ((ITEM, shape.run), (TAP, shape.taps)):
+        adding = For(variable.name, 0, count, (adding,))
+    body: tuple[Statement, ...] = (
+        Let(total.name, WHOLE, Load(tile.start, CHANNEL), mutable=True),
+        adding,
+        Store(tile.sums, plus(times(PIXEL, shape.channels), CHANNEL), total),
+    )
+    for variable, count in ((CHANNEL, shape.channels), (PIXEL, shape.pixels)):
+        body = (For(variable.name, 0, count, body),)
+    return body
+
+
+def _weight_of(shape: TileShape) -> Integer:
+    """Where the weight of a tap, an input and a channel lies."""
+    if shape.kind == "quads":
+        whole = shape.run // 4 * 4
+        four = (times(FloorDivide(ITEM, 4, True), 16), times(CHANNEL, 4), Modulo(ITEM, 4, True))
+        rest = (times(ITEM, 4), CHANNEL)
+        return Conditional(Comparison(ITEM, "<", whole), plus(*four), plus(*rest))
+    index, other = (TAP, (times(CHANNEL, 2),)) if shape.kind == "deep" else (
+        ITEM, (CHANNEL, times(TAP, 2 * even(shape.run))))  # fmt: skip
+    within = Modulo(index, 2, True)
+    pair = times(FloorDivide(index, 2, True), 4)
+    return plus(pair, within if shape.kind == "deep" else times(within, 2), *other)

@@ -100,21 +100,21 @@ def recognised(eq: Equation, layout: Layout, fixed: Sequence[Index] = ()) -> Pro
         for node in factors(low_total.body)
         if isinstance(node, Read) and _source(node) is read.tensor
     )
-    if not _linear(low_read.at[0]) or not _linear(low.at[0]):
+    if not linear(low_read.at[0]) or not linear(low.at[0]):
         return None
     backward = [i for i in total.over if low_read.at[0].coefficient(i) < 0]
     if backward:
         return recognised(_reversed(eq, total, backward), layout, fixed)
-    roles = _roles(eq, low_read.at[0], low.at[0], constants, total, fixed)
-    tests = _taps(low_total)
-    if roles is None or tests is None:
+    found_roles = roles(eq, low_read.at[0], low.at[0], constants, total, fixed)
+    tests = taps_of(low_total)
+    if found_roles is None or tests is None:
         return None
     guards, when = tests
-    pixels, channels, groups, deep = roles
-    split = _split(low_read.at[0], total, guards, pixels, deep)
-    if split is None:
+    pixels, channels, groups, deep = found_roles
+    places = split(low_read.at[0], total, guards, pixels, deep)
+    if places is None:
         return None
-    unit, tap, rows = split
+    unit, tap, rows = places
     summed = [*rows, *([tap] if tap else []), *unit]
     outer = [*groups, *channels]
     found = ending(eq, total, outer, layout)
@@ -163,11 +163,12 @@ def _factors(total: Reduce) -> tuple[Read, list[Expr]] | None:
     return variable[0], constants
 
 
-def _linear(at: Affine) -> bool:
+def linear(at: Affine) -> bool:
+    """True for a position of indices alone."""
     return all(isinstance(atom, Index) for _, atom in at.terms)
 
 
-def _roles(
+def roles(
     eq: Equation,
     x_at: Affine,
     y_at: Affine,
@@ -208,12 +209,12 @@ def _roles(
     return pixels, channels, groups, deep
 
 
-def _taps(total: Reduce) -> tuple[dict[Index, Guard], list[Guard]] | None:
+def taps_of(total: Reduce) -> tuple[dict[Index, Guard], list[Guard]] | None:
     """The guard of each summed index, and those of none; None if one is of another form."""
     found: dict[Index, Guard] = {}
     others: list[Guard] = []
     for guard in total.where:
-        if not _linear(guard.value):
+        if not linear(guard.value):
             return None
         taps = [index for index in guard.value.indices() if index in total.over]
         if not taps:
@@ -227,7 +228,7 @@ def _taps(total: Reduce) -> tuple[dict[Index, Guard], list[Guard]] | None:
     return found, others
 
 
-def _split(
+def split(
     x_at: Affine,
     total: Reduce,
     guards: dict[Index, Guard],

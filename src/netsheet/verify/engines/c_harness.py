@@ -14,7 +14,7 @@ import numpy as np
 from netsheet.equations import FLOAT, FloatArray, Tensor
 from netsheet.errors import NetsheetError
 from netsheet.write.c.folder import put
-from netsheet.write.c.library import Library, c_type
+from netsheet.write.c.library import Library, c_type, word_type
 from netsheet.write.c.sources import files
 from netsheet.write.c.template import fill, template
 
@@ -50,6 +50,7 @@ def main_text(lib: Library, system: str | None = None) -> str:
         "reset": f"{lib.name}_reset();" if lib.model.states else "",
         "clearing": "\n        ".join(clears),
         "arguments": ", ".join([*inputs, *outputs, "arena"]),
+        "word": word_type(lib),
         "outside": str(OUTSIDE),
         "showing": "\n        ".join(shows),
     }

@@ -6,6 +6,7 @@ from netsheet.equations import Tensor
 from netsheet.write.c.library import (
     Library,
     arena_floats,
+    arena_parameter,
     has_whole_numbers,
     signature,
     size_macro,
@@ -40,7 +41,11 @@ def header(lib: Library, file: WeightsFile | None = None) -> str:
         lines.append(f"#define {upper}_CLASS_NAMES {{{names}}}")
     lines += ["", file.header().rstrip()] if file else []
     lines += ["", fill(template("places.h"), lib.name).rstrip()]
-    lines += ["", "/* Floats that the activations take: one static array, or the caller's. */"]
+    if has_whole_numbers(lib):
+        lines += ["", fill(template("word.h"), lib.name).rstrip()]
+        lines += ["", "/* Words that the activations take: one static array, or the caller's. */"]
+    else:
+        lines += ["", "/* Floats that the activations take: one static array, or the caller's. */"]
     lines += _arena_macro(lib)
     lines += [
         "",
@@ -53,7 +58,7 @@ def header(lib: Library, file: WeightsFile | None = None) -> str:
         signature(lib, "run") + ";",
         "",
         "/* The same in the caller's memory, so that several calls may run at once. */",
-        signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]") + ";",
+        signature(lib, "run_arena", arena_parameter(lib)) + ";",
         "",
     ]
     if file:

@@ -96,6 +96,16 @@ def size_macro(lib: Library, parameter: str) -> str:
     return f"{lib.upper}_{parameter.upper()}_SIZE"
 
 
+def word_type(lib: Library) -> str:
+    """The C type of which the arena is an array: of several kinds where whole numbers lie there."""
+    return f"{lib.name}_word" if has_whole_numbers(lib) else "float"
+
+
+def arena_parameter(lib: Library) -> str:
+    """The arena as the last parameter of a function."""
+    return f"{word_type(lib)} arena[{lib.upper}_ARENA_SIZE]"
+
+
 def arena_floats(lib: Library, traced: bool) -> int:
     """Floats of RAM for activations; whole numbers are packed into them."""
     return lib.traced.program.arena + _scratch(lib) if traced else lib.fast.program.arena
@@ -108,7 +118,6 @@ def _scratch(lib: Library) -> int:
 
 
 def copied(program: LoopedNetwork, tensor: Tensor) -> bool:
-    """True if a tensor has to be copied to be shown in the model's own order."""
     """True if the callback gets a copy: in another order, or of whole numbers as floats."""
     return tensor.dtype != FLOAT or not same_layout(
         tensor.shape, program.layout(tensor), natural(tensor.shape)

@@ -11,6 +11,7 @@ from netsheet.write.c.lines import Lines
 from netsheet.write.c.names import TYPES, number, whole_number
 from netsheet.write.c.spelling import HELPERS, SPELLED
 from netsheet.write.c.tiles import arguments
+from netsheet.write.c.whole_tiles import tile_arguments, tile_name
 
 # How strongly an operator binds, as far as parentheses need to know.
 LEVELS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 2}
@@ -26,6 +27,8 @@ class CPrinter:
         self.helpers: set[str] = set()
         self.row_functions: set[RowFunction] = set()
         self.geometries: dict[str, RowGeometry] = {}
+        self.calls_of_tiles = 0
+        self.tiles: set[tuple[str, int]] = set()  # kinds and pixels of whole numbers' tiles
 
     def function(self, function: ir.Function) -> str:
         """The definition of a function."""
@@ -33,10 +36,12 @@ class CPrinter:
             f"{'' if b in function.written else 'const '}{TYPES[b.dtype]} *{b.name}"
             for b in function.buffers
         )
-        lines = Lines(1)
+        lines, tiles = Lines(1), self.calls_of_tiles
         for statement in function.body:
             self._statement(lines, statement)
-        head = f"static {self.library.upper()}_CODE void {self.library}_{function.name}"
+        # registers are for a tile's sums, not for what other layers around it hold in them
+        apart = f"{self.library.upper()}_APART " if self.calls_of_tiles > tiles else ""
+        head = f"static {apart}{self.library.upper()}_CODE void {self.library}_{function.name}"
         return f"{head}({parameters})\n{{\n{lines}\n}}\n"
 
     def helper(self, name: str) -> str:
@@ -69,9 +74,19 @@ class CPrinter:
             self._block(lines, f"if ({self.test(node.test)})", node.then)
             if node.otherwise:
                 self._block(lines, "else", node.otherwise)
+        elif isinstance(node, ir.Tile):
+            self._tile(lines, node)
         else:
             assert isinstance(node, ir.Kernel)
             self._kernel(lines, node)
+
+    def _tile(self, lines: Lines, node: ir.Tile) -> None:
+        self.calls_of_tiles += 1
+        self.tiles.add((node.shape.kind, node.shape.pixels))
+        lines.add(f"{TYPES[node.sums.dtype]} {node.sums.name}[{node.sums.size}];")
+        places = [self._name(place) for place in (node.start, node.x, node.weights)]
+        given = ", ".join([node.sums.name, *places, *tile_arguments(node.shape)])
+        lines.add(f"{self.library}_{tile_name(node.shape.kind, node.shape.pixels)}({given});")
 
     def _block(self, lines: Lines, head: str, body: tuple[ir.Statement, ...]) -> None:
         with lines.block(head):

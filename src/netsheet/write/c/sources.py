@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from netsheet.equations import Tensor
@@ -14,7 +14,14 @@ from netsheet.loops.reach import reach
 from netsheet.write.c.constants import declarations, weights
 from netsheet.write.c.folder import Content, Pieces
 from netsheet.write.c.header import header
-from netsheet.write.c.library import Library, arena_floats, copied, signature
+from netsheet.write.c.library import (
+    Library,
+    arena_floats,
+    arena_parameter,
+    copied,
+    signature,
+    word_type,
+)
 from netsheet.write.c.lines import Lines
 from netsheet.write.c.names import TYPES, comment, string
 from netsheet.write.c.notes import note
@@ -23,6 +30,7 @@ from netsheet.write.c.print import CPrinter
 from netsheet.write.c.row_functions import geometry_text, row_function_text
 from netsheet.write.c.spelling import helper_text, helpers_of
 from netsheet.write.c.weights_file import WeightsFile
+from netsheet.write.c.whole_tiles import tile_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +105,7 @@ def code(lib: Library) -> str:
             *(_table(lib, table) for table in program.network.program.tables),
             helper_text(program.helpers - common, lib.name),
             row_function_text(program.printer.row_functions, lib.name, lib.weights == "text"),
+            tile_text(program.printer.tiles, lib.name),
             program.body,
         ]
     parts += [f"#endif /* {lib.upper}_TRACE */"] if shown else []
@@ -122,7 +131,7 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
     lines = Lines()
     upper = lib.upper
     program = network.program
-    arguments = _arguments(lib, program)
+    arguments = _Arguments(lib, program)
     shown: dict[int, list[Tensor]] = {}
     for tensor, number_ in network.done_at.items() if traced else ():
         shown.setdefault(number_, []).append(tensor)
@@ -130,7 +139,7 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
         before, after = _state_arrays(lib, number_)
         lines.add(f"/* {comment(state.before.name)}, and what follows it */")
         lines.add(f"static float {before}[{state.before.size}], {after}[{state.after.size}];")
-    lines.add(f"{upper}_CODE " + signature(lib, "run_arena", f"float arena[{upper}_ARENA_SIZE]"))
+    lines.add(f"{upper}_CODE " + signature(lib, "run_arena", arena_parameter(lib)))
     with lines.block(""):
         if lib.weights == "binary":
             lines.add(f"if (!{lib.name}_weights_at)")
@@ -140,12 +149,12 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
         used = {buffer for function in program.functions for buffer in function.buffers}
         for buffer in program.inputs:
             if buffer not in used:
-                lines.add(f"(void){arguments[buffer]};")
+                lines.add(f"(void){arguments.of(buffer)};")
         for number_, function in enumerate(program.functions):
-            given = ", ".join(_argument(arguments, buffer) for buffer in function.buffers)
+            given = ", ".join(arguments.of(buffer) for buffer in function.buffers)
             lines.add(f"{lib.name}_{function.name}({given});")
             for tensor in shown.get(number_, ()):
-                pointer = _argument(arguments, network.buffers[tensor])
+                pointer = arguments.of(network.buffers[tensor])
                 _trace(lib, network, tensor, pointer, lines)
         for number_, state in enumerate(lib.model.states):
             before, after = _state_arrays(lib, number_)
@@ -156,7 +165,7 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
     _reset(lib, lines)
     lines.add(f"{upper}_CODE " + signature(lib, "run"))
     with lines.block(""):
-        lines.add(f"static float arena[{upper}_ARENA_SIZE] {upper}_ARENA;")
+        lines.add(f"static {arena_parameter(lib)} {upper}_ARENA;")
         names = ", ".join([*lib.inputs, *lib.outputs, "arena"])
         lines.add(f"return {lib.name}_run_arena({names});")
     return str(lines) + "\n"
@@ -174,25 +183,28 @@ def _reset(lib: Library, lines: Lines) -> None:
     lines.add("")
 
 
-def _arguments(lib: Library, program: Program) -> dict[Buffer, str]:
-    """The parameters of ``net_run`` for the buffers that callers give."""
-    buffers = (*program.inputs, *program.outputs)
-    states = [_state_arrays(lib, number_) for number_ in range(len(lib.model.states))]
-    before, after = [pair[0] for pair in states], [pair[1] for pair in states]
-    return dict(zip(buffers, [*lib.inputs, *before, *lib.outputs, *after], strict=True))
+class _Arguments:
+    """The C expressions of the first elements of buffers, in the function that runs it all."""
+
+    def __init__(self, lib: Library, program: Program) -> None:
+        buffers = (*program.inputs, *program.outputs)
+        states = [_state_arrays(lib, number_) for number_ in range(len(lib.model.states))]
+        before, after = [pair[0] for pair in states], [pair[1] for pair in states]
+        names = [*lib.inputs, *before, *lib.outputs, *after]
+        self._given = dict(zip(buffers, names, strict=True))
+        self._word = word_type(lib)
+
+    def of(self, buffer: Buffer) -> str:
+        """A parameter of ``net_run``, or a place in the arena."""
+        if buffer in self._given:
+            return self._given[buffer]
+        place, kind = f"arena + {buffer.start}", TYPES[buffer.dtype]
+        return place if kind == self._word else f"({kind} *)({place})"
 
 
 def _state_arrays(lib: Library, number_: int) -> tuple[str, str]:
     """The static arrays of a state, before and after a run."""
     return f"{lib.name}_state{number_}", f"{lib.name}_next{number_}"
-
-
-def _argument(arguments: Mapping[Buffer, str], buffer: Buffer) -> str:
-    """The C expression of a buffer's first element, in the function that runs it all."""
-    if buffer in arguments:
-        return arguments[buffer]
-    place = f"arena + {buffer.start}"
-    return place if buffer.dtype == FLOAT else f"({TYPES[buffer.dtype]} *)({place})"
 
 
 def _trace(
@@ -204,7 +216,10 @@ def _trace(
         shape = ", ".join(map(str, tensor.shape)) or "1"
         lines.add(f"static const int shape[] = {{{shape}}};")
         if copied(network, tensor):
-            lines.add(f"float *at = arena + {arena};")
+            copy = (
+                f"arena + {arena}" if word_type(lib) == "float" else f"(float *)(arena + {arena})"
+            )
+            lines.add(f"float *at = {copy};")
             names = [f"i{axis}" for axis in range(len(tensor.shape))]
             depth = lines.depth
             for name, size in zip(names, tensor.shape, strict=True):
@@ -215,7 +230,7 @@ def _trace(
             number = f"({pointer})[{place or 0}]"
             lines.add(f"*at++ = {number if tensor.dtype == FLOAT else f'(float){number}'};")
             lines.depth = depth
-            pointer = f"arena + {arena}"
+            pointer = copy
         arguments = f"{string(tensor.name)}, {len(tensor.shape)}, shape, {pointer}"
         lines.add(f"{lib.name}_trace({arguments});")
 

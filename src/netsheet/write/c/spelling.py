@@ -31,17 +31,19 @@ SPELLED: dict[str, str] = {
     "if": "({0} != 0.0f ? {1} : {2})",
     "high_product": "@_high_product({0}, {1})", "shift_right": "@_shift_right({0}, {1})",
     "shift_left": "@_shift_left({0}, {1})", "rounded_quotient": "@_rounded_quotient({0}, {1})",
-    "leading_zeros": "@_leading_zeros({0})", "whole": "@_whole({0})", "real": "(float)({0})",
+    "leading_zeros": "@_leading_zeros({0})", "short_product": "@_short_product({0}, {1})",
+    "rescaled": "@_rescaled({0}, {1}, {2})", "int8": "@_int8({0})",
+    "whole": "@_whole({0})", "real": "(float)({0})",
 }  # fmt: skip
 
 # Each is a file in files/helpers; this is the order in which they compile.
 HELPERS = (
     "max", "min", "mod", "sign", "tanh", "sigmoid", "index", "quotient", "remainder",
     "high_product", "shift_right", "shift_left", "rounded_quotient", "leading_zeros", "whole",
-    "place",
+    "place", "short_product", "rescaled", "int8",
 )  # fmt: skip
 
-_NEEDS = {"sigmoid": ("tanh",)}
+_NEEDS = {"sigmoid": ("tanh",), "rescaled": ("short_product",)}
 
 
 def helpers_of(wanted: Iterable[str]) -> set[str]:

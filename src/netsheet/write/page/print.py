@@ -37,10 +37,11 @@ from netsheet.loops.ir import (
     Store,
     TableEntry,
     Test,
+    Tile,
     Times,
     Variable,
 )
-from netsheet.loops.products.plain import plain
+from netsheet.loops.products.plain import plain, plain_tile
 from netsheet.write.page.spelling import SPELLED
 
 # Words of JavaScript that an index or a value may have as its name.
@@ -70,9 +71,12 @@ def parameters(function: Function) -> list[Buffer]:
 def _collect(node: object, found: dict[Buffer, None]) -> None:
     """Every buffer of a statement or value, in order of appearance."""
     if isinstance(node, Buffer):
-        found.setdefault(node)
+        if node.place != "local":
+            found.setdefault(node)
     elif isinstance(node, Kernel):
         _collect(plain(node), found)
+    elif isinstance(node, Tile):
+        _collect(plain_tile(node), found)
     elif isinstance(node, tuple):
         for part in node:
             _collect(part, found)
@@ -112,6 +116,9 @@ def _statement(lines: list[str], node: Statement, depth: int) -> None:
         lines.append(pad + "{")
         _body(lines, plain(node), depth + 1)
         lines.append(pad + "}")
+    elif isinstance(node, Tile):
+        lines.append(f"{pad}const {_name(node.sums.name)} = new Int32Array({node.sums.size});")
+        _body(lines, plain_tile(node), depth)
     else:
         lines.append(pad + _simple(node))
 

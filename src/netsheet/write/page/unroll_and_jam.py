@@ -26,6 +26,7 @@ from netsheet.loops.ir import (
     PositionTable,
     Statement,
     Store,
+    Tile,
     Variable,
     combination,
     plus,
@@ -99,7 +100,7 @@ class _Facts:
             self._statement(node, within)
 
     def _statement(self, node: Statement, within: bool) -> None:
-        if isinstance(node, (Kernel, Pointer)):
+        if isinstance(node, (Kernel, Pointer, Tile)):
             self.alike = False
         elif isinstance(node, For):
             self.alike &= not (_names((node.low, node.high)) & self.own)

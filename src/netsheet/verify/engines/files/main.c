@@ -7,7 +7,7 @@
 @buffers
 
 enum { GUARD = 16, ARENA = @LIB_ARENA_SIZE };
-static float space[GUARD + ARENA + GUARD];
+static @word space[GUARD + ARENA + GUARD];
 
 static void show(const char *name, int count, const float *values)
 {
@@ -28,10 +28,10 @@ void @lib_trace(const char *layer, int axes, const int *shape, const float *valu
 }
 #endif
 
-static int touched(const float *guard)
+static int touched(const void *guard)
 {
     const unsigned char *bytes = (const unsigned char *)guard;
-    for (unsigned i = 0; i < GUARD * sizeof *guard; i++)
+    for (unsigned i = 0; i < GUARD * sizeof *space; i++)
         if (bytes[i] != 0xFF)
             return 1;
     return 0;
@@ -39,7 +39,7 @@ static int touched(const float *guard)
 
 int main(void)
 {
-    float *const arena = space + GUARD;
+    @word *const arena = space + GUARD;
     int runs = 0;
     while (@reading) {
         /* Nothing that was there before may count: all of it is NaN. */
