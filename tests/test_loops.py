@@ -56,7 +56,7 @@ from netsheet.loops.ir import (
 )
 from netsheet.loops.pipeline import looped
 from netsheet.loops.text import function_text
-from netsheet.write.c.template import fill, template
+from netsheet.write.c.spelling import helper_text, helpers_of
 
 SOME = [
     "seed/my_model.h5",
@@ -398,13 +398,8 @@ def test_every_helper_is_c_by_itself(tmp_path: Path) -> None:
     names = sorted(file.name for file in folder.iterdir())
     assert "tanh.c" in names
     for name in names:
-        needed = "" if name != "sigmoid.c" else template("helpers/tanh.c")
-        text = fill(
-            "#include <math.h>\n#include <stdint.h>\n#define NET_CODE\n"
-            + needed
-            + template(f"helpers/{name}"),
-            "net",
-        )
+        head = "#include <math.h>\n#include <stdint.h>\n#define NET_CODE\n"
+        text = head + helper_text(helpers_of([name.removesuffix(".c")]), "net")
         assert "@" not in text
         (tmp_path / name).write_text(text)
         command = ["cc", "-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wno-unused-function",

@@ -18,7 +18,7 @@ MOST_ROWS = 2048  # numbers of the columns that one part of a row of pixels need
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
+class InputColumns:
     """How the inputs of a row of pixels lie: ``size`` numbers in each of ``count`` columns.
 
     ``stride`` columns are between two pixels, ``apart`` between two taps; the input has ``gap``
@@ -36,7 +36,7 @@ class Columns:
 
     @property
     def count(self) -> int:
-        """Columns that the pixels of one part need."""
+        """InputColumns that the pixels of one part need."""
         return (self.pixels - 1) * self.stride + (self.taps - 1) * self.apart + 1
 
 
@@ -46,11 +46,11 @@ def moving(index: Index) -> Affine:
 
 
 @dataclass(eq=False)
-class Filling:
+class ColumnFilling:
     """Brings inputs into the columns."""
 
     sums: WholeSum
-    columns: Columns
+    columns: InputColumns
     rows: Tensor  # where the columns lie
     builder: FunctionBuilder
     parts: Index
@@ -113,7 +113,7 @@ class Filling:
         ]
 
 
-def columns_of(sums: WholeSum) -> Columns | None:
+def columns_of(sums: WholeSum) -> InputColumns | None:
     """How the inputs of a row of pixels lie, or None where pixels and taps do not go together."""
     along = sums.along
     far = sums.x_at.coefficient(along) if along is not None else 0
@@ -133,7 +133,7 @@ def columns_of(sums: WholeSum) -> Columns | None:
     part = min(max(room // wide * wide, wide), whole)
     parts = -(-whole // part)
     part = -(-whole // (parts * wide)) * wide  # parts of about one size
-    return Columns(size, stride, apart, taps, gap, part, _slide(sums))
+    return InputColumns(size, stride, apart, taps, gap, part, _slide(sums))
 
 
 def pixels_of_a_tile(sums: WholeSum) -> int:
@@ -159,7 +159,7 @@ def _slide(sums: WholeSum) -> int:
     return far // step
 
 
-def guards_fit(sums: WholeSum, columns: Columns, fixed: Sequence[Index]) -> bool:
+def guards_fit(sums: WholeSum, columns: InputColumns, fixed: Sequence[Index]) -> bool:
     """True if guards say of columns and of rows whether they are inside, and of nothing else."""
     along = sums.along
     around = {*sums.pixels[:-1], *fixed}

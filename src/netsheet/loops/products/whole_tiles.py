@@ -47,8 +47,8 @@ from netsheet.loops.ir import (
 from netsheet.loops.products.sums import without
 from netsheet.loops.products.tile_shape import TileShape, even
 from netsheet.loops.products.whole_columns import (
-    Columns,
-    Filling,
+    ColumnFilling,
+    InputColumns,
     columns_of,
     guards_fit,
     moving,
@@ -67,7 +67,7 @@ class WholeProducts(Computation):
     source: Equation
     sums: WholeSum
     shape: TileShape
-    columns: Columns | None  # None where inputs are read as they lie
+    columns: InputColumns | None  # None where inputs are read as they lie
     weights: Buffer
     start: Buffer
     fixed: Sequence[Index] = ()
@@ -125,9 +125,9 @@ class WholeProducts(Computation):
                     self._filling(builder, parts).fill(mapping, mapping, over)
                     self._lower_pixels(builder, parts)
 
-    def _filling(self, builder: FunctionBuilder, parts: Index) -> Filling:
+    def _filling(self, builder: FunctionBuilder, parts: Index) -> ColumnFilling:
         assert self.columns is not None
-        return Filling(self.sums, self.columns, self.scratch[0], builder, parts)
+        return ColumnFilling(self.sums, self.columns, self.scratch[0], builder, parts)
 
     @property
     def _pixels(self) -> int:
@@ -279,7 +279,7 @@ def _order(kind: str) -> str:
     }[kind]
 
 
-def _shape(sums: WholeSum, columns: Columns) -> TileShape:
+def _shape(sums: WholeSum, columns: InputColumns) -> TileShape:
     wide = pixels_of_a_tile(sums)
     step = columns.stride * columns.size
     if sums.deep:
