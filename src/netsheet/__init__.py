@@ -21,7 +21,7 @@ def load(
     batch_axis: str | int | None = "auto",
     architecture: str | Path | None = None,
 ) -> Model:
-    """The model in a Keras file (.h5, .keras) or an ONNX file.
+    """The model in a Keras (.h5, .keras), ONNX, TensorFlow Lite or .nnp file.
 
     ``batch_axis`` says which axis of an ONNX file's inputs counts the samples: ``auto`` decides
     from the graph, None (or ``none``) keeps every axis, 0, 1 or a name chooses one.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netsheet.model import Model
 
 ModelFile = Annotated[
-    Path, Argument(help="A Keras file (.h5, .keras) or an ONNX file.", metavar="MODEL")
+    Path, Argument(help="A model: .h5, .keras, .onnx, .tflite or .nnp.", metavar="MODEL")
 ]
 BatchAxis = Annotated[
     str,
