@@ -219,6 +219,30 @@ def test_edited_weights_come_back_into_a_file(shared: Path, tmp_path: Path) -> N
     assert check_everywhere(new, c=False)
 
 
+@pytest.mark.parametrize("name", ["seed_int8", "seed_int8_pt"])
+def test_scales_stand_behind_the_weights_that_they_belong_to(
+    shared: Path, tmp_path: Path, name: str
+) -> None:
+    """As the converter's own package reads them from the file; they are shown, not read back."""
+    schema = pytest.importorskip("tflite")
+    from netsheet.write.csv.copy_model import by_dataset
+    from netsheet.write.csv.read_back import import_csv
+
+    path = shared / f"models/tflite/made/{name}.tflite"
+    graph = schema.Model.GetRootAsModel(path.read_bytes(), 0).Subgraphs(0)
+    kernel = graph.Tensors(graph.Operators(0).Inputs(1))
+    wanted = kernel.Quantization().ScaleAsNumpy()
+    model = ns.load(path)
+    model.to_csv(tmp_path / "w.csv")
+    text = (tmp_path / "w.csv").read_text()
+    rows = text.split("\nconv1,kernel_scale,")[1].splitlines()
+    assert np.array_equal(np.array(rows[1].split(","), np.float32), wanted)
+    assert by_dataset(model, import_csv(model, tmp_path / "w.csv")) == {}
+    (tmp_path / "w.csv").write_text(text.replace(rows[1], rows[1].replace("0.0", "0.1")))
+    with pytest.raises(ns.NetsheetError, match="conv1/kernel_scale cannot be changed"):
+        by_dataset(model, import_csv(model, tmp_path / "w.csv"))
+
+
 def test_whole_numbers_have_no_gradients(shared: Path) -> None:
     from netsheet.engine.gradients import backward
 

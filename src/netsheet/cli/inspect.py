@@ -12,6 +12,7 @@ from netsheet.cli.declarations import Argument, Option
 from netsheet.cli.opening import Label, opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Json, ModelFile
 from netsheet.cli.scaling import Scaled
+from netsheet.equations.entry import with_scales
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import refused, require_layers, told
 
@@ -114,7 +115,7 @@ def weights(
     for one in layers:
         if not one.weights:
             show.say(f"{one.name} ({one.type}) has no weights.")
-        for weight in one.weights.values():
+        for _, weight in with_scales(one.weights):
             order = _order(weight, axes)
             values = weight.to(order)
             show.say(f"{weight.name}  {values.shape}  ({', '.join(order)})  {values.dtype}")
@@ -160,7 +161,7 @@ def _weights_json(layer: Layer, axes: str) -> dict[str, Any]:
             "shape": weight.to(_order(weight, axes)).shape,
             "values": weight.to(_order(weight, axes)),
         }
-        for label, weight in layer.weights.items()
+        for label, weight in with_scales(layer.weights)
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netsheet.equations.dtypes import FLOAT, LIMITS, Quantisation
-from netsheet.equations.values import Tensor
+from netsheet.equations.values import Tensor, Weight
 from netsheet.errors import UsageError
 
 Array = npt.NDArray[Any]
@@ -53,3 +54,26 @@ def scale_text(dtype: str, known: Quantisation | None) -> str:
     zero = known.zero_point
     centred = f"(q {'-' if zero > 0 else '+'} {abs(zero)})" if zero else "q"
     return f"{dtype}: {centred} * {known.step:g}"
+
+
+def with_scales(weights: Mapping[str, Weight]) -> Iterator[tuple[str, Weight]]:
+    """Weights by their labels, each followed by its scales where it is quantised.
+
+    A scale has the axes that it is given for; one for the whole weight has one element.
+    """
+    for label, weight in weights.items():
+        yield label, weight
+        known = weight.quantisation
+        if known is not None:
+            values = np.atleast_1d(np.asarray(known.scale, np.float32))
+            named = f"{label}_scale"
+            yield (
+                named,
+                Weight(
+                    f"{weight.name}_scale",
+                    known.axes or ("weight",),
+                    values.shape,
+                    label=named,
+                    values=values,
+                ),
+            )

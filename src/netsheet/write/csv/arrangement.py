@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.equations import Weight
+from netsheet.equations.entry import with_scales
 from netsheet.errors import FormatError
 from netsheet.write.csv.feature_maps import feature_maps
 from netsheet.write.csv.layout import Layout, Split, Table
@@ -204,7 +205,7 @@ def pages(model: Weighted, layout: Layout, newline: str = "\r\n") -> list[Page]:
     arranged = [
         _arranged(layer, label, weight, layout, maps.get(layer))
         for layer in model.layers.values()
-        for label, weight in layer.weights.items()
+        for label, weight in with_scales(layer.weights)
     ]
     names = [axis for one in arranged for axis in one.axes]
     fields = {"model": [_one_line(model.name)], "all_axes": list(dict.fromkeys(names))}

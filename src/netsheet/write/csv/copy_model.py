@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from netsheet.equations.entry import with_scales
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.files import atomic
 from netsheet.read.hdf5.file import attribute, child
@@ -35,7 +36,8 @@ def by_dataset(model: Network, values: Mapping[str, Array]) -> dict[str, Array]:
         UnsupportedError: a changed weight does not lie in a dataset of its own, or two layers that
             share one are given different values.
     """
-    weights = {w.name: w for layer in model.layers.values() for w in layer.weights.values()}
+    shown = (with_scales(layer.weights) for layer in model.layers.values())
+    weights = {weight.name: weight for one in shown for _, weight in one}
     changed: dict[str, Array] = {}
     for name, array in values.items():
         if np.array_equal(array, weights[name].values, equal_nan=array.dtype.kind == "f"):

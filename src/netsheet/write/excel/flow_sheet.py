@@ -30,7 +30,8 @@ VALUE = CellLook(7, colour=looks.INK)
 class SmallMaps:
     """A layer's maps on the Flow sheet: every ``stride``-th row and column of ``source``."""
 
-    source: Tensor
+    name: str
+    source: Tensor  # of whole numbers, what they stand for
     sheet: str
     shown: Tensor
     stride: int
@@ -58,13 +59,14 @@ def planned_flow(
     column = 1
     chosen = list(_tensors(inputs, layers))
     budget = max(32, MOST_CELLS // max(1, len(chosen)))
-    for source, sheet, kind, sources, raw in chosen:
+    for tensor, sheet, kind, sources, raw in chosen:
+        source, label = plan.real.first(tensor), tensor.name.removesuffix("/raw")
         shown, at, stride, maps = _small(source, budget)
         place = _placement(shown).moved(name, MAP_ROW, column)
         plan.places[shown] = place
         tokens = source in inputs.tokens
         result.maps.append(
-            SmallMaps(source, sheet, shown, stride, maps, kind, sources, raw, tokens)
+            SmallMaps(label, source, sheet, shown, stride, maps, kind, sources, raw, tokens)
         )
         own = [Index(f"n{number}", size) for number, size in enumerate(shown.shape)]
         result.equations.append(equation(shown[tuple(own)], source[tuple(at(own))]))
@@ -137,12 +139,12 @@ def flow_sheet(
     before = ""
     for maps in flow.maps:
         place = plan.places[maps.shown]
-        result.link(NAME_ROW, place.col, maps.source.name.removesuffix("/raw"), maps.sheet)
+        result.link(NAME_ROW, place.col, maps.name, maps.sheet)
         shape = "×".join(map(str, maps.source.shape)) or "1"
         result.put(KIND_ROW, place.col, f"{maps.kind} {shape}".strip(), looks.NOTE)
         result.put(FROM_ROW, place.col, _origin(maps, before, words), looks.NAME)
         _cells(result, maps, flow, plan, values)
-        before = maps.source.name.removesuffix("/raw")
+        before = maps.name
     result.frozen = (MAP_ROW - 1, 0)
     return result
 

@@ -190,7 +190,10 @@ def _colours(result: SheetContent, block: TensorBlock, values: FloatArray) -> No
         return
     weight = isinstance(block.tensor, Weight) or block.role == NEW
     colours = looks.WEIGHT_COLOURS if weight else looks.VALUE_COLOURS
-    result.scales.append(value_scale(block.place.area, values, colours, block.role == RAW))
+    known = block.tensor.quantisation
+    zero = 0 if known is None else known.zero_point
+    raw = block.role == RAW
+    result.scales.append(value_scale(block.place.area, values, colours, raw, zero))
 
 
 def _heading(result: SheetContent, block: TensorBlock, words: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ from netsheet.equations import (
     equation,
     indices_of,
 )
+from netsheet.equations.entry import with_scales
 
 if TYPE_CHECKING:
     from netsheet.network import Node
@@ -101,12 +102,6 @@ def whole(tensor: Tensor, real: Expr) -> Expr:
 
 
 def weight_scales(weights: Iterable[Weight]) -> list[Weight]:
-    """The scales of quantised weights, each for the axes that it has: shown, never read."""
-    return [
-        Weight(
-            f"{weight.name}_scale", own.axes, np.shape(own.scale),
-            label=f"{weight.label or weight.name}_scale", values=np.asarray(own.scale, np.float32),
-        )
-        for weight in weights
-        if (own := weight.quantisation) is not None
-    ]  # fmt: skip
+    """The scales of quantised weights: shown, never read."""
+    known = [weight for weight in weights if weight.quantisation is not None]
+    return [pair[1] for weight in known for pair in [*with_scales({weight.label: weight})][1:]]

@@ -41,6 +41,7 @@ class ColourScale:
     from_zero: bool = False
     to_zero: bool = False
     live: bool = False
+    zero: float = 0  # what stands for 0: the zero point of whole numbers
 
 
 def value_scale(
@@ -48,16 +49,17 @@ def value_scale(
     values: FloatArray,
     colours: tuple[str, str] = VALUE_COLOURS,
     raw: bool = False,
+    zero: float = 0,
 ) -> ColourScale:
-    """Two colours around white at 0; grey levels for ``raw`` values from 0 to 255."""
+    """Two colours around white at ``zero``; grey levels for ``raw`` values from 0 to 255."""
     if raw:
         return ColourScale(area, "000000", "FFFFFF", ends=(0, 255))
     low, high = colours
-    if not values.size or values.min() >= 0:
-        return ColourScale(area, "FFFFFF", high, from_zero=True)
-    if values.max() <= 0:
-        return ColourScale(area, low, "FFFFFF", to_zero=True)
-    return ColourScale(area, low, high, "FFFFFF")
+    if not values.size or values.min() >= zero:
+        return ColourScale(area, "FFFFFF", high, from_zero=True, zero=zero)
+    if values.max() <= zero:
+        return ColourScale(area, low, "FFFFFF", to_zero=True, zero=zero)
+    return ColourScale(area, low, high, "FFFFFF", zero=zero)
 
 
 @dataclass(frozen=True)

@@ -148,10 +148,10 @@ def _points(scale: ColourScale) -> list[tuple[str, str | None, str]]:
     elif scale.ends is not None:
         low, high = (("num", f"{end:g}") for end in scale.ends)
     elif scale.from_zero:
-        low = ("num", "0")
+        low = ("num", f"{scale.zero:g}")
     elif scale.to_zero:
-        high = ("num", "0")
-    middle = [] if scale.middle is None else [("num", "0", scale.middle)]
+        high = ("num", f"{scale.zero:g}")
+    middle = [] if scale.middle is None else [("num", f"{scale.zero:g}", scale.middle)]
     return [(*low, scale.low), *middle, (*high, scale.high)]
 
 
