@@ -17,6 +17,8 @@ import keras
 
 FOLDER = Path(__file__).resolve().parent.parent / "src/netsheet/data/architectures"
 layers = keras.layers
+# Arguments that Keras 2 does not know, at their defaults.
+NEW = ("input_axes", "output_axes", "optional", "quantization_config", "build_config")
 
 
 def article() -> list[object]:
@@ -62,6 +64,20 @@ def mlp() -> list[object]:
     ]
 
 
+def known_to_both(config: object) -> object:
+    """A configuration with what Keras 2 and Keras 3 both understand."""
+    if isinstance(config, list):
+        return [known_to_both(entry) for entry in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return config["config"]["name"]
+    named = {key: known_to_both(value) for key, value in config.items() if key not in NEW}
+    if "batch_shape" in named:
+        named["batch_input_shape"] = named.pop("batch_shape")
+    return named
+
+
 def write(name: str, parts: list[object]) -> None:
     """Configuration and training configuration, as Keras writes both into a file."""
     model = keras.Sequential(parts, name=name)
@@ -71,6 +87,11 @@ def write(name: str, parts: list[object]) -> None:
         with h5py.File(f"{folder}/net.h5", "r") as file:
             stored = {key: file.attrs[key] for key in ("model_config", "training_config")}
     described = {key: json.loads(text) for key, text in stored.items()}
+    described["model_config"] = known_to_both(described["model_config"])
+    described["training_config"] = {
+        key: described["training_config"][key]
+        for key in ("loss", "loss_weights", "metrics", "weighted_metrics")
+    }
     described["keras_version"] = keras.__version__
     (FOLDER / f"{name}.json").write_text(json.dumps(described, indent=1) + "\n", "utf-8")
 

@@ -177,3 +177,68 @@ def test_arrays_with_labels_and_sample_weights(
     wanted = float(model.evaluate(X, CLASSES, sample_weight=weights, verbose=0))
     found = netsheet.load(tmp_path / "m.keras").evaluate(str(tmp_path / spec))
     assert found.loss == pytest.approx(wanted, rel=1e-5)
+
+
+# Each loss that is known as equations: outputs and targets that it is made for.
+def _cases() -> dict[str, tuple[str, str]]:
+    from netsheet.gradient import LOSSES
+
+    kinds = {"hinge": ("any", "bits"), "squared_hinge": ("any", "signs"),
+             "poisson": ("share", "share"), "kl_divergence": ("share", "share"),
+             "categorical_hinge": ("any", "one-hot"),
+             "mean_squared_logarithmic_error": ("share", "share")}  # fmt: skip
+    return {
+        name: kinds.get(
+            name,
+            ("any" if "logits" in name else "share", "bits" if "binary" in name else "one-hot")
+            if "crossentropy" in name
+            else ("any", "any"),
+        )
+        for name in LOSSES
+    }
+
+
+def _numbers(kind: str, seed: int) -> Any:
+    numbers = np.random.default_rng(seed)
+    if kind == "share":
+        values = numbers.random((5, 3)) + 0.1
+        values /= values.sum(-1, keepdims=True)
+    elif kind == "bits":
+        values = numbers.integers(0, 2, (5, 3))
+    elif kind == "signs":
+        values = 2 * numbers.integers(0, 2, (5, 3)) - 1
+    elif kind == "one-hot":
+        values = np.eye(3)[numbers.integers(0, 3, 5)]
+    else:
+        values = numbers.normal(size=(5, 3))
+    return values.astype(np.float32)
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+@pytest.mark.parametrize("name", list(_cases()))
+def test_losses_as_equations(name: str, package: str) -> None:
+    """The loss of a batch and its slope for every output, against Keras's own."""
+    import tensorflow as tf
+
+    from netsheet.engine.gradients import run_equations
+    from netsheet.equations import Tensor
+    from netsheet.gradient import gradients, loss_equations
+
+    keras = pytest.importorskip(package)
+    kinds = _cases()[name]
+    p, y = _numbers(kinds[0], 1), _numbers(kinds[1], 2)
+    output, target = (Tensor(label, ("class",), (3,)) for label in ("p", "y"))
+    rows, scalar = loss_equations(name, output, target)
+    found = gradients(rows, scalar, [output])
+    slope = found.adjoints[output]
+    ours = run_equations(found.equations, [output, target], [scalar, slope], {"p": p, "y": y})
+    options = {"from_logits": True} if name.endswith("_from_logits") else {}
+    title = "".join(w.capitalize() for w in name.removesuffix("_from_logits").split("_"))
+    title = {"KlDivergence": "KLDivergence"}.get(title, title)
+    loss = getattr(keras.losses, title)(**options)
+    theirs = tf.Variable(p)
+    with tf.GradientTape() as tape:
+        value = loss(tf.constant(y), theirs)
+    assert ours["loss"].mean() == pytest.approx(float(value), rel=1e-5, abs=1e-6)
+    expected = np.asarray(tape.gradient(value, theirs)) * len(p)  # of each sample by itself
+    assert np.abs(ours[slope.name] - expected).max() < 1e-5 * max(1, np.abs(expected).max())

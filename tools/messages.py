@@ -90,7 +90,8 @@ FOREIGN = (
     "Usage", "Arguments", "Options", "Commands", "required", "default",
 )  # fmt: skip
 
-SPOKEN = ("show.progress", "_complain")  # what is given to these is said, a single word as well
+# What is given to these is said, a single word as well.
+SPOKEN = ("show.progress", "show.progress_with_text", "_complain")
 Place = tuple[str, int]
 _WORDS = re.compile(
     r"[^\W\d_]{2,}[^{}\w]*\s[^{}]*[^\W\d_]{2,}|\b[a-z]{2,}\s|\s[a-z]{2,}\b|, [a-z]{2,}"

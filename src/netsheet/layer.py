@@ -263,20 +263,8 @@ class Layer:
     @property
     def trainable_params(self) -> int:
         """Number of those that a training changes: none if frozen, no measured statistics."""
-        if not self.trainable:
-            return 0
-        measured = self.measured
-        return sum(
-            int(weight.values.size)
-            for label, weight in self.weights.items()
-            if label.rpartition("/")[2] not in measured
-        )
-
-    @property
-    def measured(self) -> frozenset[str]:
-        """The short names of weights that a training measures, its inner layers' included."""
-        inner = [layer.measured for _, layer in self.inner_layers()]
-        return frozenset(self.statistics).union(*inner)
+        return sum(int(self.weights[label].values.size) for label in self.learnt
+                   if label in self.weights)  # fmt: skip
 
     @property
     def details(self) -> dict[str, Any]:

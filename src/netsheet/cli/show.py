@@ -149,9 +149,19 @@ def _numbers(array: Any) -> Any:
     return numbers.reshape(values.shape).tolist()
 
 
+Told = Callable[[int, int, str], None]  # how many are done, of how many, and what is reached
+
+
 @contextmanager
 def progress(what: str) -> Iterator[Progress | None]:
     """A progress bar on a terminal; nothing in a pipe, in a notebook or with --quiet."""
+    with progress_with_text(what) as bar:
+        yield None if bar is None else lambda done, total: bar(done, total, "")
+
+
+@contextmanager
+def progress_with_text(what: str) -> Iterator[Told | None]:
+    """The same with a text behind the bar."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -160,7 +170,12 @@ def progress(what: str) -> Iterator[Progress | None]:
 
     with Bar(
         TextColumn(word(what)), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(), console=console(stderr=True), transient=True,
+        TextColumn("{task.fields[text]}"), TimeRemainingColumn(), console=console(stderr=True),
+        transient=True,
     ) as bar:  # fmt: skip
-        task = bar.add_task(what)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(what, text="")
+
+        def told(done: int, total: int, text: str) -> None:
+            bar.update(task, completed=done, total=total, text=text)
+
+        yield told

@@ -51,12 +51,10 @@ def architecture(name: str, shape: Sequence[int], classes: int, seed: int) -> De
     folder = resources.files("netsheet.data") / "architectures"
     described = json.loads((folder / f"{name}.json").read_text("utf-8"))
     layers = described["model_config"]["config"]["layers"]
-    layers[0]["config"]["batch_shape"] = [None, *shape]
+    layers[0]["config"]["batch_input_shape"] = [None, *shape]
     described["model_config"]["config"]["build_input_shape"] = [None, *shape]
     last = [entry for entry in layers if entry["class_name"] == "Dense"][-1]
     last["config"]["units"] = classes
-    for entry in layers:
-        entry.pop("build_config", None)  # the sizes of Keras's own example
     weights = _weights(name, layers, shape, np.random.default_rng(seed))
     return Described(
         described["model_config"], described["training_config"], described["keras_version"],

@@ -133,7 +133,7 @@ def _judged(epoch: Epoch) -> Measured:
 
 def _check_probabilities(trainer: Trainer, targets: Mapping[str, FloatArray]) -> None:
     for goal, y in zip(trainer.goals, targets.values(), strict=True):
-        if "crossentropy" in goal.loss and not (y.min() >= 0 and y.max() <= 1):
+        if goal.of_probabilities and not (y.min() >= 0 and y.max() <= 1):
             raise NetsheetError(
                 f"targets run from {y.min():g} to {y.max():g}, but {goal.loss} compares with "
                 "probabilities, 0 to 1; correct the labels, or say another --loss."

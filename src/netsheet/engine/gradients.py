@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netsheet.engine.goals import goal_named, stored_goals
 from netsheet.engine.run import Engine
 from netsheet.equations import (
     Equation,
@@ -41,38 +41,19 @@ def backward(network: Network, loss: str) -> Gradients:
     return found
 
 
-SHORT_LOSSES = {"mse": "mean_squared_error", "mae": "mean_absolute_error"}
-
-
-def full_name(loss: str) -> str:
-    """The loss by its name in :data:`netsheet.gradient.LOSSES`: ``mse`` and ``MSE`` are short ones.
-
-    Classes by their numbers make the same loss as rows of zeros and a one.
-    """
-    name = loss.lower().removeprefix("sparse_")
-    return SHORT_LOSSES.get(name, name)
-
-
 def stored_loss(network: Network) -> str:
     """The loss that a file was trained with, of those that are known as equations.
 
     Raises:
         UsageError: the file names none, or one that is not known; a guess would train wrongly.
     """
-    stored = (network.training_config or {}).get("loss")
-    options: dict[str, Any] = {}
-    if isinstance(stored, dict) and isinstance(stored.get("config"), dict):
-        options = stored["config"]
-        stored = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(stored.get("class_name"))).lower()
-    name = full_name(stored) if isinstance(stored, str) else ""
-    name += "_from_logits" * bool(options.get("from_logits"))
-    smoothed = options.get("label_smoothing") or options.get("delta", 1) != 1
-    if name not in LOSSES or smoothed:
-        what = "the file names no loss"
-        if stored is not None:
-            what = f"the file was trained with {stored!r}, which is not one of them as it stands"
-        raise UsageError(f"{what}; say --loss, one of {', '.join(LOSSES)}.")
-    return name
+    goal = stored_goals(network)[0]
+    if goal.smoothing:
+        raise UsageError(
+            "the file was trained with smoothed labels, which are not known here; say --loss, one "
+            f"of {', '.join(LOSSES)}."
+        )
+    return goal.loss
 
 
 def loss_gradients(
@@ -167,10 +148,8 @@ def _weights(network: Network) -> list[Weight]:
 def _backward(network: Network, loss: str | Sequence[str]) -> tuple[Gradients, list[Tensor]]:
     """Adjoints behind the loss, and what has to be given: a target for each output."""
     outputs = network.outputs
-    names = [loss] * len(outputs) if isinstance(loss, str) else list(loss)
-    for name in names:
-        if name not in LOSSES:
-            raise UsageError(f"there is no loss {name!r}; losses are {', '.join(LOSSES)}.")
+    asked = [loss] * len(outputs) if isinstance(loss, str) else list(loss)
+    names = [goal_named(name).loss for name in asked]
     if len(names) != len(outputs):
         raise UsageError(f"{len(names)} losses were given for {len(outputs)} outputs.")
     forward = network.equations()

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netsheet.engine.gradients import TARGET, full_name, run_equations, stored_loss, unused
+from netsheet.engine.goals import goal_named
+from netsheet.engine.gradients import TARGET, run_equations, stored_loss, unused
 from netsheet.equations import (
     Equation,
     Expr,
@@ -22,8 +23,8 @@ from netsheet.equations import (
     reads,
 )
 from netsheet.equations.evaluation import recurrences
-from netsheet.errors import UnsupportedError, UsageError
-from netsheet.gradient import LOSSES, from_logits, loss_equations, shifts
+from netsheet.errors import UnsupportedError
+from netsheet.gradient import from_logits, loss_equations, shifts
 from netsheet.gradient.descent import Descent, Passage, descent
 from netsheet.network import Network
 
@@ -109,9 +110,7 @@ def lesson(
         UsageError: there is no such loss, or the file names none.
         UnsupportedError: the network has several outputs, or nothing in it can learn.
     """
-    name = stored_loss(network) if loss is None else full_name(loss)
-    if name not in LOSSES:
-        raise UsageError(f"there is no loss {loss!r}; losses are {', '.join(LOSSES)}.")
+    name = stored_loss(network) if loss is None else goal_named(loss).loss
     if len(network.outputs) != 1:
         raise UnsupportedError(
             f"{network.name} has {len(network.outputs)} outputs: gradients take networks with one."
@@ -155,7 +154,7 @@ def learns(network: Network, weight: Weight) -> bool:
     for layer in network.layers.values():
         for label, own in layer.weights.items():
             if own is weight:
-                return layer.trainable and label.rpartition("/")[2] not in layer.measured
+                return label in layer.learnt
     return False
 
 

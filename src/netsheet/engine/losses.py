@@ -279,6 +279,11 @@ def plain(name: str) -> str:
 _BY_NAME = {plain(name): name for name in _LOSSES} | {plain(k): v for k, v in _SHORT.items()}
 
 
+def loss_key(name: str) -> str | None:
+    """The one name of a loss that has several; None if there is none of that name."""
+    return _BY_NAME.get(plain(name))
+
+
 @dataclass(frozen=True, eq=False)
 class NamedLoss:
     """A loss by Keras's name; ``reduction`` says how the numbers of a batch become one."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from netsheet.engine.goals import Goal
 from netsheet.engine.outputs import keras_major
 from netsheet.equations import (
     Batch,
     Equation,
     Expr,
-    FloatArray,
     Tensor,
     Weight,
     call,
@@ -30,26 +28,6 @@ from netsheet.regularizers import ACTIVITY, Regularizer
 
 # What is given beside the network's inputs.
 TARGET, COUNTS, PRESENT = "training/target", "training/counts", "training/present"
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What one output is to learn.
-
-    ``loss`` is one of :data:`netsheet.gradient.LOSSES`, ``weight`` its share in the whole one.
-    ``smoothing``: the targets of a crossentropy give so much of their certainty away.
-    """
-
-    loss: str
-    weight: float = 1.0
-    smoothing: float = 0.0
-
-    def smoothed(self, y: FloatArray) -> FloatArray:
-        """Targets with less certainty (keras/src/losses/losses.py)."""
-        if not self.smoothing:
-            return y
-        ways = 2 if self.loss.startswith("binary") else y.shape[-1]
-        return np.asarray(y * (1 - self.smoothing) + self.smoothing / ways, np.float32)
 
 
 @dataclass

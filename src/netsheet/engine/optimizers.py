@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,18 @@ class Optimizer:
     rate: float
     steps: int = 0
     slots: dict[str, FloatArray] = field(default_factory=dict)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Class and arguments, as Keras writes both into a file."""
+        name = type(self).__name__
+        config = {"name": name.lower(), "learning_rate": self.rate, **self._arguments}
+        return {"class_name": name, "config": config}
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        """Keras's arguments beside the rate."""
+        raise NotImplementedError
 
     def step(self, weights: Weights, gradients: Mapping[str, FloatArray]) -> None:
         """Changes the weights in place."""
@@ -41,6 +54,10 @@ class SGD(Optimizer):
     momentum: float = 0.0
     nesterov: bool = False
 
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        return {"momentum": self.momentum, "nesterov": self.nesterov}
+
     def _change(self, name: str, gradient: FloatArray) -> FloatArray:
         step = np.float32(self.rate) * gradient
         if not self.momentum:
@@ -58,6 +75,10 @@ class RMSprop(Optimizer):
     rho: float = 0.9
     epsilon: float = 1e-7
 
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        return {"rho": self.rho, "momentum": 0.0, "epsilon": self.epsilon, "centered": False}
+
     def _change(self, name: str, gradient: FloatArray) -> FloatArray:
         square = self._slot(name, "square", gradient)
         square *= np.float32(self.rho)
@@ -72,6 +93,11 @@ class Adam(Optimizer):
     first: float = 0.9
     second: float = 0.999
     epsilon: float = 1e-7
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        return {"beta_1": self.first, "beta_2": self.second, "epsilon": self.epsilon,
+                "amsgrad": False}  # fmt: skip
 
     def _change(self, name: str, gradient: FloatArray) -> FloatArray:
         mean, square = (self._slot(name, kind, gradient) for kind in ("mean", "square"))

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.engine.objective import PRESENT, Goal, objective
+from netsheet.engine.goals import Goal, goal_named
+from netsheet.engine.objective import PRESENT, objective
 from netsheet.engine.optimizers import Optimizer
 from netsheet.equations import Batch, Equation, FloatArray, Tensor, Weight
 from netsheet.errors import UnsupportedError, UsageError, choices
-from netsheet.gradient import LOSSES, gradients
+from netsheet.gradient import gradients
 from netsheet.layer import Layer
 from netsheet.network import Network
 from netsheet.write.onnx import check_outputs
@@ -225,7 +226,7 @@ class Trainer:
         noise: Mapping[str, FloatArray],
     ) -> dict[str, FloatArray]:
         targets = [
-            goal.smoothed(y[tensor.name])
+            goal.prepared(y[tensor.name])
             for goal, tensor in zip(self.goals, self.network.outputs, strict=True)
         ]
         fed = {tensor.name: x[own.name] for tensor, own in zip(self._inputs, self.network.inputs,
@@ -305,10 +306,7 @@ def _accuracy(p: FloatArray, y: FloatArray, goal: Goal, mask: FloatArray | None)
 
 
 def _goals(network: Network, loss: str | Sequence[Goal]) -> list[Goal]:
-    goals = [Goal(loss) for _ in network.outputs] if isinstance(loss, str) else list(loss)
-    for goal in goals:
-        if goal.loss not in LOSSES:
-            raise UsageError(f"there is no loss {goal.loss!r}; losses are {', '.join(LOSSES)}.")
+    goals = [goal_named(loss)] * len(network.outputs) if isinstance(loss, str) else list(loss)
     if len(goals) != len(network.outputs):
         raise UsageError(f"{len(goals)} losses were given for {len(network.outputs)} outputs.")
     if network.states:

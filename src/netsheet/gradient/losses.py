@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from netsheet.classes import is_softmax
@@ -142,6 +143,94 @@ def _huber(p: Expr, y: Expr) -> Expr:
     return call("if", call("less_equal", error, 1), 0.5 * error * error, error - 0.5)
 
 
+def _percentage(p: Expr, y: Expr) -> Expr:
+    return 100 * call("abs", (y - p) / call("max", call("abs", y), EPSILON))
+
+
+def _logarithmic(p: Expr, y: Expr) -> Expr:
+    error = _log_of(y) - _log_of(p)
+    return error * error
+
+
+def _log_of(x: Expr) -> Expr:
+    return call("log", call("max", x, EPSILON) + 1)
+
+
+def _log_cosh(p: Expr, y: Expr) -> Expr:
+    """log cosh of the error, with its larger exponential taken out."""
+    error = call("abs", p - y)
+    return error + call("log", 1 + call("exp", -2 * error)) - math.log(2)
+
+
+def _poisson(p: Expr, y: Expr) -> Expr:
+    return p - y * call("log", p + EPSILON)
+
+
+def _hinge(p: Expr, y: Expr) -> Expr:
+    """For targets of -1 and 1, or of 0 and 1."""
+    sign = call("if", call("equal", y, 0), -1, y)
+    return call("max", 1 - sign * p, 0)
+
+
+def _squared_hinge(p: Expr, y: Expr) -> Expr:
+    error = _hinge(p, y)
+    return error * error
+
+
+def _binary_focal(p: Expr, y: Expr) -> Expr:
+    """Binary crossentropy, weighed by ``(1 - p of the true class)^2`` (Lin et al. 2017)."""
+    clipped = call("min", call("max", p, EPSILON), 1 - EPSILON)
+    wrong = 1 - (y * clipped + (1 - y) * (1 - clipped))
+    return wrong * wrong * _binary(p, y)
+
+
+def _divergence(p: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
+    """Kullback and Leibler's: sum y log(y / p)."""
+    *at, c = indices_of(p)
+    here = (*at, c)
+    given, found = (call("min", call("max", t[here], EPSILON), 1) for t in (y, p))
+    return [equation(rows[tuple(at)], reduce("sum", [c], given * call("log", given / found)))]
+
+
+def _cosine(p: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
+    """Minus the cosine of the angle between both rows."""
+    lengths = [Tensor(f"loss/{part}", rows.axes, rows.shape) for part in ("length", "aim")]
+    made = []
+    for tensor, length in zip((p, y), lengths, strict=True):
+        *at, c = indices_of(tensor)
+        square = reduce("sum", [c], tensor[(*at, c)] * tensor[(*at, c)])
+        made.append(equation(length[tuple(at)], call("sqrt", call("max", square, 1e-12))))
+    *at, c = indices_of(p)
+    row = tuple(at)
+    product = reduce("sum", [c], p[(*row, c)] * y[(*row, c)])
+    return [*made, equation(rows[row], -(product / (lengths[0][row] * lengths[1][row])))]
+
+
+def _categorical_hinge(p: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
+    """How far the largest wrong answer comes near to the right one."""
+    right, wrong = (Tensor(f"loss/{part}", rows.axes, rows.shape) for part in ("right", "wrong"))
+    *at, c = indices_of(p)
+    row, here = tuple(at), (*at, c)
+    return [
+        equation(right[row], reduce("sum", [c], y[here] * p[here])),
+        equation(wrong[row], reduce("max", [c], (1 - y[here]) * p[here])),
+        equation(rows[row], call("max", wrong[row] - right[row] + 1, 0)),
+    ]
+
+
+def _categorical_focal(p: Tensor, y: Tensor, rows: Tensor) -> list[Equation]:
+    """``-0.25 (1 - p)^2 y log p`` (Lin et al. 2017)."""
+    total = Tensor("loss/total", rows.axes, rows.shape)
+    *at, c = indices_of(p)
+    share = call("min", call("max", p[(*at, c)] / total[tuple(at)], EPSILON), 1 - EPSILON)
+    wrong = 1 - share
+    likelihood = reduce("sum", [c], wrong * wrong * y[(*at, c)] * call("log", share))
+    return [
+        equation(total[tuple(at)], reduce("sum", [c], p[(*at, c)])),
+        equation(rows[tuple(at)], -0.25 * likelihood),
+    ]
+
+
 LOSSES: dict[str, Rows] = {
     "categorical_crossentropy": _categorical,
     "categorical_crossentropy_from_logits": _categorical_from_logits,
@@ -150,4 +239,15 @@ LOSSES: dict[str, Rows] = {
     "mean_squared_error": _by_element(lambda p, y: (p - y) * (p - y)),
     "mean_absolute_error": _by_element(lambda p, y: call("abs", p - y)),
     "huber": _by_element(_huber),
+    "mean_absolute_percentage_error": _by_element(_percentage),
+    "mean_squared_logarithmic_error": _by_element(_logarithmic),
+    "log_cosh": _by_element(_log_cosh),
+    "poisson": _by_element(_poisson),
+    "hinge": _by_element(_hinge),
+    "squared_hinge": _by_element(_squared_hinge),
+    "categorical_hinge": _categorical_hinge,
+    "kl_divergence": _divergence,
+    "cosine_similarity": _cosine,
+    "categorical_focal_crossentropy": _categorical_focal,
+    "binary_focal_crossentropy": _by_element(_binary_focal),
 }

@@ -1,14 +1,12 @@
-"""Layers around layers: Bidirectional, TimeDistributed and SpectralNormalization.
+"""Layers around layers: Bidirectional and TimeDistributed.
 
-Source: keras/src/layers/rnn/{bidirectional,time_distributed}.py,
-keras/src/layers/core/wrapper.py.
+Source: keras/src/layers/rnn/{bidirectional,time_distributed}.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -26,8 +24,6 @@ from netsheet.errors import UnsupportedError
 from netsheet.layer import Graph, Layer, Signature, part
 from netsheet.layers.composite import Composite
 from netsheet.layers.recurrent import Loop, base_tensor, reversed_axis
-
-_VECTORS = ("vector_u", "sn_u")  # of SpectralNormalization: Keras 3, Keras 2
 
 MERGES = {"concat": "Concat", "sum": "Sum", "mul": "Mul", "ave": "Mean"}  # as ONNX operators
 
@@ -350,51 +346,3 @@ def _step(tensor: Tensor, mask: Tensor | None) -> Tensor:
         tensor.shape[1:],
         _step(mask, None) if inner and mask is not None else None,
     )
-
-
-@dataclass(eq=False, kw_only=True)
-class SpectralNormalization(Layer):
-    """The inner layer as it is: its kernel was normalised while training, and is stored so."""
-
-    layer: Layer
-    vector: str = "vector_u"  # the name of what training iterates on
-
-    own_arrays: ClassVar[int | None] = 1  # the kernel stands in the wrapper and in the layer
-
-    def weight_axes(self) -> dict[str, tuple[str, ...]]:
-        return {self.vector: ("step", "out"), **self.layer.weight_axes()}
-
-    def inner_layers(self) -> list[tuple[str, Layer]]:
-        return [("", self.layer)]
-
-    def settle(self, stored: Sequence[tuple[str, tuple[int, ...]]]) -> None:
-        names = [name for name, _ in stored]
-        self.vector = next((name for name in names if name in _VECTORS), self.vector)
-        self.layer.settle([pair for pair in stored if pair[0] != self.vector])
-
-    @property
-    def _inner(self) -> Layer:
-        own = {label: self.weights[label] for label in self.layer.weight_axes()}
-        return replace(self.layer, name=self.name, weights=own)
-
-    def output_mask(self, inputs: Sequence[Tensor], name: str) -> Tensor | None:
-        return self._inner.output_mask(inputs, name)
-
-    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
-        inner = self._inner
-        vector, kernel = self.weights[self.vector], next(iter(inner.weights.values()))
-        if vector.shape != (1, *kernel.shape[-1:]):
-            raise ValueError(f"{self.vector} {vector.shape} does not fit the kernel {kernel.shape}")
-        return inner.infer(inputs)
-
-    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
-        return self._inner.equations(inputs, outputs)
-
-    def onnx(
-        self,
-        graph: Graph,
-        names: Sequence[str],
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Tensor],
-    ) -> list[str]:
-        return self._inner.onnx(graph, names, inputs, outputs)

@@ -7,7 +7,16 @@ from typing import Any
 
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer
-from netsheet.layers import attention, cells, conv_lstm, embedding, multi_head, recurrent, wrappers
+from netsheet.layers import (
+    attention,
+    cells,
+    conv_lstm,
+    embedding,
+    multi_head,
+    recurrent,
+    spectral,
+    wrappers,
+)
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.context import Context, Row
 from netsheet.read.keras.noise import rate
@@ -131,7 +140,7 @@ def _time_distributed(a: Arguments, c: Context) -> Layer:
 
 
 def _spectral(a: Arguments, c: Context) -> Layer:
-    return wrappers.SpectralNormalization(
+    return spectral.SpectralNormalization(
         layer=_inner(a, c, "layer", Layer), vector="vector_u" if c.major >= 3 else "sn_u"
     )
 

@@ -1,8 +1,11 @@
-"""Keras's own HDF5 file from a description and weights; Keras 3 and tf_keras load it."""
+"""Keras's own files from a description and weights; Keras 3 and Keras 2 load them."""
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,24 +15,41 @@ import numpy as np
 from netsheet.equations import FloatArray
 from netsheet.files import atomic
 
+Weights = Mapping[str, Mapping[str, FloatArray]]
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same network makes the same file
 
-def write_h5(
+
+def write_keras_file(
     target: str | Path,
     model_config: Mapping[str, Any],
-    weights: Mapping[str, Mapping[str, FloatArray]],
+    weights: Weights,
     *,
     training_config: Mapping[str, Any] | None = None,
     keras_version: str,
 ) -> None:
-    """Write a Sequential network in the layout of keras/src/legacy/saving/legacy_h5_format.py.
+    """Write a Sequential network, as ``.keras`` or, by any other name, as HDF5.
 
     Args:
         weights: by layer, then by label, in Keras's order; layers without weights may be left out.
+        training_config: as an HDF5 file has it: ``loss``, ``metrics``, ``optimizer_config``.
     """
+    write = write_archive if Path(target).suffix.lower() == ".keras" else write_h5
+    write(target, model_config, weights, training_config=training_config,
+          keras_version=keras_version)  # fmt: skip
+
+
+def write_h5(
+    target: str | Path,
+    model_config: Mapping[str, Any],
+    weights: Weights,
+    *,
+    training_config: Mapping[str, Any] | None = None,
+    keras_version: str,
+) -> None:
+    """The layout of keras/src/legacy/saving/legacy_h5_format.py."""
     import h5py
 
-    layers = [entry["config"]["name"] for entry in model_config["config"]["layers"]
-              if entry["class_name"] != "InputLayer"]  # fmt: skip
+    layers = [entry["config"]["name"] for entry in _with_weights(model_config)]
     with atomic(target) as path, h5py.File(path, "w") as file:
         file.attrs["keras_version"] = keras_version
         file.attrs["backend"] = "tensorflow"
@@ -47,3 +67,69 @@ def write_h5(
             group.attrs["weight_names"] = np.array([name.encode() for name in names], dtype="S")
             for name, values in zip(names, own.values(), strict=True):
                 group.create_dataset(name, data=np.asarray(values, np.float32))
+
+
+def write_archive(
+    target: str | Path,
+    model_config: Mapping[str, Any],
+    weights: Weights,
+    *,
+    training_config: Mapping[str, Any] | None = None,
+    keras_version: str,
+) -> None:
+    """The layout of keras/src/saving/saving_lib.py."""
+    layers = [{"module": "keras.layers", "registered_name": None, **entry}
+              for entry in model_config["config"]["layers"]]  # fmt: skip
+    described = {
+        "module": "keras", "class_name": model_config["class_name"],
+        "config": {**model_config["config"], "layers": layers}, "registered_name": None,
+        "build_config": {"input_shape": model_config["config"]["build_input_shape"]},
+    }  # fmt: skip
+    if training_config is not None:
+        described["compile_config"] = _compile_config(training_config)
+    parts = {
+        "metadata.json": json.dumps(
+            {"keras_version": keras_version, "date_saved": "1980-01-01@00:00:00"}
+        ).encode(),
+        "config.json": json.dumps(described).encode(),
+        "model.weights.h5": _stored_weights(model_config, weights),
+    }
+    with atomic(target) as path, zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, LONG_AGO), content)
+
+
+def _with_weights(model_config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The layers that may have weights."""
+    layers = model_config["config"]["layers"]
+    return [entry for entry in layers if entry["class_name"] != "InputLayer"]
+
+
+def _compile_config(training: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: training.get(key) for key in ("loss", "loss_weights", "metrics")}
+    optimizer = dict(training["optimizer_config"], module="keras.optimizers", registered_name=None)
+    return {"optimizer": optimizer, **kept}
+
+
+def _stored_weights(model_config: Mapping[str, Any], weights: Weights) -> bytes:
+    """``layers/conv2d_1/vars/0``: groups are named by the class, counted from the second one."""
+    import h5py
+
+    content, used = io.BytesIO(), dict[str, int]()
+    with h5py.File(content, "w") as file:
+        file.create_group("vars")
+        for entry in _with_weights(model_config):
+            name = snake_case(entry["class_name"])
+            number = used[name] = used.get(name, -1) + 1
+            group = file.create_group(f"layers/{name}_{number}/vars" if number
+                                      else f"layers/{name}/vars")  # fmt: skip
+            for place, values in enumerate(weights.get(entry["config"]["name"], {}).values()):
+                group.create_dataset(str(place), data=np.asarray(values, np.float32))
+    return content.getvalue()
+
+
+def snake_case(name: str) -> str:
+    """``MaxPooling2D`` as ``max_pooling2d`` (keras/src/utils/naming.py)."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
