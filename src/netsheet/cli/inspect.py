@@ -51,13 +51,13 @@ def evaluate(
     batch_axis: BatchAxis = "auto",
 ) -> None:
     """Print accuracy and loss on a labelled data set."""
-    from netsheet.data.datasets import read_dataset
+    from netsheet.data.named_sets import labelled_set
     from netsheet.engine.evaluation import evaluate as run
 
     model = opened(model_file, batch_axis)
     require_layers(model)
     with show.progress("reading") as bar:
-        dataset = read_dataset(data, model, wanted, limit, bar, label)
+        dataset = labelled_set(data, model, wanted, limit, bar, label)
     show.note(dataset.note)
     if dataset.y is None:
         raise NetsheetError(f"{data} has no labels to compare with.")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from netsheet.data.fit import shaped_batch, taken, text
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.inputs import InputValue, Sample, quantised_text
-from netsheet.data.raw_set import Progress, RawSet
+from netsheet.data.raw_set import Progress, RawSet, as_labels
 from netsheet.data.scaling import Scaling, decided
 from netsheet.data.sources import raw_set
 from netsheet.errors import FormatError, UnsupportedError, UsageError
@@ -121,7 +121,7 @@ def read_dataset(
     if len(tensors) != 1:
         raise UnsupportedError(
             f"{spec}: the network has {len(tensors)} inputs; a data set gives one. "
-            "Call evaluate() of the Python API with an array for each."
+            "netsheet evaluate takes an .npz with an array for each, by name."
         )
     if limit is not None and limit < 1:
         raise UsageError(f"the number of samples must be at least 1, not {limit}.")
@@ -183,12 +183,4 @@ def _targets(found: RawSet, limit: int | None, used: Scaling) -> tuple[Array | N
         if len(used.mean) == len(used.std) == 1:
             y = ((values * used.scale - used.mean[0]) / used.std[0]).astype(np.float32)
             return y, "; the targets, of the same shape, alike"
-    return _labels(y), ""
-
-
-def _labels(y: Array) -> Array:
-    """Whole numbers as int64, a column as a row; everything else as float32."""
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    whole = y.dtype.kind in "iub" or (y.ndim == 1 and y.size and bool((y == np.round(y)).all()))
-    return y.astype(np.int64 if whole and y.ndim == 1 else np.float32)
+    return as_labels(y), ""

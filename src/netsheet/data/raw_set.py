@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -23,3 +24,11 @@ class RawSet:
     names: Sequence[str] = ()
     weights: Array | None = None  # of the samples in a loss
     pictures: bool = False  # pixels, whatever the network's input looks like
+
+
+def as_labels(y: Array) -> Array:
+    """Whole numbers as int64, a column as a row; everything else as float32."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    whole = y.dtype.kind in "iub" or (y.ndim == 1 and y.size and bool((y == np.round(y)).all()))
+    return y.astype(np.int64 if whole and y.ndim == 1 else np.float32)

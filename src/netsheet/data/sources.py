@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,6 +187,8 @@ def _known(name: str, progress: Progress | None, part: str | None) -> RawSet:
 
 def _cifar10(archive: Path, part: str) -> RawSet:
     """The test batch of the binary archive, or its five batches to train with."""
+    import tarfile
+
     wanted = [CIFAR_TEST] if part == "test" else CIFAR_TRAIN
     found: dict[str, bytes] = {}
     try:

@@ -120,6 +120,7 @@ def from_proto(
     unbound = [source.name for source in sources if None in source.shape]
     if unbound:
         _explain(assembly.calls, unbound)
+    _check_outputs(graph, constants, path)
     results = {entry.name: assembly.result(entry.name) for entry in graph.output}
     version = opsets(proto).get("", 0)
 
@@ -149,6 +150,15 @@ def from_proto(
         original=OnnxOriginal(proto, assembly.tensors, constants),
     )
     return network
+
+
+def _check_outputs(graph: GraphProto, constants: Mapping[str, FloatArray], path: Path) -> None:
+    """Every output of the graph is made by a node, stored or an input."""
+    made = {name for node in graph.node for name in node.output} | set(constants)
+    made |= {entry.name for entry in (*graph.input, *graph.initializer)}
+    for entry in graph.output:
+        if entry.name not in made:
+            raise FormatError(f"{path}: nothing computes its output {entry.name!r}.")
 
 
 def _is_whole(assembly: GraphAssembly, name: str) -> bool:

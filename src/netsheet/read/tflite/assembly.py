@@ -60,6 +60,9 @@ def network_of(content: bytes, name: str) -> Network:
         stored=assembly.stored,
         original=TfliteOriginal(content, assembly.numbers),
     )
+    lost = [model.tensors[n].name for n in model.outputs if n not in assembly.refs]
+    if lost:
+        network.notes.append(f"Its output {lost[0]!r} depends on no input, and is left out.")
     stored = any(tensor.quantised for tensor in model.tensors if tensor.values is not None)
     if stored and not whole:
         network.notes.append(
