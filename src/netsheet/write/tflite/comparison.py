@@ -91,7 +91,9 @@ def layer_noise(
         given = whole.inputs(dict(zip(inputs, batch.values(), strict=True)))
         found = whole.named(given, [one.tensor.name for one in sums.values()])
         for key, one in sums.items():
-            one.take(wanted[key], found[one.tensor.name])
+            values = found[one.tensor.name]
+            order = quantised.orders.get(key)
+            one.take(wanted[key], values if order is None else values.transpose(order))
     return [one.row(key, network.node(key).layer.type) for key, one in sums.items()]
 
 

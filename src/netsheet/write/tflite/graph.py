@@ -75,6 +75,8 @@ class LiteGraph:
     operators: list[LiteOperator] = field(default_factory=list)
     # the tensor that holds what a call of the network computes, where one does
     tensors_of: dict[str, LiteTensor] = field(default_factory=dict)
+    # of calls whose tensor has its axes in another order: which axis each of the call's own is
+    orders: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def tensors(self) -> list[LiteTensor]:
         """Every tensor once: inputs, then by operators."""

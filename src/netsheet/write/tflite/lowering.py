@@ -49,6 +49,11 @@ class Lowering:
             return x
         return self.add("RESHAPE", [x, self.constant("shape", list(shape), "int32")], shape)
 
+    def transposed(self, x: LiteTensor, order: Sequence[int]) -> LiteTensor:
+        """The axes in another order; the batch stays in front."""
+        shape = [x.shape[axis] for axis in order]
+        return self.add("TRANSPOSE", [x, self.constant("order", list(order), "int32")], shape)
+
     def activated(self, x: LiteTensor, activation: Layer | None) -> LiteTensor:
         """The operators of an activation; nothing without one."""
         if activation is None:

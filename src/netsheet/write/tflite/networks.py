@@ -5,9 +5,11 @@ from __future__ import annotations
 from netsheet.equations import Tensor
 from netsheet.errors import NetsheetError, UnsupportedError
 from netsheet.network import Network
+from netsheet.write.tflite.channels_first import with_channels_last
 from netsheet.write.tflite.graph import LiteGraph, LiteTensor
 from netsheet.write.tflite.lowering import Lowering
 from netsheet.write.tflite.table import has_row, row_of
+from netsheet.write.tflite.transposes import settled
 
 
 def lowered(network: Network) -> LiteGraph:
@@ -32,11 +34,14 @@ def lowered(network: Network) -> LiteGraph:
         lowering.layer, lowering.label = node.key, node.layer.name.replace("/", ".")
         given = [values[tensor] for tensor in node.inputs]
         try:
-            found = row_of(node.layer)(lowering, node, given)
+            found = with_channels_last(row_of, lowering, node, given)
+            if found is None:
+                found = row_of(node.layer)(lowering, node, given)
         except UnsupportedError as error:
             raise UnsupportedError(f"{node.key}: {error}") from error
         values[node.outputs[0]] = lowering.graph.tensors_of[node.key] = found
     lowering.graph.outputs = [values[tensor] for tensor in network.outputs]
+    settled(lowering.graph)
     _keep_inputs_apart(lowering)
     return lowering.graph
 

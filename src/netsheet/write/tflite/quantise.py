@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from netsheet.engine.run import Progress
@@ -28,13 +28,15 @@ class Quantised:
     """A quantised network with its file.
 
     ``real``: keys of the calls that stay in real numbers. ``meaning``: which tensor of the
-    quantised network stands for which call of the given one, where one does.
+    quantised network stands for which call of the given one, where one does; ``orders``: which of
+    its axes (the batch counted) each axis of the call is, where they are in another order.
     """
 
     content: bytes
     network: Network
     real: tuple[str, ...]
     meaning: Mapping[str, str]
+    orders: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def to_tflite(network: Network, target: str | Path) -> None:
@@ -95,4 +97,4 @@ def quantise(
         for key, tensor in graph.tensors_of.items()
         if tensor in tensors and tensors.index(tensor) in numbers
     }
-    return Quantised(content, found, tuple(k for k in keys if k in calls), meaning)
+    return Quantised(content, found, tuple(k for k in keys if k in calls), meaning, graph.orders)

@@ -48,8 +48,6 @@ def _passed(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
 
 
 def _reshaped(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
-    if getattr(node.layer, "data_format", "channels_last") != "channels_last":
-        raise UnsupportedError("channels stand in front, which TensorFlow Lite does not have")
     return lowering.reshaped(given[0], _out(node))
 
 
@@ -169,9 +167,7 @@ def _concatenated(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
 
 
 def _permuted(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
-    order = (0, *getattr(node.layer, "dims", ()))
-    return lowering.add("TRANSPOSE", [given[0], lowering.constant("order", order, "int32")],
-                        _out(node))  # fmt: skip
+    return lowering.transposed(given[0], (0, *getattr(node.layer, "dims", ())))
 
 
 def _affine(lowering: Lowering, node: Node, given: Given) -> LiteTensor:

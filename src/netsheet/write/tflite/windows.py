@@ -23,11 +23,6 @@ def _two(sizes: Sequence[int]) -> tuple[int, int]:
     return (1, int(sizes[0])) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))
 
 
-def _check(layer: object) -> None:
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
-        raise UnsupportedError("channels stand in front, which TensorFlow Lite does not have")
-
-
 def _image(lowering: Lowering, x: LiteTensor) -> LiteTensor:
     """A sequence as a picture that is one row high."""
     if len(x.shape) == 4:
@@ -94,9 +89,6 @@ def convolution(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     """CONV_2D, along one axis or two."""
     layer = node.layer
     assert isinstance(layer, conv.Conv2D)
-    _check(layer)
-    if layer.groups != 1:
-        raise UnsupportedError("a convolution in groups is not written")
     x, padding = _padded(lowering, layer, _image(lowering, given[0]))
     kernel = _kernel(node, "kernel", "out", "in")
     kernel = kernel.reshape(layer.filters, *_two(layer.kernel_size), -1)
@@ -112,7 +104,6 @@ def convolution(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
 def _depthwise(lowering: Lowering, node: Node, x: LiteTensor, bias: Array) -> LiteTensor:
     layer = node.layer
     assert isinstance(layer, conv.DepthwiseConv2D)
-    _check(layer)
     x, padding = _padded(lowering, layer, _image(lowering, x))
     kernel = _kernel(node, layer.kernel_label, "in", "multiplier")
     count = kernel.shape[-1] * kernel.shape[-2]
@@ -153,7 +144,6 @@ def transposed(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     """TRANSPOSE_CONV, where its output has the size that the format gives it."""
     layer = node.layer
     assert isinstance(layer, conv_transpose.Conv2DTranspose)
-    _check(layer)
     if layer.padding not in PADDINGS or layer.dilation_rate not in ((1, 1), (1,)):
         raise UnsupportedError(
             "a transposed convolution with dilation or own padding is not written"
@@ -179,7 +169,6 @@ def pooling(name: str) -> Row:
     def row(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
         layer = node.layer
         assert isinstance(layer, (pool.MaxPooling2D, pool.AveragePooling2D))
-        _check(layer)
         if layer.padding not in PADDINGS:
             raise UnsupportedError("a pooling with padding of its own is not written")
         window, stride = _two(layer.pool_size), _two(layer.strides)
@@ -201,7 +190,6 @@ def global_pooling(name: str) -> Row:
     def row(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
         layer = node.layer
         assert isinstance(layer, (pool.GlobalMaxPooling2D, pool.GlobalAveragePooling2D))
-        _check(layer)
         axes = list(range(1, len(given[0].shape) - 1))
         shape = (1, *node.outputs[0].shape)
         stored_axes = lowering.constant("axes", axes, "int32")
@@ -215,7 +203,6 @@ def padding(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     """PAD with zeros."""
     layer = node.layer
     assert isinstance(layer, spatial.ZeroPadding2D)
-    _check(layer)
     amounts = np.array([(0, 0), *layer.padding, (0, 0)], np.int32)
     stored_amounts = lowering.constant("paddings", amounts, "int32")
     return lowering.add("PAD", [given[0], stored_amounts], (1, *node.outputs[0].shape))
@@ -225,7 +212,6 @@ def cropping(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     """STRIDED_SLICE along the axes of space."""
     layer = node.layer
     assert isinstance(layer, spatial.Cropping2D)
-    _check(layer)
     shape = (1, *node.outputs[0].shape)
     begin = [0, *(before for before, _ in layer.cropping), 0]
     end = [first + size for first, size in zip(begin, shape, strict=True)]
@@ -242,7 +228,6 @@ def upsampling(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     """RESIZE_NEAREST_NEIGHBOR or RESIZE_BILINEAR, with half pixels as Keras has them."""
     layer = node.layer
     assert isinstance(layer, spatial.UpSampling2D)
-    _check(layer)
     names = {"nearest": "ResizeNearestNeighbor", "bilinear": "ResizeBilinear"}
     if layer.interpolation not in names:
         raise UnsupportedError(f"the interpolation {layer.interpolation} is not written")
