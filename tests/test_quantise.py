@@ -216,7 +216,7 @@ def test_layers_that_stay_real(tmp_path: Path) -> None:
     [
         (lambda L: [L.Input((5, 3)), L.LSTM(4)], "lstm.*LSTM"),
         (lambda L: [L.Input((4, 4, 3)), L.Softmax(axis=1)], "along axis 0"),
-        (lambda L: [L.Input((4, 4, 4)), L.Conv2D(4, 1, groups=2)], "groups"),
+        (lambda L: [L.Input((4, 4, 4)), L.UnitNormalization()], "UnitNormalization"),
     ],
 )
 def test_what_has_no_form_is_refused_by_name(

@@ -30,18 +30,20 @@ def lowered(network: Network) -> LiteGraph:
     for tensor in network.inputs:
         values[tensor] = LiteTensor(tensor.name, (1, *tensor.shape))
         lowering.graph.inputs.append(values[tensor])
+    turned = False
     for node in network.computed():
         lowering.layer, lowering.label = node.key, node.layer.name.replace("/", ".")
         given = [values[tensor] for tensor in node.inputs]
         try:
-            found = with_channels_last(row_of, lowering, node, given)
-            if found is None:
-                found = row_of(node.layer)(lowering, node, given)
+            moved = with_channels_last(row_of, lowering, node, given)
+            turned = turned or moved is not None
+            found = moved or row_of(node.layer)(lowering, node, given)
         except UnsupportedError as error:
             raise UnsupportedError(f"{node.key}: {error}") from error
         values[node.outputs[0]] = lowering.graph.tensors_of[node.key] = found
     lowering.graph.outputs = [values[tensor] for tensor in network.outputs]
-    settled(lowering.graph)
+    if turned:  # else the operators are those of TensorFlow's converter
+        settled(lowering.graph)
     _keep_inputs_apart(lowering)
     return lowering.graph
 

@@ -25,7 +25,7 @@ Given = Sequence[LiteTensor]
 
 def has_row(layer: Layer) -> bool:
     """True if the layer's class has a row of its own."""
-    return type(layer) in TABLE
+    return type(layer) in TABLE or isinstance(layer, shape.Identity)  # dropout and its kin too
 
 
 def row_of(layer: Layer) -> Row:
@@ -36,7 +36,7 @@ def row_of(layer: Layer) -> Row:
     """
     if not has_row(layer):
         raise UnsupportedError(f"{layer.type} has no form in TensorFlow Lite")
-    return TABLE[type(layer)]
+    return TABLE.get(type(layer), _passed)
 
 
 def _out(node: Node) -> tuple[int, ...]:
