@@ -49,7 +49,9 @@ class _Reach:
                     self._geometry(node)
                 if isinstance(node, ir.Tile):
                     self._seen(node.shape.reach, node.shape.block, node.sums.size)
-                self.parts(node, known)
+                    self.parts((node.x, node.weights, node.start), known)
+                else:
+                    self.parts(node, known)
 
     def _geometry(self, node: ir.Kernel) -> None:
         row = node.geometry

@@ -14,7 +14,9 @@ from netsheet.loops.products.whole_sums import WholeSum
 from netsheet.loops.values import Values
 
 MOST_PIXELS = 4  # of a tile: by two channels they are eight sums, which thirteen registers hold
-MOST_ROWS = 2048  # numbers of the columns that one part of a row of pixels needs
+# Numbers of the columns that one part of a row of pixels needs: as many bytes as the input, but
+# no fewer than the first and no more than the second.
+FEWEST, MOST = 512, 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,8 @@ def columns_of(sums: WholeSum) -> InputColumns | None:
     size = math.prod(row.size for row in sums.rows) * sums.units
     pixels = along.size if along is not None else 1
     wide = pixels_of_a_tile(sums)
-    room = (MOST_ROWS // size - 1 - (taps - 1) * apart) // stride + 1
+    most = min(max(sums.x.size // 2, FEWEST), MOST)
+    room = (most // size - 1 - (taps - 1) * apart) // stride + 1
     whole = -(-pixels // wide) * wide
     part = min(max(room // wide * wide, wide), whole)
     parts = -(-whole // part)
@@ -157,6 +160,35 @@ def _slide(sums: WholeSum) -> int:
         if value.coefficient(outer) != value.coefficient(tap) * (far // step):
             return 0
     return far // step
+
+
+def read_ahead(sums: WholeSum, columns: InputColumns) -> bool:
+    """True if outputs may be written over the inputs: all that is there has been brought in.
+
+    Either a pixel's inputs lie where its outputs do, or rows of pixels follow each other and the
+    rows of taps are ahead of them.
+    """
+    y_at = sums.equation.at[0]
+    if sums.groups or y_at.const or not sums.pixels:
+        return False
+    if columns.taps == 1 and not sums.rows:
+        width = math.prod(index.size for index in sums.channels)
+        alike = all(sums.x_at.coefficient(i) == y_at.coefficient(i) for i in sums.pixels)
+        nearest = min(y_at.coefficient(i) for i in sums.pixels)
+        return alike and not sums.x_at.const and max(width, sums.units) <= nearest
+    if not columns.slide or len(sums.pixels) != 2 or columns.pixels < sums.pixels[-1].size:
+        return False
+    tap, outer = sums.rows[0], sums.pixels[0]
+    guard = sums.guards.get(tap)
+    if guard is None or guard.low != 0 or guard.value.coefficient(tap) != 1:
+        return False
+    far, row = y_at.coefficient(outer), sums.x_at.coefficient(tap)
+    if sums.x.size != row * guard.high:
+        return False
+    ahead = guard.value.const + tap.size  # rows that are there before the first pixels are done
+    return all(
+        far * (y + 1) <= row * (ahead + y * columns.slide) for y in (0, max(outer.size - 2, 0))
+    )
 
 
 def guards_fit(sums: WholeSum, columns: InputColumns, fixed: Sequence[Index]) -> bool:

@@ -53,6 +53,7 @@ from netsheet.loops.products.whole_columns import (
     guards_fit,
     moving,
     pixels_of_a_tile,
+    read_ahead,
 )
 from netsheet.loops.products.whole_sums import WholeSum, whole_sum
 from netsheet.loops.storage.addresses import Layout, Memory
@@ -90,17 +91,24 @@ class WholeProducts(Computation):
         return [self.source]
 
     def reused(self, layout: Layout) -> list[Tensor]:
-        """What is read only where the same element is written, behind the sum."""
+        """What is read only where the same element is written, behind the sum; or ahead of it."""
         eq = self.sums.equation
         found: dict[Tensor, set[Affine]] = {}
         for node in reads(eq.value):
             assert isinstance(node.tensor, Memory) and node.tensor.source is not None
             found.setdefault(node.tensor.source, set()).add(node.at[0])
-        return [
+        behind = found.pop(self.sums.x) == {self.sums.x_at} and self._input_is_read_ahead
+        reused = [
             tensor
             for tensor, at in found.items()
-            if at == {eq.at[0]} and tensor is not self.sums.x and not isinstance(tensor, Weight)
+            if at == {eq.at[0]} and not isinstance(tensor, Weight)
         ]
+        return [*reused, self.sums.x] if behind else reused
+
+    @property
+    def _input_is_read_ahead(self) -> bool:
+        """True if no output is written over an input that is still to be brought in."""
+        return self.columns is not None and read_ahead(self.sums, self.columns)
 
     # ------------------------------------------------------------------ lowering
 
@@ -165,8 +173,8 @@ class WholeProducts(Computation):
         if rest and parts.size == 1:
             count = -(-rest // wide)
         elif rest and rest <= self.columns.pixels - wide:
-            left = plus(self._pixels + wide - 1,
-                        times(builder.index(parts), -self.columns.pixels))  # fmt: skip
+            more = wide - 1 if self._pixels % wide else 0  # pixels for nothing in the last tile
+            left = plus(self._pixels + more, times(builder.index(parts), -self.columns.pixels))
             count = Least(tiles.size, FloorDivide(left, wide, True))
         values = Values(builder)
         with builder.loop(tiles, 0, count) if count else builder.loop(tiles):
