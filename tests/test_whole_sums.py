@@ -32,6 +32,7 @@ from netsheet.equations.evaluation import evaluate
 from netsheet.layer import Layer, Signature
 from netsheet.loops.interpret import interpret
 from netsheet.loops.pipeline import looped
+from netsheet.loops.products.whole_pooling import PooledWholeProducts
 from netsheet.loops.products.whole_tiles import WholeProducts
 from netsheet.network import LayerCall, Network, Source, ValueRef
 from netsheet.verify.engines.boards import BOARDS
@@ -126,6 +127,31 @@ class WholeConvolution(Layer):
         return self.weights.setdefault(label, made)
 
 
+@dataclass(eq=False, kw_only=True)
+class WholePooling(Layer):
+    """The largest of each window of bytes; windows follow each other, or overlap."""
+
+    size: int
+    stride: int
+    before: int
+
+    def output_kind(self, number: int) -> tuple[str, Quantisation | None]:
+        return "int8", BYTES
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        sizes = [(size + self.before - 1) // self.stride + 1 for size in inputs[0].shape[:-1]]
+        return [Signature(inputs[0].axes, (*sizes, inputs[0].shape[-1]))]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        (x,), (y,) = inputs, outputs
+        pixels = [Index("yx"[n % 2], size) for n, size in enumerate(y.shape[:-1])]
+        taps = [Index("uv"[n % 2], self.size) for n in range(len(pixels))]
+        c = Index("c", x.shape[-1])
+        places = [p * self.stride + t - self.before for p, t in zip(pixels, taps, strict=True)]
+        where = tuple(Guard(at, 0, size) for at, size in zip(places, x.shape[:-1], strict=True))
+        return [equation(y[(*pixels, c)], Reduce("max", tuple(taps), x[(*places, c)], where))]
+
+
 def _scaled(x: Expr, factor: Expr, shift: object) -> Expr:
     return call("shift_right", call("high_product", x, factor), shift)
 
@@ -139,7 +165,7 @@ def network(seed: int, layers: int) -> tuple[Network, Sample]:
     r = Random(seed)
     axes = ("depth", "height", "width", "channel")[-r.choice((1, 2, 3, 3, 3, 4)) :]
     shape = (*(r.randint(1, 9) for _ in axes[:-1]), r.randint(1, 9))
-    calls = []
+    calls, inside = [], set()
     for n in range(layers):
         key, deep = f"made{n}", r.random() < 0.3
         layer = WholeConvolution(name=key, type_name="Made", seed=r.randrange(1 << 20), deep=deep)
@@ -147,8 +173,16 @@ def network(seed: int, layers: int) -> tuple[Network, Sample]:
         if r.random() < 0.4:  # the same once more, with the first added
             again = WholeConvolution(name=f"{key}b", type_name="Made", seed=layer.seed, deep=deep)
             calls.append(LayerCall(again.name, again, (ValueRef("x"), ValueRef(key))))
+        elif r.random() < 0.4:  # and only its largest values are wanted
+            size = r.choice((2, 3))
+            stride, before = r.choice((size, size, 1)), r.choice((0, 0, 1))
+            pooled = WholePooling(
+                name=f"{key}p", type_name="Made", size=size, stride=stride, before=before
+            )
+            calls.append(LayerCall(pooled.name, pooled, (ValueRef(key),)))
+            inside.add(key)
     made = Network("made", calls, [Source("x", shape, axes, "int8", quantisation=BYTES)],
-                   [ValueRef(c.key) for c in calls])  # fmt: skip
+                   [ValueRef(c.key) for c in calls if c.key not in inside])  # fmt: skip
     assert all(node.refusal is None for node in made.nodes)
     values = np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
     return made, Sample("x", {"x": InputValue(values)})
@@ -172,7 +206,8 @@ def test_sums_in_c(seed: int, options: list[str]) -> None:
     made, sample = network(seed, 7)
     right = wanted(made, sample)
     lib = library(made)
-    assert any(isinstance(one, WholeProducts) for one in lib.fast.computations)
+    kinds = (WholeProducts, PooledWholeProducts)
+    assert any(isinstance(one, kinds) for one in lib.fast.computations)
     for traced in (False, True) if options is SANITIZED else (False,):
         (found,) = run_library(lib, [sample.arrays], traced=traced, options=options)
         assert_same(dict(found), right)
@@ -196,6 +231,28 @@ def test_sums_as_loops(seed: int) -> None:
     found = interpret(program, sample.arrays)
     assert_same({t.name: v for t, v in zip(made.outputs, found, strict=True)},
                 wanted(made, sample))  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_of_sums_are_pooled_as_they_come(seed: int) -> None:
+    """Only the rows of a window exist at a time, and nothing else changes."""
+    r = Random(seed)
+    shape = (r.randint(8, 12), r.randint(8, 12), r.randint(1, 5))
+    calls = []
+    for n in range(8):
+        conv = WholeConvolution(name=f"c{n}", type_name="Made", seed=r.randrange(1 << 20))
+        size, before = r.choice((2, 3)), r.choice((0, 0, 1))
+        pool = WholePooling(name=f"p{n}", type_name="Made", size=size, stride=size, before=before)
+        calls.append(LayerCall(conv.name, conv, (ValueRef("x"),)))
+        calls.append(LayerCall(pool.name, pool, (ValueRef(conv.name),)))
+    source = Source("x", shape, ("height", "width", "channel"), "int8", quantisation=BYTES)
+    made = Network("made", calls, [source], [ValueRef(f"p{n}") for n in range(8)])
+    values = np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
+    sample = Sample("x", {"x": InputValue(values)})
+    lib = library(made)
+    assert any(isinstance(one, PooledWholeProducts) for one in lib.fast.computations)
+    (found,) = run_library(lib, [sample.arrays], traced=False, options=SANITIZED)
+    assert_same(dict(found), wanted(made, sample))
 
 
 def test_a_sum_that_32_bits_may_not_hold_has_plain_loops() -> None:

@@ -16,7 +16,8 @@ from netsheet.loops.products.recognise import recognised
 from netsheet.loops.products.rows import by_rows
 from netsheet.loops.products.sums import SumOfProducts
 from netsheet.loops.products.tiling import choose_row_functions
-from netsheet.loops.products.whole_tiles import whole_products
+from netsheet.loops.products.whole_pooling import pooled_whole_products
+from netsheet.loops.products.whole_tiles import WholeProducts, whole_products
 from netsheet.loops.storage.addresses import Layout
 from netsheet.loops.storage.constants import Constants
 
@@ -47,7 +48,7 @@ def _computations(
     if not fast:
         return [ElementLoops(eq, fixed)]
     if eq.target.dtype != FLOAT or any(t.dtype != FLOAT for t in read_by(eq)):
-        whole = whole_products(eq, layout, fixed, constants)
+        whole = whole_products(eq, layout, fixed, constants) or _whole_maximum(eq, layout, fixed)
         return [whole or ElementLoops(eq, fixed)]  # row functions compute in float32
     total = _sum(eq, layout, fixed)
     if total is not None:
@@ -58,6 +59,12 @@ def _computations(
     both = [_sum(part, layout, fixed) for part in two_sums(eq)]
     found = [total for total in both if total is not None]
     return [*found] if len(found) == 2 else [ElementLoops(eq, fixed)]
+
+
+def _whole_maximum(eq: Equation, layout: Layout, fixed: Sequence[Index]) -> Computation | None:
+    """A pooling of numbers of one kind."""
+    alike = {eq.target.dtype} == {tensor.dtype for tensor in read_by(eq)}
+    return window_maximum(eq, layout, fixed) if alike else None
 
 
 def _sum(eq: Equation, layout: Layout, fixed: Sequence[Index]) -> SumOfProducts | None:
@@ -85,6 +92,10 @@ def _with_poolings(
         if not isinstance(pool, WindowMaximum) or pool.x in held or users[pool.x] != 1:
             continue
         made = makers.get(pool.x, [])
+        if len(made) == 1 and isinstance(made[0], WholeProducts):
+            whole = pooled_whole_products(made[0], pool)
+            if whole is not None:
+                joined[id(pool)], joined[id(made[0])] = whole, None
         if len(made) != 1 or not isinstance(made[0], SumOfProducts):
             continue
         products = recognised(made[0].products.equation, layout)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from netsheet.equations import (
+    FLOAT,
+    WHOLE,
     Affine,
     Equation,
     Index,
@@ -131,15 +133,16 @@ class WindowMaximum(Computation):
                 taps = [(x, offset) for offset in self._distances(offsets)]
             rest = values.position(self.rest)
             loads = [Load(source, plus(shift, rest)) for source, shift in taps]
-            most = builder.let("most", loads[0], mutable=True)
+            dtype = FLOAT if self.equation.target.dtype == FLOAT else WHOLE
+            most = builder.let("most", loads[0], dtype, mutable=True)
             for load in loads[1:]:
-                builder.accumulate("max", most, builder.let("v", load))
+                builder.accumulate("max", most, builder.let("v", load, dtype))
             for node in walk(flat.value):
                 if isinstance(node, Read):
                     values.know(node, most)
             place = values.position(flat.at[0])
             target = builder.buffers[self.equation.target]
-            builder.add(Store(target, place, values.value(flat.value)))
+            builder.add(Store(target, place, values.value(flat.value, dtype)))
 
     def _distances(self, offsets: Offsets) -> list[Integer]:
         """From the first element to every tap of a window."""

@@ -61,6 +61,14 @@ from netsheet.loops.storage.constants import Constants
 from netsheet.loops.values import Values
 
 
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where results go: memory, and the address in it in terms of the indices."""
+
+    memory: Buffer | Pointer
+    at: Affine
+
+
 @dataclass(eq=False)
 class WholeProducts(Computation):
     """A sum of products of whole numbers by tiles, each finished while its sums are at hand."""
@@ -114,16 +122,19 @@ class WholeProducts(Computation):
 
     def lower(self, builder: FunctionBuilder, layout: Layout) -> None:
         sums = self.sums
+        own = Place(builder.buffers[self.source.target], sums.equation.at[0])
         if self.columns is None:
             with builder.nested(*sums.groups):
-                self._lower_blocks(builder, 1)
+                self._lower_blocks(builder, own, 1)
             return
-        parts = Index("part", -(-self._pixels // self.columns.pixels))
+        parts = self.parts
         rows = sorted(sums.pixels[:-1], key=lambda i: -sums.equation.at[0].coefficient(i))
         with builder.nested(*sums.groups, parts):
             if self.columns.slide:
                 with builder.nested(*rows[:-1]):
-                    self._lower_sliding(builder, parts, rows[-1])
+                    self.lower_first(builder, parts, rows[-1])
+                    with builder.loop(rows[-1]):
+                        self.lower_row(builder, parts, own)
             else:
                 with builder.nested(*rows):
                     over = [Index(row.name, row.size) for row in sums.rows]
@@ -131,7 +142,13 @@ class WholeProducts(Computation):
                         row: moving(index) for row, index in zip(sums.rows, over, strict=True)
                     }
                     self._filling(builder, parts).fill(mapping, mapping, over)
-                    self._lower_pixels(builder, parts)
+                    self._lower_pixels(builder, parts, own)
+
+    @property
+    def parts(self) -> Index:
+        """The parts of a row of pixels."""
+        pixels = self.columns.pixels if self.columns is not None else 1
+        return Index("part", -(-self._pixels // pixels))
 
     def _filling(self, builder: FunctionBuilder, parts: Index) -> ColumnFilling:
         assert self.columns is not None
@@ -141,29 +158,32 @@ class WholeProducts(Computation):
     def _pixels(self) -> int:
         return self.sums.along.size if self.sums.along else 1
 
-    def _lower_sliding(self, builder: FunctionBuilder, parts: Index, outer: Index) -> None:
-        """The rows of pixels one after the other; most rows of taps are there already."""
+    def lower_first(self, builder: FunctionBuilder, parts: Index, outer: Index) -> None:
+        """The rows of taps that are there before the first row of pixels, one place too low."""
         assert self.columns is not None
-        columns, tap = self.columns, self.sums.rows[0]
-        kept = tap.size - columns.slide
-        filling = self._filling(builder, parts)
-        early = Index(tap.name, kept)
+        tap, slide = self.sums.rows[0], self.columns.slide
+        early = Index(tap.name, tap.size - slide)
         at = moving(early)
-        filling.fill({tap: at, outer: 0}, {tap: at + columns.slide}, [early])
-        with builder.loop(outer):
-            rows = builder.buffers[self.scratch[0]]
-            column, item = Index("column", columns.count), Index("k", kept * self.sums.units)
-            values = Values(builder)
-            with builder.nested(column, item):
-                to = values.position(moving(column) * columns.size + moving(item))
-                moved = Load(rows, plus(to, columns.slide * self.sums.units))
-                builder.add(Store(rows, to, moved))
-            late = Index(tap.name, columns.slide)
-            at = moving(late) + kept
-            filling.fill({tap: at}, {tap: at}, [late])
-            self._lower_pixels(builder, parts)
+        filling = self._filling(builder, parts)
+        filling.fill({tap: at, outer: 0}, {tap: at + slide}, [early])
 
-    def _lower_pixels(self, builder: FunctionBuilder, parts: Index) -> None:
+    def lower_row(self, builder: FunctionBuilder, parts: Index, to: Place) -> None:
+        """A row of pixels: columns slide, new rows of taps come in. Rows come in their order."""
+        assert self.columns is not None
+        columns, tap, units = self.columns, self.sums.rows[0], self.sums.units
+        kept = tap.size - columns.slide
+        rows = builder.buffers[self.scratch[0]]
+        column, item = Index("column", columns.count), Index("k", kept * units)
+        values = Values(builder)
+        with builder.nested(column, item):
+            at = values.position(moving(column) * columns.size + moving(item))
+            builder.add(Store(rows, at, Load(rows, plus(at, columns.slide * units))))
+        late = Index(tap.name, columns.slide)
+        slot = moving(late) + kept
+        self._filling(builder, parts).fill({tap: slot}, {tap: slot}, [late])
+        self._lower_pixels(builder, parts, to)
+
+    def _lower_pixels(self, builder: FunctionBuilder, parts: Index, to: Place) -> None:
         """The tiles of a part of a row of pixels."""
         assert self.columns is not None
         wide = self.shape.pixels
@@ -180,10 +200,10 @@ class WholeProducts(Computation):
         with builder.loop(tiles, 0, count) if count else builder.loop(tiles):
             first = moving(parts) * self.columns.pixels + moving(tiles) * wide
             x = moving(tiles) * (wide * self.shape.step)
-            self._lower_blocks(builder, wide, values.position(first), values.position(x))
+            self._lower_blocks(builder, to, wide, values.position(first), values.position(x))
 
     def _lower_blocks(
-        self, builder: FunctionBuilder, wide: int, first: Integer = 0, x: Integer = 0
+        self, builder: FunctionBuilder, to: Place, wide: int, first: Integer = 0, x: Integer = 0
     ) -> None:
         """All channels of a tile's pixels."""
         sums, shape = self.sums, self.shape
@@ -207,10 +227,16 @@ class WholeProducts(Computation):
             weights = Pointer("", self.weights, values.position(number * shape.block))
             start = Pointer("", self.start, values.position(number * shape.channels))
             builder.add(Tile(shape, local, sums.limit, source, weights, start))
-            self._finish(builder, wide, first, blocks, local)
+            self._finish(builder, to, wide, first, blocks, local)
 
     def _finish(
-        self, builder: FunctionBuilder, wide: int, first: Integer, blocks: Index, local: Buffer
+        self,
+        builder: FunctionBuilder,
+        to: Place,
+        wide: int,
+        first: Integer,
+        blocks: Index,
+        local: Buffer,
     ) -> None:
         """What is left to do of each sum of a tile: what channels share, then pixel by pixel."""
         sums, size = self.sums, self.shape.channels
@@ -235,8 +261,7 @@ class WholeProducts(Computation):
                 values.know(sums.total, Load(local, plus(times(place, size), lane)))
                 dtype = FLOAT if self.source.target.dtype == FLOAT else WHOLE
                 value = values.value(sums.equation.value, dtype)
-                target = builder.buffers[self.source.target]
-                builder.add(Store(target, values.position(sums.equation.at[0]), value))
+                builder.add(Store(to.memory, values.position(to.at), value))
 
     def _name_channels(self, builder: FunctionBuilder, number: Integer) -> None:
         """The indices of a channel from its number."""
