@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -254,12 +255,33 @@ def test_the_command_line(tmp_path: Path) -> None:
     model, _, x = _given("sequence", tmp_path)
     np.savez(tmp_path / "set.npz", x=x, y=np.arange(COUNT) % 3)
     base = ["quantise", tmp_path / "sequence.h5", "--calibrate", tmp_path / "set.npz"]
-    told = _run(*base, "-o", tmp_path / "net.tflite", "--json")
+    told = _run(*base, "-o", tmp_path / "net.tflite", "--json", "--plot", tmp_path / "r.png")
     assert told.returncode == 0, told.stderr
     said = json.loads(told.stdout)
+    assert (tmp_path / "r.png").read_bytes()[:4] == b"\x89PNG"
     assert {row["layer"] for row in said["layers"]} <= {node.key for node in model.nodes}
     assert all(row["snr_db"] is None or row["snr_db"] > 10 for row in said["layers"])
     opened = ns.load(tmp_path / "net.tflite")
     assert opened.inputs[0].dtype == "int8"
-    wrong = _run(*base, "-o", tmp_path / "net.bin")
-    assert wrong.returncode == 2 and ".tflite or .onnx" in wrong.stderr
+    for name in ("net.bin", "net.nsq.h5"):
+        wrong = _run(*base, "-o", tmp_path / name)
+        assert wrong.returncode == 2 and ".tflite or .onnx" in wrong.stderr
+
+
+def test_the_report_as_a_picture(tmp_path: Path) -> None:
+    """The bars are as long as the numbers say, those that hurt in another colour."""
+    from PIL import Image
+
+    from netsheet.write.pictures.noise import BAD, GOOD, ROW, TOP, NoiseBar, draw_noise
+
+    bars = [NoiseBar("conv", 40.0, 0.0), NoiseBar("tanh", 20.0, 0.012), NoiseBar("畳み込み", 5.0, 0, True),
+            NoiseBar("flat", math.inf, 0.0)]  # fmt: skip
+    draw_noise(tmp_path / "report.png", bars, "dB", "cut off", "accuracy 0.98")
+    pixels = np.asarray(Image.open(tmp_path / "report.png").convert("RGB"))
+    lengths = []
+    for number, colour in enumerate((GOOD, GOOD, BAD, GOOD)):
+        line = pixels[TOP + ROW * number + ROW // 2]
+        lengths.append(int((line == np.array(colour)).all(axis=1).sum()))
+    assert lengths[0] == pytest.approx(2 * lengths[1], abs=2)
+    assert lengths[1] == pytest.approx(4 * lengths[2], abs=4)
+    assert lengths[3] >= lengths[0]

@@ -51,6 +51,9 @@ def quantise(
     real_ends: Annotated[
         bool, Option("--float-ends", help="Inputs and outputs are real numbers, not int8.")
     ] = False,
+    plot: Annotated[
+        Path | None, Option("--plot", help="Draw the report as bars into a .png.")
+    ] = None,
     wanted: Scaled = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
@@ -61,9 +64,12 @@ def quantise(
 
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(
-            f"{output}: a quantised network is written as .tflite or .onnx; name it so."
+            f"{output}: a quantised network is written as .tflite or .onnx; name it so. Keras's "
+            "own files have no place for scales and zero points."
         )
     options.spare(output, model_file, calibrate)
+    if plot is not None:
+        options.spare(plot, model_file, calibrate, output)
     model = opened(model_file, batch_axis)
     with show.progress("reading") as bar:
         dataset = read_dataset(calibrate, model, wanted, progress=bar)
@@ -79,6 +85,9 @@ def quantise(
     _write(output, found)
     rows = layer_noise(model, found.quantised, given)
     scores = _scores(model, found, dataset)
+    if plot is not None:
+        _draw(plot, rows, scores)
+        show.note(f"wrote {plot}")
     show.note(f"{dataset.note}; calibrated on {len(chosen):,} of them")
     if as_json:
         show.as_json(_as_json(output, found.quantised, rows, scores, advice(rows)))
@@ -160,10 +169,25 @@ def _print(rows: list[LayerNoise], found: Quantised, scores: dict[str, Any]) -> 
     show.say()
     if found.real:
         show.say(f"in real numbers: {', '.join(found.real)}")
-    if scores and scores["measure"] == "accuracy":
-        show.say(
+    if scores:
+        show.say(_told(scores))
+
+
+def _told(scores: dict[str, Any]) -> str:
+    """The line that compares the two networks."""
+    if scores["measure"] == "accuracy":
+        return (
             f"accuracy  {scores['real']:.4f} in float32, {scores['int8']:.4f} in int8  "
             f"({scores['samples']:,} samples)"
         )
-    elif scores:
-        show.say(f"loss      {scores['real']:.6g} in float32, {scores['int8']:.6g} in int8")
+    return f"loss      {scores['real']:.6g} in float32, {scores['int8']:.6g} in int8"
+
+
+def _draw(plot: Path, rows: list[LayerNoise], scores: dict[str, Any]) -> None:
+    from netsheet.cli.language import translated, word
+    from netsheet.write.pictures.noise import NoiseBar, draw_noise
+
+    bars = [NoiseBar(row.layer, row.decibels, row.saturated, row.hurts) for row in rows]
+    title = word("signal over noise of each layer (dB)")
+    caption = translated(_told(scores)) if scores else ""
+    draw_noise(plot, bars, title, word("cut off"), caption)
