@@ -23,8 +23,15 @@ lint: $(VENV)/tested
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/tested
+# Keras with JAX has an environment of its own: beside TensorFlow, neither is as fast as alone.
+$(VENV)-jax/installed: pyproject.toml
+	test -x $(VENV)-jax/bin/python || $(PYTHON) -m venv $(VENV)-jax
+	$(VENV)-jax/bin/python -m pip install -q -e ".[bench]"
+	touch $@
+
+bench: $(VENV)/tested $(VENV)-jax/installed
 	tools/install-system.sh
+	export NETSHEET_JAX_PYTHON=$(abspath $(VENV)-jax)/bin/python; \
 	for script in bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # ONNX's own backend node tests through equations and through generated C.

@@ -16,7 +16,14 @@ import numpy as np
 from netsheet.engine.goals import Goal, goal_named
 from netsheet.engine.objective import PRESENT, objective
 from netsheet.engine.optimizers import Optimizer
-from netsheet.equations import Batch, Equation, FloatArray, Tensor, Weight
+from netsheet.equations import (
+    Batch,
+    Equation,
+    FloatArray,
+    Tensor,
+    Weight,
+    multiply_accumulates,
+)
 from netsheet.errors import UnsupportedError, UsageError, choices
 from netsheet.gradient import gradients
 from netsheet.layer import Layer
@@ -25,6 +32,7 @@ from netsheet.write.onnx import check_outputs
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
 
+FEW_PRODUCTS = 1 << 26  # of one step: shared by several threads they take longer
 # Values of inputs or targets: of the only one, in order, or by name.
 Arrays = FloatArray | Sequence[FloatArray] | Mapping[str, FloatArray]
 
@@ -352,6 +360,10 @@ def _session(
         proto.graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # waiting by turning round costs more than it gains where other processes run as well
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if multiply_accumulates(equations) < FEW_PRODUCTS:
+        options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -17,7 +17,6 @@ import numpy as np
 
 from netsheet.equations import (
     FLOAT,
-    LIMITS,
     WHOLE,
     Affine,
     Call,
@@ -36,7 +35,6 @@ from netsheet.equations import (
     Tensor,
     Weight,
     dtype_of,
-    factors,
 )
 from netsheet.equations.evaluation import recurrences
 from netsheet.equations.grids import (
@@ -48,9 +46,8 @@ from netsheet.equations.grids import (
     position_grid,
     union,
 )
-from netsheet.write.onnx.contraction import Part, contracted, spread
-from netsheet.write.onnx.convolution import Windowed, convolution_of, in_order
-from netsheet.write.onnx.exact_sums import ExactSum, exact_sum
+from netsheet.write.onnx.arrays import Arrays
+from netsheet.write.onnx.contraction import Part
 from netsheet.write.onnx.functions import FLOAT as FLOAT32
 from netsheet.write.onnx.functions import INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
@@ -60,21 +57,16 @@ from netsheet.write.onnx.whole import NUMBERS, as_whole, computed
 if TYPE_CHECKING:
     from netsheet.write.onnx.builder import Builder
 
-NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
-REDUCE = {"prod": "ReduceProd", "max": "ReduceMax", "min": "ReduceMin", "mean": "ReduceMean"}
-WHOLE_NEUTRAL = {"sum": 0, "prod": 1, "max": LIMITS[WHOLE][0], "min": LIMITS[WHOLE][1]}
 
-
-class Printer:
+class Printer(Arrays):
     """Prints equations into a graph; ``values`` names the tensors known before."""
 
     def __init__(self, graph: Builder, values: Mapping[Tensor, str]) -> None:
-        self.graph = graph
+        super().__init__(graph)
         self._values = dict(values)
         self._filling: dict[Tensor, Filling] = {}
-        self._fixed: dict[Index, int] = {}
-        # tensors of whole numbers as floats from a zero point
-        self._centred: dict[tuple[Tensor, int], str] = {}
+        # values whose axes are stored in another order, as a convolution leaves them
+        self._turned: dict[Tensor, tuple[str, tuple[int, ...]]] = {}
 
     def run(self, equations: Iterable[Equation]) -> None:
         """Nodes for all of the equations, in order."""
@@ -91,6 +83,10 @@ class Printer:
 
     def whole(self, tensor: Tensor) -> str:
         """The value of a complete tensor, with batch axis."""
+        if tensor in self._turned:
+            name, order = self._turned.pop(tensor)
+            back = [order.index(axis) + 1 for axis in range(len(order))]
+            self._values[tensor] = str(self.graph.node("Transpose", [name], perm=[0, *back]))
         if tensor in self._filling:
             every = np.arange(tensor.size, dtype=np.int64)
             flat = self._filling.pop(tensor).gather(self.graph, every)
@@ -103,7 +99,12 @@ class Printer:
         dims = tuple(index for index in eq.indices if index not in self._fixed)
         places = [position_grid(at, self._fixed) for at in eq.at]
         elements = element_grid(places, eq.target.shape, dims).array.reshape(-1)
-        value = self._filled(self._value(eq.value, computed(eq.target)), dims)
+        part = self._value(eq.value, computed(eq.target))
+        if self._stays_turned(eq, part, dims):
+            order = tuple(dims.index(index) for index in part.dims)
+            self._turned[eq.target] = part.name, order
+            return
+        value = self._filled(part, dims)
         if eq.target.dtype != FLOAT:
             value = cast(self.graph, value, NUMBERS[eq.target.dtype])
         if eq.target not in self._filling and counts_up(elements, eq.target.size):
@@ -114,6 +115,15 @@ class Printer:
             return
         filling = self._filling.setdefault(eq.target, Filling(eq.target))
         filling.add(self._reshape(value, (elements.size,), True), elements)
+
+    def _stays_turned(self, eq: Equation, part: Part, dims: Sequence[Index]) -> bool:
+        """True for a whole tensor whose axes only stand in another order."""
+        if self._fixed or eq.target in self._filling or eq.target.dtype != FLOAT:
+            return False
+        if not part.batched or part.dims == tuple(dims) or set(part.dims) != set(dims):
+            return False
+        shape = tuple(index.size for index in dims)
+        return shape == eq.target.shape and [at.single() for at in eq.at] == list(dims)
 
     def _filled(self, part: Part, dims: Sequence[Index]) -> str:
         """The value repeated over every sample and every index of ``dims``."""
@@ -133,32 +143,6 @@ class Printer:
         """A value without batch given all its axes, those in front too."""
         shape = [index.size if index in part.dims else 1 for index in dims]
         return self._reshape(name, shape, False)
-
-    def _reshape(self, name: str, shape: Sequence[int], batched: bool) -> str:
-        wanted = np.array([0, *shape] if batched else shape, np.int64)
-        return str(self.graph.node("Reshape", [name, self.graph.constant(wanted)]))
-
-    # ------------------------------------------------------------------ arrays over indices
-
-    def _spread(self, part: Part, dims: Sequence[Index]) -> str:
-        return spread(self.graph, part, dims)
-
-    def _elementwise(self, parts: Sequence[Part]) -> tuple[list[str], tuple[Index, ...], bool]:
-        dims = union(part.dims for part in parts)
-        names = [self._spread(part, dims) for part in parts]
-        return names, dims, any(part.batched for part in parts)
-
-    def _apply(self, op: str, *parts: Part) -> Part:
-        names, dims, batched = self._elementwise(parts)
-        return Part(str(self.graph.node(op, names)), dims, batched, parts[-1].dtype)
-
-    def _grid(self, grid: Grid) -> Part:
-        return Part(self.graph.constant(grid.array), grid.dims, False)
-
-    def _number(self, number: float, dtype: str) -> Part:
-        """A number without axes."""
-        value = np.float32(number) if dtype == FLOAT else np.int64(number)
-        return Part(self.graph.constant(value), (), False, dtype)
 
     # ------------------------------------------------------------------ expressions
 
@@ -243,12 +227,17 @@ class Printer:
             filling = self._filling[tensor]
             flat = filling.gather(self.graph, table.array.reshape(-1).astype(np.int64))
             return Part(self._reshape(flat, table.array.shape, True), table.dims, True)
+        if tensor in self._turned:
+            source, order = self._turned[tensor]
+            shape, tables = [tensor.shape[k] for k in order], [tables[k] for k in order]
+            name, dims = read_static(self.graph, source, True, shape, tables)
+            return Part(name, dims, True)
         source, batched = self._source(tensor)
         name, dims = read_static(self.graph, source, batched, tensor.shape, tables)
         return Part(name, dims, batched)
 
     def _source(self, tensor: Tensor) -> tuple[str, bool]:
-        if tensor in self._values or tensor in self._filling:
+        if self._known(tensor):
             return self.whole(tensor), True
         assert isinstance(tensor, Weight), f"{tensor.name} is not computed yet"
         return self.graph.weight(tensor), False
@@ -270,6 +259,9 @@ class Printer:
         name = self.graph.node("GatherElements", [values, column], axis=1)
         return Part(self._reshape(name, shape, True), flat.dims, True)
 
+    def _known(self, tensor: Tensor) -> bool:
+        return tensor in self._values or tensor in self._filling or tensor in self._turned
+
     def _mask(self, where: Sequence[Guard]) -> Grid | Part:
         if all(is_static(guard.value) for guard in where):
             return guard_grid(where, self._fixed)
@@ -282,98 +274,4 @@ class Printer:
         total = truths[0]
         for truth in truths[1:]:
             total = self._apply("And", total, truth)
-        return total
-
-    # ------------------------------------------------------------------ reductions
-
-    def _reduce(self, expr: Reduce, dtype: str) -> Part:
-        exact = exact_sum(expr) if dtype == WHOLE and not self._fixed else None
-        if exact is not None and self._known(exact.whole):
-            return self._added_in_floats(exact)
-        found = convolution_of(expr, self._fixed.keys()) if dtype == FLOAT else None
-        if found is not None:
-            part = self._convolution(found)
-            if part is not None:
-                return part
-        mask = self._mask(expr.where)
-        if isinstance(mask, Grid) and mask.array.all():
-            if expr.op == "sum":
-                return self._sum(expr, [self._value(part, dtype) for part in factors(expr.body)])
-            return self._reduced(expr, self._value(expr.body, dtype))
-        if isinstance(mask, Grid) and expr.op == "sum" and not mask.array.any():
-            # nothing is added, and what would be read may not be there: the step before the first
-            return self._number(0, dtype)
-        test = self._grid(mask) if isinstance(mask, Grid) else mask
-        neutral = self._number((NEUTRAL if dtype == FLOAT else WHOLE_NEUTRAL)[expr.op], dtype)
-        if expr.op == "sum":
-            parts = [self._value(part, dtype) for part in factors(expr.body)]
-            # The guard belongs to the factor that already varies with most of its indices.
-            chosen = max(range(len(parts)), key=lambda i: len({*parts[i].dims} & {*test.dims}))
-            parts[chosen] = self._apply("Where", test, parts[chosen], neutral)
-            return self._sum(expr, parts)
-        body = self._apply("Where", test, self._value(expr.body, dtype), neutral)
-        if expr.op != "mean":
-            return self._reduced(expr, body)
-        one, nothing = (self._number(n, FLOAT) for n in (1, 0))
-        points = self._sum(expr, [self._apply("Where", test, one, nothing)])
-        return self._apply("Div", self._sum(expr, [body]), points)
-
-    def _known(self, tensor: Tensor) -> bool:
-        return tensor in self._values or tensor in self._filling
-
-    def _added_in_floats(self, exact: ExactSum) -> Part:
-        """The same whole number as a sum of floats, which is much faster."""
-        key = exact.whole, exact.zero
-        if key not in self._centred:
-            name = cast(self.graph, self.whole(exact.whole), FLOAT32)
-            if exact.zero:
-                zero = self.graph.constant(np.float32(exact.zero))
-                name = str(self.graph.node("Sub", [name, zero]))
-            self._centred[key] = name
-        self._values[exact.real] = self._centred[key]
-        total = self._reduce(exact.total, FLOAT)
-        return as_whole(self.graph, total)
-
-    def _convolution(self, found: Windowed) -> Part | None:
-        """One Conv; rows of samples lie in front of the other rows."""
-        places = found.places
-        x, w = self._value(found.image(places)), self._value(found.w)
-        if w.batched and not self.graph.single:
-            return None
-        points = tuple(window.point for window in found.windows)
-        taps = tuple(window.tap for window in found.windows)
-        channels, outputs = (math.prod(i.size for i in g) for g in (found.channels, found.outputs))
-        image = self._spread(x, (*found.rows, *found.channels, *places))
-        sizes = [place.size for place in places]
-        image = self._reshape(image, [-1, channels, *sizes], False)
-        kernel = self._spread(w, (*found.outputs, *found.channels, *taps))
-        kernel = self._reshape(kernel, [outputs, channels, *(tap.size for tap in taps)], False)
-        kernel = in_order(self.graph, kernel, found)
-        name = self.graph.node("Conv", [image, kernel], **found.attributes)
-        dims = (*found.rows, *found.outputs, *points)
-        shape = [index.size for index in dims]
-        batched = x.batched or w.batched
-        return Part(self._reshape(name, [-1] * batched + shape, False), dims, batched)
-
-    def _reduced(self, expr: Reduce, body: Part) -> Part:
-        axes = [axis + body.batched for axis, i in enumerate(body.dims) if i in expr.over]
-        kept = tuple(index for index in body.dims if index not in expr.over)
-        name = body.name
-        if axes:
-            name = self.graph.node(REDUCE[expr.op], [name], axes=axes, keepdims=0)
-        repeats = math.prod(index.size for index in expr.over if index not in body.dims)
-        if expr.op == "prod" and repeats != 1:
-            name = self.graph.node("Pow", [name, self._number(repeats, body.dtype).name])
-        return Part(name, kept, body.batched, body.dtype)
-
-    def _sum(self, expr: Reduce, parts: Sequence[Part]) -> Part:
-        used = union(part.dims for part in parts)
-        repeats = math.prod(index.size for index in expr.over if index not in used)
-        scalars = [part for part in parts if not part.dims and not part.batched]
-        arrays = [part for part in parts if part.dims or part.batched]
-        total = contracted(self.graph, arrays, set(expr.over)) if arrays else scalars.pop()
-        if repeats != 1:
-            scalars.append(self._number(repeats, total.dtype))
-        for scalar in scalars:
-            total = self._apply("Mul", total, scalar)
         return total

@@ -39,13 +39,18 @@ def read_static(
 def _by_axis(
     graph: Graph, name: str, lead: int, shape: Sequence[int], places: Sequence[Grid]
 ) -> str:
-    """Each axis by itself; axes that only change their form do so in one Reshape at the end."""
-    form: list[int] = []
-    for axis in reversed(range(len(shape))):
-        size, array = shape[axis], places[axis].array
-        array = np.clip(array, 0, max(size - 1, 0))
-        form[:0] = array.shape
-        if counts_up(array, size):
+    """Each axis by itself; axes that only change their form do so in one Reshape at the end.
+
+    Axes that get shorter come first, those that get longer last and from within, so that there is
+    little to copy.
+    """
+    arrays = [np.clip(p.array, 0, max(n - 1, 0)) for p, n in zip(places, shape, strict=True)]
+    form = [size for array in arrays for size in array.shape]
+    longer = [array.size > size for array, size in zip(arrays, shape, strict=True)]
+    inwards = sorted(range(len(shape)), key=lambda axis: (longer[axis], -axis * longer[axis]))
+    for axis in inwards:
+        array = arrays[axis]
+        if counts_up(array, shape[axis]):
             continue
         step = _step(array)
         if step is not None:
