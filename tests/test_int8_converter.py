@@ -128,14 +128,26 @@ def test_shared_models(shared: Path, part: int) -> None:
         assert check_everywhere(model, c="int8" in file.name), file.name
 
 
+@pytest.mark.parametrize("form", ["qdq", "qlinear"])
 @pytest.mark.parametrize("name", sorted(networks()))
-def test_the_form_that_runtimes_know_is_a_few_steps_beside(name: str, tmp_path: Path) -> None:
-    """QuantizeLinear and DequantizeLinear, computed by ONNX Runtime."""
+def test_the_forms_that_runtimes_know_are_a_few_steps_beside(
+    name: str, form: str, tmp_path: Path
+) -> None:
+    """QuantizeLinear around real operators, or operators of whole numbers, by ONNX Runtime."""
+    import onnx
     import onnxruntime
 
     model = opened(converted(name), tmp_path)
-    model.to_onnx(tmp_path / "qdq.onnx", form="qdq")
-    session = onnxruntime.InferenceSession(tmp_path / "qdq.onnx")
+    model.to_onnx(tmp_path / "net.onnx", form=form)
+    if form == "qlinear":
+        nodes = onnx.load(tmp_path / "net.onnx").graph.node
+        real = [node for node in nodes if node.op_type in ("Conv", "Gemm")]
+        groups = [{a.name: a.i for a in node.attribute}.get("group", 1) for node in real]
+        assert all(number > 1 for number in groups), groups  # depthwise ones alone
+        makers = {name: node.op_type for node in nodes for name in node.output}
+        pooled = [makers.get(node.input[0], "") for node in nodes if node.op_type == "MaxPool"]
+        assert "DequantizeLinear" not in pooled
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
     given = [np.stack(column) for column in zip(*samples(model), strict=True)]
     entries = [entry.name for entry in session.get_inputs()]
     found = session.run(None, dict(zip(entries, given, strict=True)))

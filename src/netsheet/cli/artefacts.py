@@ -233,7 +233,8 @@ def onnx(
     form: Annotated[
         str,
         Option(
-            "--form", help="Of a quantised network: exact whole numbers, or qdq, as runtimes like."
+            "--form",
+            help="Of a quantised network: exact whole numbers; qdq or qlinear, as runtimes like.",
         ),
     ] = "exact",
     as_json: Json = False,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 2**31 - 2**24
 
 
-FORMS = ("exact", "qdq")
+FORMS = ("exact", "qdq", "qlinear")
 
 
 def build(
@@ -34,7 +34,8 @@ def build(
     ``outputs`` is "outputs" (those of the model), "all" (every computed layer's too) or the keys
     of some layers. Only what they depend on is printed. ``form`` is that of a quantised network:
     ``exact`` computes in whole numbers, to the last bit; ``qdq`` in real ones between
-    QuantizeLinear and DequantizeLinear, as runtimes make it fast.
+    QuantizeLinear and DequantizeLinear, as runtimes make it fast; ``qlinear`` with ONNX's operators
+    of whole numbers where it has some.
 
     Raises:
         UsageError: a key that no layer has; no such form, or one for quantised networks.
@@ -47,6 +48,10 @@ def build(
     if shown:
         whole = {source.name for source in model.sources if source.whole}
         edges.rename(proto, shown, whole, set(model.whole))
+    if form == "qlinear":
+        from netsheet.write.onnx.qlinear import with_whole_operators
+
+        with_whole_operators(proto)
     return proto
 
 
