@@ -7,8 +7,11 @@ axes, with multipliers and shifts by channel and sometimes another tensor that i
 from __future__ import annotations
 
 import math
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -39,7 +42,9 @@ from netsheet.verify.engines.boards import BOARDS
 from netsheet.verify.engines.c_board import run_on_board
 from netsheet.verify.engines.c_harness import WARNINGS
 from netsheet.verify.engines.c_host import run_library
+from netsheet.write.c.folder import put
 from netsheet.write.c.library import library
+from netsheet.write.c.sources import files
 
 BYTES = Quantisation(np.float32(1), 0)
 SANITIZED = [*WARNINGS, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -200,10 +205,12 @@ def assert_same(found: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> N
         assert np.array_equal(np.asarray(got, float).reshape(values.shape), values), name
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("options", [SANITIZED, STRICT], ids=["sanitized", "strict"])
+CASES = [*((seed, SANITIZED) for seed in range(4)), *((seed, STRICT) for seed in (4, 5))]
+
+
+@pytest.mark.parametrize(("seed", "options"), CASES)
 def test_sums_in_c(seed: int, options: list[str]) -> None:
-    made, sample = network(seed, 7)
+    made, sample = network(seed, 5)
     right = wanted(made, sample)
     lib = library(made)
     kinds = (WholeProducts, PooledWholeProducts)
@@ -216,13 +223,26 @@ def test_sums_in_c(seed: int, options: list[str]) -> None:
 @pytest.mark.parametrize("name", ["qemu-cortex-m0", "qemu-cortex-m4", "qemu-riscv32"])
 def test_sums_on_boards(name: str) -> None:
     """Instructions for pairs of numbers, and what stands in their place."""
-    for seed in (100, 101):
-        made, sample = network(seed, 8)
+    for seed in (100, 103):
+        made, sample = network(seed, 5)
         (found,) = run_on_board(library(made), [sample.arrays], traced=False, board=BOARDS[name])
         assert_same(dict(found), wanted(made, sample))
 
 
-@pytest.mark.parametrize("seed", range(200, 206))
+@pytest.mark.parametrize("cpu", ["cortex-m0", "cortex-m4", "cortex-m23"])
+def test_tiles_compile_however_much_is_optimised(cpu: str, tmp_path: Path) -> None:
+    """Assembly asks for registers, of which debugging takes some."""
+    gcc = shutil.which("arm-none-eabi-gcc")
+    if gcc is None:
+        pytest.skip("needs arm-none-eabi-gcc")
+    for name, text in files(library(network(0, 3)[0], traced=False)).items():
+        put(tmp_path / name, text)
+    for option in ("-O0 -g", "-Os", "-O2 -fno-omit-frame-pointer"):
+        command = [gcc, *WARNINGS, f"-mcpu={cpu}", "-mthumb", *option.split(), "-c", "net.c"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("seed", range(200, 204))
 def test_sums_as_loops(seed: int) -> None:
     """The loop IR, run as it is."""
     made, sample = network(seed, 3)
@@ -233,20 +253,20 @@ def test_sums_as_loops(seed: int) -> None:
                 wanted(made, sample))  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_rows_of_sums_are_pooled_as_they_come(seed: int) -> None:
     """Only the rows of a window exist at a time, and nothing else changes."""
     r = Random(seed)
     shape = (r.randint(8, 12), r.randint(8, 12), r.randint(1, 5))
     calls = []
-    for n in range(8):
+    for n in range(5):
         conv = WholeConvolution(name=f"c{n}", type_name="Made", seed=r.randrange(1 << 20))
         size, before = r.choice((2, 3)), r.choice((0, 0, 1))
         pool = WholePooling(name=f"p{n}", type_name="Made", size=size, stride=size, before=before)
         calls.append(LayerCall(conv.name, conv, (ValueRef("x"),)))
         calls.append(LayerCall(pool.name, pool, (ValueRef(conv.name),)))
     source = Source("x", shape, ("height", "width", "channel"), "int8", quantisation=BYTES)
-    made = Network("made", calls, [source], [ValueRef(f"p{n}") for n in range(8)])
+    made = Network("made", calls, [source], [ValueRef(f"p{n}") for n in range(5)])
     values = np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
     sample = Sample("x", {"x": InputValue(values)})
     lib = library(made)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from netsheet.equations import Const, Equation, Expr, children, in_order, reads
+from netsheet.equations.entry import scale_text
 from netsheet.write.c.names import comment
 from netsheet.write.mathematics import text
 
@@ -24,7 +25,16 @@ def note(equations: Sequence[Equation]) -> str:
         lines += wrapped
     if len(lines) > LINES:
         lines = [*lines[: LINES - 1], "..."]
+    lines += _scales(equations)
     return "/* " + "\n * ".join(lines) + " */\n" if lines else ""
+
+
+def _scales(equations: Sequence[Equation]) -> list[str]:
+    """Which real numbers the whole ones that are computed stand for."""
+    texts = {
+        eq.target.name: scale_text(eq.target.dtype, eq.target.quantisation) for eq in equations
+    }
+    return [comment(f"{name} is {said}", WIDTH) for name, said in texts.items() if said]
 
 
 def _spelled(eq: Equation) -> str:

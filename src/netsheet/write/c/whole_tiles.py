@@ -24,6 +24,20 @@ ABOUT = {
 }
 
 
+_FOUR_AT_A_TIME = [
+    "#elif defined @LIB_FEW_REGISTERS",
+    "    struct @lib_four_sums four = {x, x + step, w, x, {s00, s01, s10, s11}};",
+    "    for (int tap = 0; tap < taps; tap++) {",
+    "        four.x = x + tap * tap_step;",
+    "        four.y = four.x + step;",
+    "        four.w = w + tap * pairs * 4;",
+    "        four.end = four.x + 2 * pairs;",
+    "        @lib_mac_pairs(&four);",
+    "    }",
+    "    s00 = four.sums[0]; s01 = four.sums[1]; s10 = four.sums[2]; s11 = four.sums[3];",
+]
+
+
 def tile_name(kind: str, pixels: int) -> str:
     """The function of a tile, without the library's name."""
     return f"{kind}_{pixels}x{CHANNELS[kind]}"
@@ -49,7 +63,10 @@ def tile_text(tiles: Iterable[tuple[str, int]], library: str) -> str:
     wanted = sorted(set(tiles))
     if not wanted:
         return ""
-    return fill("\n".join([template("pairs.h"), *(_function(*tile) for tile in wanted)]), library)
+    halves = {(kind, n) for kind, pixels in wanted if pixels > 2 for n in (2, pixels - 2)}
+    texts = [_function(*tile) for tile in sorted(halves | set(wanted))]
+    four = [template("four_sums.h")] if ("pairs", 2) in halves | set(wanted) else []
+    return fill("\n".join([template("pairs.h"), *four, *texts]), library)
 
 
 def _function(kind: str, pixels: int) -> str:
@@ -73,17 +90,33 @@ def _function(kind: str, pixels: int) -> str:
         f"    const {'int8_t' if kind == 'quads' else 'int16_t'} *x, "
         f"const @LIB_FLASH int8_t *w, {numbers})",
         "{",
+        *(_halves(kind, pixels) if pixels > 2 else []),
         *_indented(begin),
         "#ifdef @LIB_PAIRS",
         *_indented(fast),
+        *(_FOUR_AT_A_TIME if (kind, pixels) == ("pairs", 2) else []),
         "#else",
         *_indented(plain),
         "#endif",
         *_indented(ends),
+        *(["#endif"] if pixels > 2 else []),
         "}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _halves(kind: str, pixels: int) -> list[str]:
+    """Two pixels, and then the others, where registers are too few for the sums of all."""
+    numbers = _parameters(kind, pixels)
+    rest = [name for name in numbers if name != "step" or pixels > 3]
+    return [
+        "#ifdef @LIB_FEW_REGISTERS",
+        f"    @lib_{tile_name(kind, 2)}(sums, start, x, w, {', '.join(numbers)});",
+        f"    @lib_{tile_name(kind, pixels - 2)}(sums + 4, start, x + 2 * step, w, "
+        f"{', '.join(rest)});",
+        "#else",
+    ]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

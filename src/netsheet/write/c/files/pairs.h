@@ -22,8 +22,14 @@
 /* Bytes 0 and 2 as two numbers of 16 bits, and bytes 1 and 3. */
 #define @LIB_EVEN_BYTES(to, word) __asm__ volatile("sxtb16 %0, %1" : "=r"(to) : "r"(word))
 #define @LIB_ODD_BYTES(to, word) __asm__ volatile("sxtb16 %0, %1, ror #8" : "=r"(to) : "r"(word))
+#define @LIB_MAC_BY(name, sum, a, b) \
+    __asm__ volatile(name " %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b))
 /* sum += a0 * b0 + a1 * b1; and each of the two alone. */
-#define @LIB_MAC_BOTH(sum, a, b) __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b))
-#define @LIB_MAC_LOW(sum, a, b) __asm__ volatile("smlabb %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b))
-#define @LIB_MAC_HIGH(sum, a, b) __asm__ volatile("smlatt %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b))
+#define @LIB_MAC_BOTH(sum, a, b) @LIB_MAC_BY("smlad", sum, a, b)
+#define @LIB_MAC_LOW(sum, a, b) @LIB_MAC_BY("smlabb", sum, a, b)
+#define @LIB_MAC_HIGH(sum, a, b) @LIB_MAC_BY("smlatt", sum, a, b)
+#endif
+#if defined __GNUC__ && defined __thumb__ && !defined __thumb2__ && __ARM_ARCH >= 6 \
+    && !defined @LIB_PORTABLE
+#define @LIB_FEW_REGISTERS
 #endif
