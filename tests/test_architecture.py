@@ -14,7 +14,9 @@ import pytest
 
 import netsheet
 from netsheet.cli.app import run
+from netsheet.data.given import given_samples
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError, UsageError
+from netsheet.verify import verify
 
 RANDOM = np.random.default_rng(8)
 X = RANDOM.standard_normal((2, 6, 5, 2)).astype("f4")
@@ -64,6 +66,23 @@ def test_weights_of_keras_2_in_order_where_names_differ(names: bool, tmp_path: P
     (tmp_path / "a.json").write_text(network(keras, names=False).to_json())
     loaded = netsheet.load(weights, architecture=tmp_path / "a.json")
     np.testing.assert_allclose(loaded.predict(X), expected(model), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
+@pytest.mark.parametrize("name", ["w.h5", "w.weights.h5", "renamed.h5"])
+def test_keras_itself_joins_them_too(kind: str, name: str, tmp_path: Path) -> None:
+    keras = pytest.importorskip(kind)
+    model = network(keras)
+    written = name.replace("renamed.h5", "v3.weights.h5")
+    if kind == "keras" and not written.endswith(".weights.h5"):
+        pytest.skip("Keras 3 writes weights under this name only")
+    model.save_weights(tmp_path / written)
+    (tmp_path / written).rename(tmp_path / name)
+    (tmp_path / "a.json").write_text(model.to_json())
+    loaded = netsheet.load(tmp_path / name, architecture=tmp_path / "a.json")
+    verdict = verify(loaded, "keras", given_samples(loaded, X[:1]))
+    assert verdict.ok, verdict.first_failure
+    assert verdict.reference.startswith(kind)
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:

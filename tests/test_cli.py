@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,8 @@ def test_activations_are_the_published_ones(
 ) -> None:
     target = tmp_path / "acts.npz"
     run("activations", network, "--input", seed / "digit5.png", "-o", target)
+    with zipfile.ZipFile(target) as archive:  # to compress takes longer than to compute
+        assert {item.compress_type for item in archive.infolist()} == {zipfile.ZIP_STORED}
     found = np.load(target)
     for name, values in published["activations_for_digit5"].items():
         expected = np.array(values, float)

@@ -23,6 +23,18 @@ class Architecture:
     path: Path
 
 
+@dataclass(frozen=True, eq=False)
+class KerasOriginal:
+    """A network of two files, kept so that Keras itself can join them: ``weights`` are the other.
+
+    ``layout`` is how these are stored: ``legacy`` or ``v3``.
+    """
+
+    architecture: Architecture
+    weights: Path
+    layout: str
+
+
 def read_architecture(path: str | Path) -> Architecture:
     """The architecture in a JSON text, or in a whole Keras file.
 

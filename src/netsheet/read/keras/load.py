@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netsheet.layers.opaque import Opaque
 from netsheet.network import Entry, Network
-from netsheet.read.keras.architecture import in_order, joined, read_architecture
+from netsheet.read.keras.architecture import KerasOriginal, in_order, joined, read_architecture
 from netsheet.read.keras.assembly import Assembly, format_of
 from netsheet.read.keras.container import read_keras
 from netsheet.read.keras.graph import (
@@ -63,7 +63,10 @@ def load_keras(path: str | Path, architecture: str | Path | None = None) -> Netw
     for layer in assign(graph, assembly.layers, file, placing):
         assembly.unclaimed.append(layer)
     assembly.refuse_unbuilt()
-    return assembly.model(graph, file, placing.paths)
+    network = assembly.model(graph, file, placing.paths)
+    if architecture is not None:
+        network.original = KerasOriginal(given, file.path, file.layout)
+    return network
 
 
 def _seen_through(file: KerasFile, wrapped: Sequence[LayerConfig]) -> KerasFile:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import json
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +22,7 @@ from netsheet.data.inputs import Sample
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.layers.opaque import Opaque
+from netsheet.read.keras.architecture import KerasOriginal
 from netsheet.verify.engines.base import Artefact, Recomputed, importable
 
 if TYPE_CHECKING:
@@ -83,7 +88,10 @@ def silence() -> Iterator[None]:
 def _keras(model: Network) -> Any:
     """The Keras that reads this file."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    older = model.framework_version.split(".", 1)[0] in ("", "1", "2")
+    version = model.framework_version
+    if isinstance(model.original, KerasOriginal):
+        version = model.original.architecture.version
+    older = version.split(".", 1)[0] in ("", "1", "2")
     for name in ("tf_keras", "keras") if older else ("keras",):
         try:
             return importlib.import_module(name)
@@ -96,8 +104,7 @@ def _recorded(keras: Any, model: Network, inputs: Sequence[FloatArray]) -> dict[
     """Outputs of every layer call by netsheet's keys, from one pass of the loaded model."""
     recorder = _Recorder()
     try:
-        loaded = keras.models.load_model(str(model.path), compile=False)
-        loaded = _in_float32(keras, loaded)
+        loaded = _in_float32(keras, _loaded(keras, model))
         recorder.watch(loaded)
         loaded(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
     except Exception as error:  # whatever Keras says of the file
@@ -111,6 +118,21 @@ def _recorded(keras: Any, model: Network, inputs: Sequence[FloatArray]) -> dict[
         for place, part in enumerate(result if several else [result]):
             values[f"{key}[{place}]" if several else key] = np.asarray(part)
     return values
+
+
+def _loaded(keras: Any, model: Network) -> Any:
+    """The model in the file, or that of its architecture with the weights of another file."""
+    original = model.original
+    if not isinstance(original, KerasOriginal):
+        return keras.models.load_model(str(model.path), compile=False)
+    loaded = keras.models.model_from_json(json.dumps(original.architecture.config))
+    # Keras tells how weights are stored by the file's name
+    suffix = ".h5" if original.layout == "legacy" else ".weights.h5"
+    with tempfile.TemporaryDirectory(prefix="netsheet-") as folder:
+        named = Path(folder) / f"w{suffix}"
+        shutil.copyfile(original.weights, named)
+        loaded.load_weights(str(named))
+    return loaded
 
 
 def _sentence(error: Exception) -> str:

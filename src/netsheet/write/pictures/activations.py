@@ -66,7 +66,8 @@ def write_activations(
     with atomic(target) as place:
         if kind == ".npz":
             with place.open("wb") as file:
-                np.savez_compressed(file, **values)  # type: ignore[arg-type]
+                # stored as they are: to compress them takes longer than to compute them
+                np.savez(file, **values)  # type: ignore[arg-type]
         elif kind == ".json":
             place.write_text(_json(values, tensors), "utf-8")
         else:
