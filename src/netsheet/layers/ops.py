@@ -15,6 +15,7 @@ from netsheet.equations import (
     equation,
     indices_of,
     reduce,
+    value,
 )
 from netsheet.errors import UnsupportedError
 from netsheet.layer import Graph, Layer, Shape, Signature, default_axes
@@ -93,6 +94,54 @@ class ByInput(Layer):
         outputs: Sequence[Tensor],
     ) -> list[str]:
         return self._chosen(inputs).onnx(graph, names, inputs, outputs)
+
+
+@dataclass(eq=False, kw_only=True)
+class BySizes(Layer):
+    """The layer that ``choose`` makes of its inputs' shapes, and which of the inputs it takes.
+
+    The others only decide a size. What it holds is no weight.
+    """
+
+    choose: Callable[[Sequence[Shape]], tuple[Layer, list[int]]]
+
+    def _chosen(self, inputs: Sequence[Tensor]) -> tuple[Layer, list[int]]:
+        chosen, taken = self.choose([x.shape for x in inputs])
+        chosen.name, chosen.type_name = self.name, self.type_name
+        return chosen, taken
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        chosen, taken = self._chosen(inputs)
+        return chosen.infer([inputs[n] for n in taken])
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        chosen, taken = self._chosen(inputs)
+        return chosen.equations([inputs[n] for n in taken], outputs)
+
+    def onnx(
+        self,
+        graph: Graph,
+        names: Sequence[str],
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+    ) -> list[str]:
+        chosen, taken = self._chosen(inputs)
+        own = [inputs[n] for n in taken]
+        return chosen.onnx(graph, [names[n] for n in taken], own, outputs)
+
+
+@dataclass(eq=False, kw_only=True)
+class Filled(Layer):
+    """One ``number`` in a ``shape``, for each sample of its input."""
+
+    shape: tuple[int, ...]
+    number: float
+
+    def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
+        return [Signature(default_axes(len(self.shape)), self.shape)]
+
+    def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return [equation(outputs[0][indices_of(outputs[0])], value(self.number))]
 
 
 @dataclass(eq=False, kw_only=True)

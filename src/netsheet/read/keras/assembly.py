@@ -26,6 +26,7 @@ from netsheet.read.keras.graph import (
 from netsheet.read.keras.inputs import batch_size, half_precision, shape_read_by, sources
 from netsheet.read.keras.masks import LostMasks, carries_masks
 from netsheet.read.keras.old_configs import modern
+from netsheet.read.keras.operations import Operations
 from netsheet.read.keras.order import ends, ordered_calls
 from netsheet.read.keras.regularizers import regularizers
 from netsheet.read.keras.seen_through import unwrapped
@@ -103,6 +104,7 @@ class Assembly:
         if graph.sequential:
             return self._chain(graph, scope, keys, arguments)
         values: dict[TensorRef, ValueRef] = {}
+        operations = Operations.of(graph)
         for ref, value in zip(graph.inputs, arguments, strict=False):
             values[TensorRef(ref.layer, 0, 0)] = value
         for made in ordered_calls(graph, self.major):
@@ -114,7 +116,8 @@ class Assembly:
                         f"layer {layer.name!r} needs the output number {ref.tensor} of "
                         f"{ref.layer!r}, which does not exist"
                     )
-            for i, output in enumerate(self._call(layer, scope, key, made.call, values)):
+            outputs = self._call(layer, scope, key, made.call, values, operations, made.number)
+            for i, output in enumerate(outputs):
                 values[TensorRef(layer.name, made.number, i)] = output
         results = []
         for ref in ends(graph, self.major):
@@ -132,7 +135,7 @@ class Assembly:
                 continue
             given = {TensorRef("", 0, i): ref for i, ref in enumerate(values)}
             call = CallConfig(tuple(given))
-            values = self._call(layer, scope, keys + layer.name, call, given)[:1]
+            values = self._call(layer, scope, keys + layer.name, call, given, Operations())[:1]
         return values
 
     def _call(
@@ -142,6 +145,8 @@ class Assembly:
         key: str,
         call: CallConfig,
         values: Mapping[TensorRef, ValueRef],
+        operations: Operations,
+        number: int = 0,
     ) -> list[ValueRef]:
         """One call of a layer or nested model; returns references to all its outputs."""
         self.called += 1
@@ -163,16 +168,19 @@ class Assembly:
                 self.first_calls.setdefault(scope + layer.name, alias)
             return outputs
         name = scope + layer.name
+        outputs = [ValueRef(key, i) for i in range(MAX_OUTPUTS)]
         if layer.is_operation:
-            from netsheet.read.keras.ops import operation
-
-            made, refs = operation(name, layer, call)
+            found = operations.made(name, layer, number, call)
+            if found is None:
+                return outputs  # sizes, which are no tensors of the network
+            made, refs = found
             self.layers.setdefault(name, made)
         else:
             try:
+                operations.refuse_sizes(call)
                 made, refs = wired(self.layers[name], call)
             except UnsupportedError as error:
-                made, refs = Opaque(reason=str(error)), call.refs()
+                made, refs = Opaque(reason=str(error)), operations.tensors(call)
                 made.weights = self.layers[name].weights
             if trains(call, self.training, self.major):
                 made = replace(made, reason=made.reason or refusal(layer.class_name, layer.config))
@@ -180,7 +188,6 @@ class Assembly:
                 made = replace(made, still=True)
             made.name, made.type_name = name, layer.class_name
         inputs = tuple(values[ref] for ref in refs)
-        outputs = [ValueRef(key, i) for i in range(MAX_OUTPUTS)]
         made = self.masks.seen(made, inputs, outputs, call.masked)
         carried = carries_masks(layer.class_name, layer.is_operation, self.major)
         self.calls.append(LayerCall(key, made, inputs, carried))

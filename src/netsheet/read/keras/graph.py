@@ -221,16 +221,19 @@ class _Parser:
         for entry in entries:
             if entry == []:
                 continue  # an empty list among the arguments of an operation
-            if not (isinstance(entry, list) and len(entry) in (3, 4)):
-                _broken(f"an inbound node holds {entry!r}")
-            name, index, tensor = entry[:3]
-            if name == "_CONSTANT_VALUE":
-                inputs.append(tensor)
-            else:
-                inputs.append(_ref(name, index, tensor))
-            if len(entry) == 4 and isinstance(entry[3], Mapping):
-                kwargs.update({str(key): _keras2(arg) for key, arg in entry[3].items()})
+            inputs.append(self._input(entry, kwargs))
         return CallConfig(tuple(inputs), kwargs)
+
+    def _input(self, entry: Any, kwargs: dict[str, Any]) -> Any:
+        """A tensor or constant among the inputs of a call of Keras 2, or a list of them."""
+        if isinstance(entry, list) and entry and all(isinstance(part, list) for part in entry):
+            return [self._input(part, kwargs) for part in entry]
+        if not (isinstance(entry, list) and len(entry) in (3, 4)):
+            _broken(f"an inbound node holds {entry!r}")
+        if len(entry) == 4 and isinstance(entry[3], Mapping):
+            kwargs.update({str(key): _keras2(arg) for key, arg in entry[3].items()})
+        name, index, tensor = entry[:3]
+        return tensor if name == "_CONSTANT_VALUE" else _ref(name, index, tensor)
 
     def _ends(self, ends: Any, names: set[str]) -> Iterator[TensorRef]:
         if ends is None:

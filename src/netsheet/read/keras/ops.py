@@ -21,9 +21,9 @@ Made = tuple[Layer, list[TensorRef]]
 
 def operation(name: str, layer: LayerConfig, called: CallConfig) -> Made:
     """The layer for an operation node, and the tensors that it takes."""
-    op = _normal(layer)
+    op = normal_name(layer)
     try:
-        made, refs = _make(name, op, layer, called)
+        made, refs = make(name, op, layer, called)
     except UnsupportedError as error:
         made, refs = Opaque(reason=str(error)), called.refs()
     except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
@@ -33,7 +33,7 @@ def operation(name: str, layer: LayerConfig, called: CallConfig) -> Made:
     return made, refs
 
 
-def _normal(layer: LayerConfig) -> str:
+def normal_name(layer: LayerConfig) -> str:
     """``math.reduce_mean`` and ``Mean`` as one name: ``mean``."""
     if layer.is_op:
         op = to_snake_case(layer.class_name)
@@ -195,7 +195,8 @@ def _listed(given: Any) -> bool:
     return isinstance(given, (list, tuple))
 
 
-def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
+def make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
+    """The layer of an operation and its tensors; UnsupportedError where it is not known."""
     c = OperationCall(layer, called)
     if op in _ELEMENTWISE:
         return _elementwise(name, op, c)
@@ -210,10 +211,13 @@ def _make(name: str, op: str, layer: LayerConfig, called: CallConfig) -> Made:
     if op in _TABLE:
         return _TABLE[op](c)
     from netsheet.read.keras.ops_array import ARRAY
+    from netsheet.read.keras.ops_series import SERIES
     from netsheet.read.keras.ops_windows import WINDOWS
 
     if op in ARRAY:
         return ARRAY[op](c)
+    if op in SERIES:
+        return SERIES[op](c)
     if op in WINDOWS:
         return WINDOWS[op](c)
     raise UnsupportedError(f"the operation {op!r} is not known")
@@ -270,6 +274,9 @@ def _reshape(c: OperationCall) -> Made:
     target = c.get(1, ("shape", "newshape", "target_shape"))
     if not _listed(target) or not all(n is None or isinstance(n, int) for n in target):
         raise UnsupportedError("its shape is computed")
+    first, *rest = target
+    if None in rest or (first not in (None, -1) and -1 in rest):
+        raise UnsupportedError("it moves the batch axis")
     return shape.Reshape(target_shape=tuple(-1 if n is None else n for n in target[1:])), [
         c.tensor()
     ]
