@@ -282,3 +282,81 @@ def penalised(keras: Any) -> Any:
 def test_penalties(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keras = pytest.importorskip(package)
     same_step(keras, penalised(keras), tmp_path / "m.keras", monkeypatch, 5)
+
+
+PICTURES: dict[str, tuple[Make, str]] = {
+    "translation": (lambda layers: layers.RandomTranslation(0.3, (-0.2, 0.4)), "down right"),
+    "translation, wrapped": (
+        lambda layers: layers.RandomTranslation(0.9, 0.9, fill_mode="wrap"), "down right"),
+    "translation, nearest": (
+        lambda layers: layers.RandomTranslation(0.9, 0.9, fill_mode="nearest"), "down right"),
+    "translation, constant": (
+        lambda layers: layers.RandomTranslation(
+            0.5, 0.5, fill_mode="constant", fill_value=0.7), "down right"),
+    "translation of whole pixels": (
+        lambda layers: layers.RandomTranslation(0.5, 0.5, interpolation="nearest"), "down right"),
+    "rotation": (lambda layers: layers.RandomRotation(0.4), "turn"),
+    "rotation, constant": (lambda layers: layers.RandomRotation(0.4, "constant"), "turn"),
+    "flip": (lambda layers: layers.RandomFlip(), "flip"),
+    "mirror": (lambda layers: layers.RandomFlip("horizontal"), "flip"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_are_changed_as_keras_does(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same numbers drawn, the layer gives what Keras's gives."""
+    keras = pytest.importorskip("keras")
+    from keras.src import backend
+
+    make, kind = PICTURES[name]
+    layer = make(keras.layers)
+    model = keras.Sequential([keras.Input((7, 9, 2)), layer, keras.layers.Flatten(),
+                              keras.layers.Dense(2)])  # fmt: skip
+    model.save(path := tmp_path / "m.keras")
+    loaded = netsheet.load(path)
+    ours: Any = next(iter(loaded.layers.values()))
+    x = np.random.default_rng(2).random((BATCH, 7, 9, 2)).astype(np.float32)
+    drawn = ours.drawn(np.random.default_rng(5), BATCH)
+    if kind == "turn":
+        given = [drawn[:, 0] * 360]  # in degrees
+    elif kind == "flip":
+        given = [np.where(drawn[:, 1] > 0, 0.2, 0.8).reshape(-1, 1, 1, 1)]
+    else:
+        given = [drawn[:, n : n + 1] for n in (0, 1)]
+    queue = [backend.convert_to_tensor(array.astype(np.float32)) for array in given]
+    monkeypatch.setattr(backend.random, "uniform", lambda *a, **k: queue.pop(0))
+    expected = np.asarray(layer(x, training=True))
+    plan = ours.plan(drawn, 7, 9)
+    numbers = plan[:, :2].astype(int)
+    each = np.arange(BATCH)[:, None, None, None]
+    found = (plan[:, 2, ..., None] * x[each, numbers[:, 0], numbers[:, 1]]).sum(1)
+    if ours.fill_mode == "constant":
+        found += ours.fill_value * (1 - plan[:, 2].sum(1))[..., None]
+    assert np.abs(found - expected).max() < 1e-4
+
+    y = np.eye(2, dtype=np.float32)[np.arange(BATCH) % 2]
+    trainer = Trainer(loaded, "mean_squared_error", BATCH)
+    (asked,) = trainer.noise
+    got = trainer.step(x, y, np.ones(BATCH, np.float32), SGD(0.0), {asked.tensor.name: plan})
+    p = np.asarray(model.layers[-1](expected.reshape(BATCH, -1)))
+    assert got.loss == pytest.approx(float(np.square(p - y).mean()), rel=1e-4)
+
+
+def test_pictures_augmented_by_options() -> None:
+    from netsheet.engine.augmenting import augmentations
+    from netsheet.equations import Tensor
+
+    picture = Tensor("x", ("height", "width", "channel"), (28, 14, 1))
+    shift, turn, mirror, flip = augmentations("shift=2,turn=9,mirror,flip", picture)
+    numbers = np.random.default_rng(0)
+    places = shift.places(shift.drawn(numbers, 50), 28, 14)
+    moved = places - np.mgrid[:28, :14]
+    assert 1.8 < np.abs(moved[:, 0]).max() <= 2 and 1.8 < np.abs(moved[:, 1]).max() <= 2
+    assert np.abs(turn.drawn(numbers, 50)).max() <= 9 / 360
+    assert not mirror.drawn(numbers, 50)[:, 0].any() and not flip.drawn(numbers, 50)[:, 1].any()
+    assert augmentations("", picture) == []
+    for wrong in ("spin=3", "shift", "shift=-1", "turn=x"):
+        with pytest.raises(UsageError, match="--augment"):
+            augmentations(wrong, picture)

@@ -53,6 +53,13 @@ def train(
         str | None,
         Option("--still", help="Layers that act as in prediction, as dropout then does not."),
     ] = None,
+    augment: Annotated[
+        str,
+        Option(
+            "--augment",
+            help="Pictures changed at random: shift=2,turn=10,mirror,flip (pixels, degrees).",
+        ),
+    ] = "",
     no_penalties: Annotated[
         bool, Option("--no-penalties", help="Without what regularizers add to the loss.")
     ] = False,
@@ -79,8 +86,9 @@ def train(
         shown_steps,
         write_curves,
     )
+    from netsheet.engine.augmenting import augmentations
     from netsheet.engine.fitting import Plan, fit
-    from netsheet.engine.training import Trainer, prepared
+    from netsheet.engine.training import Trainer, augmented, prepared
 
     plan = Plan(epochs, batch, rate, optimizer, validation, patience, seed, balanced)
     if output.suffix.lower() not in (".h5", ".keras", ".hdf5", ".onnx"):
@@ -88,6 +96,7 @@ def train(
     start = begun(arch, size, data, seed, output, loss, wanted, label, batch_axis)
     network = prepared(start.network, names(freeze), names(still))
     say_layers(network)
+    network = augmented(network, augmentations(augment, network.inputs[0]))
     trainer = Trainer(network, start.goals, batch, not no_penalties)
     for name in trainer.untouched:
         show.note(f"{name} stays as it is: the loss does not depend on it.")

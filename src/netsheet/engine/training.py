@@ -7,7 +7,7 @@ random is an input, too: the numbers follow from the seed, the epoch and the ste
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from netsheet.equations import (
 from netsheet.errors import UnsupportedError, UsageError, choices
 from netsheet.gradient import gradients
 from netsheet.layer import Layer
-from netsheet.network import Network
+from netsheet.network import LayerCall, Network, ValueRef
 from netsheet.write.onnx import check_outputs
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
@@ -110,6 +110,31 @@ def prepared(network: Network, freeze: Sequence[str] = (), still: Sequence[str] 
     return replace(network, calls=calls, extra_layers=list(map(changed, network.extra_layers)))
 
 
+def augmented(network: Network, layers: Sequence[Layer]) -> Network:
+    """The network behind layers that change its only input while it trains.
+
+    Raises:
+        UsageError: it has several inputs, or one that is no picture.
+    """
+    if not layers:
+        return network
+    axes = network.inputs[0].axes
+    if len(network.inputs) != 1 or not {"height", "width", "channel"} == set(axes):
+        raise UsageError("--augment: it takes networks with a picture as their only input.")
+    (source,) = network.sources
+    before, calls = ValueRef(source.name), []
+    for layer in layers:
+        first = replace(layer, channels_last=axes[-1] == "channel")  # type: ignore[call-arg]
+        calls.append(LayerCall(f"augment/{layer.name}", first, (before,)))
+        before = ValueRef(calls[-1].key)
+
+    def moved(refs: Sequence[ValueRef]) -> tuple[ValueRef, ...]:
+        return tuple(before if ref == ValueRef(source.name) else ref for ref in refs)
+
+    behind = [replace(call, inputs=moved(call.inputs)) for call in network.calls]
+    return replace(network, calls=[*calls, *behind], results=moved(network.results))
+
+
 @dataclass
 class Trainer:
     """A network being trained on batches of one size.
@@ -159,7 +184,9 @@ class Trainer:
         wanted = [*made.results, *(found.adjoints[w] for w in trained)]
         wanted += [moving.value for moving in self._moving]
         noise = [drawn.tensor for drawn in self.noise]
-        self._session = _session([*fed, *noise], changing, found.equations, wanted)
+        # an adjoint that is no number makes weights that are none, and the loss says so
+        finite = frozenset(found.adjoints.values())
+        self._session = _session([*fed, *noise], changing, found.equations, wanted, finite)
         self._forward = self._predicting(changing)
 
     def _predicting(self, changing: Sequence[Weight]) -> Any:
@@ -344,11 +371,13 @@ def _session(
     given: Sequence[Weight],
     equations: Sequence[Equation],
     wanted: Sequence[Tensor],
+    finite: Set[Tensor] = frozenset(),
 ) -> Any:
     import onnxruntime
     from onnx import TensorProto, helper
 
     graph = _WeightsAsInputs(inputs, given, [t.name for t in wanted])
+    graph.finite = finite
     printer = Printer(graph, graph.values)
     printer.run(equations)
     for tensor in wanted:  # as copies: others may read the value under its first name

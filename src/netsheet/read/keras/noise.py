@@ -7,7 +7,7 @@ from typing import Any
 
 from netsheet.errors import FormatError
 from netsheet.layer import Layer
-from netsheet.layers import noise, shape
+from netsheet.layers import augmentation, noise, shape
 from netsheet.read.keras.arguments import Arguments
 from netsheet.read.keras.context import Context, Row
 
@@ -53,11 +53,49 @@ def _channels_last(a: Arguments) -> bool:
     return a.choice("data_format", "channels_last", "channels_first") == "channels_last"
 
 
+def _factor(a: Arguments, name: str) -> tuple[float, float]:
+    """The lowest and the highest share; one number stands for both ways."""
+    given = a.get(name)
+    if isinstance(given, (list, tuple)) and len(given) == 2:
+        low, high = given
+    else:
+        low, high = -abs(a.number(name, math.nan)), abs(a.number(name, math.nan))
+    if not all(isinstance(n, (int, float)) and math.isfinite(n) for n in (low, high)):
+        a.refuse(name, "one number or two")
+    return float(low), float(high)
+
+
+def _picture(kind: type[augmentation.Augmentation], *factors: str) -> Row:
+    """A row of what moves pictures; arguments that cannot be are refused in training only."""
+
+    def row(a: Arguments, c: Context) -> Layer:
+        try:
+            made: dict[str, Any] = {name: _factor(a, name) for name in factors}
+            if kind is augmentation.RandomFlip:
+                mode = a.choice("mode", "horizontal_and_vertical", "horizontal", "vertical")
+                made = {"horizontal": "horizontal" in mode, "vertical": "vertical" in mode,
+                        "independent": c.major < 3}  # fmt: skip
+            made |= {
+                "fill_mode": a.choice("fill_mode", "reflect", "constant", "wrap", "nearest"),
+                "fill_value": a.number("fill_value", 0),
+                "interpolation": a.choice("interpolation", "bilinear", "nearest"),
+                "channels_last": _channels_last(a),
+            }
+            return kind(rank=3, **made)
+        except FormatError:
+            return shape.Identity(rank=3, random=True)
+
+    return row
+
+
 NOISE: dict[str, Row] = {
     "AlphaDropout": _noisy(noise.AlphaDropout, noise_shape=_noise_shape),
     "Dropout": _noisy(noise.Dropout, noise_shape=_noise_shape),
     "GaussianDropout": _noisy(noise.GaussianDropout),
     "GaussianNoise": _noisy(noise.GaussianNoise),
+    "RandomFlip": _picture(augmentation.RandomFlip),
+    "RandomRotation": _picture(augmentation.RandomRotation, "factor"),
+    "RandomTranslation": _picture(augmentation.RandomTranslation, "height_factor", "width_factor"),
     "SpatialDropout1D": _noisy(noise.SpatialDropout, 2),
     "SpatialDropout2D": _noisy(noise.SpatialDropout, 3, channels_last=_channels_last),
     "SpatialDropout3D": _noisy(noise.SpatialDropout, 4, channels_last=_channels_last),

@@ -386,8 +386,8 @@ NO_OPS = (
 
 _ROWS: dict[str, Row] = {
     **dict.fromkeys(NO_OPS, _plain(shape.Identity)),
-    **NOISE,
     **dict.fromkeys((name for name in NO_OPS if name.startswith(("Random", "Solar"))), _of_rank(3)),
+    **NOISE,
     "Activation": _activation,
     **{
         f"AdaptiveAveragePooling{rank}D": _adaptive(adaptive.AdaptiveAveragePooling, rank)

@@ -5,7 +5,7 @@ Values carry a batch axis in front, of symbolic size N; weights and constants do
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,8 @@ class Builder:
     ) -> None:
         self.inputs = list(inputs)
         self.single = single
+        # values of which whoever builds the graph knows that they are numbers, or all is lost
+        self.finite: Set[Tensor] = frozenset()
         self.values: dict[Tensor, str] = {tensor: tensor.name for tensor in inputs}
         self.scope = "graph"
         self._nodes: list[NodeRecord] = []

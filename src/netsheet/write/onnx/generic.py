@@ -58,6 +58,9 @@ if TYPE_CHECKING:
     from netsheet.write.onnx.builder import Builder
 
 
+TRUTHS = ("less", "less_equal", "equal")  # functions that give 0 and 1
+
+
 class Printer(Arrays):
     """Prints equations into a graph; ``values`` names the tensors known before."""
 
@@ -162,6 +165,8 @@ class Printer(Arrays):
             part = self._read(expr)
             return part if dtype == FLOAT else as_whole(self.graph, part)
         if isinstance(expr, Call):
+            if self._is_share(expr):
+                return self._apply("Mul", *map(self._value, expr.args[:2]))
             wanted = {"real": WHOLE, "whole": FLOAT}.get(expr.function, dtype)
             parts = [self._value(arg, wanted) for arg in expr.args]
             names, dims, batched = self._elementwise(parts)
@@ -170,6 +175,20 @@ class Printer(Arrays):
             return self._select(expr, dtype)
         assert isinstance(expr, Reduce)
         return self._reduce(expr, dtype)
+
+    def _is_share(self, expr: Call) -> bool:
+        """True for ``value if test else 0`` of a finite value: a product, which is much faster."""
+        if expr.function != "if":
+            return False
+        test, then, otherwise = expr.args
+        return (
+            isinstance(test, Call)
+            and test.function in TRUTHS
+            and isinstance(then, Read)
+            and then.tensor in self.graph.finite
+            and isinstance(otherwise, Const)
+            and otherwise.value == 0
+        )
 
     def _select(self, expr: Select, dtype: str) -> Part:
         mask = self._mask(expr.where)
