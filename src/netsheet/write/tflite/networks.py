@@ -8,6 +8,7 @@ from netsheet.network import Network
 from netsheet.write.tflite.channels_first import with_channels_last
 from netsheet.write.tflite.graph import LiteGraph, LiteTensor
 from netsheet.write.tflite.lowering import Lowering
+from netsheet.write.tflite.onnx_nodes import meant
 from netsheet.write.tflite.table import has_row, row_of
 from netsheet.write.tflite.transposes import settled
 
@@ -31,7 +32,7 @@ def lowered(network: Network) -> LiteGraph:
         values[tensor] = LiteTensor(tensor.name, (1, *tensor.shape))
         lowering.graph.inputs.append(values[tensor])
     turned = False
-    for node in network.computed():
+    for node in map(meant, network.computed()):
         lowering.layer, lowering.label = node.key, node.layer.name.replace("/", ".")
         given = [values[tensor] for tensor in node.inputs]
         try:
@@ -65,7 +66,7 @@ def _check(network: Network) -> None:
     without = [
         f"{node.key} ({node.layer.type})"
         for node in network.nodes
-        if not has_row(node.layer) or len(node.outputs) != 1
+        if not has_row(meant(node).layer) or len(node.outputs) != 1
     ]
     if without:
         raise UnsupportedError(
