@@ -47,7 +47,7 @@ NO_MESSAGES = frozenset({
     "AdaptiveAveragePooling{0}D", "AdaptiveMaxPooling{0}D", "{0},{1}->{2}ik", "str | Pieces",
     "chromium or node", "pip install formualizer.", "pip install 'netsheet[verify]'.",
     "netsheet (ONNX Runtime)", "pip install 'netsheet[verify]'", "layer_{0}_row",
-    "netsheet.cli.{0}", "msgid ", "msgstr ", "output{0}", "{0}.training.npz",
+    "netsheet.cli.{0}", "msgid ", "msgstr ", "output{0}", "{0}-preview.png", "{0}.training.npz",
     " --engine {0}", '#include "board.h"\n', "map {0}", "axis {0}", "weight {0}", "{0}/from {1}",
     "short deviation", "short parameters", "short formulas", "CODE (rx)", "SRAM (rwx)", "FAR (rwx)", "qemu ", "qemu {0}",
     "simavr libsimavr-dev libelf-dev", "-Isrc examples/Test/@lib_test.c src/*.c",

@@ -108,6 +108,8 @@ class Network:
     # what each result is called outside; empty where that is its tensor's name
     result_names: Sequence[str] = ()
     class_names: Sequence[str] = ()  # what the file calls its classes
+    # how the pictures that it was trained with were prepared, where the file says
+    preparation: Mapping[str, Any] | None = None
     whole: Sequence[str] = ()  # names of results that have no batch axis in the file
     # of an explicit network: which inputs are states, by name, and the output that follows each
     state_names: Mapping[str, str] = field(default_factory=dict)

@@ -10,8 +10,8 @@ from netsheet.cli.opening import opening
 
 # In the order of the help; each a function of that name in that module.
 COMMANDS = {
-    "summary": "inspect", "predict": "predict", "evaluate": "inspect", "train": "train",
-    "weights": "inspect",
+    "summary": "inspect", "predict": "predict", "evaluate": "inspect",
+    "data": "data", "train": "train", "weights": "inspect",
     "activations": "inspect", "equations": "inspect", "explain": "explain",
     "csv": "artefacts", "excel": "artefacts", "page": "page", "c": "artefacts",
     "onnx": "artefacts", "tflite": "quantise", "quantise": "quantise", "verify": "artefacts",

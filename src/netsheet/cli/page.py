@@ -58,8 +58,8 @@ def page(
     with show.written_to(output, ".html", as_json) as place:
         report = to_page(
             model, place, samples=chosen, lang=language.chosen if language.asked else "",
-            until=until, class_names=class_names(classes, model) or names,
-            learn=lessons,
+            until=until, learn=lessons,
+            class_names=class_names(classes, model) or names or list(model.class_names) or None,
         )  # fmt: skip
     show.wrote(output, f"{output}: {report}")
     if as_json:

@@ -21,8 +21,9 @@ def train(
         str, Option("--arch", help="article, lenet, mlp, or a network's file to continue.")
     ] = "article",
     size: Annotated[
-        str, Option("--size", help="Of the input of a new network: HEIGHTxWIDTHxCHANNELS.")
-    ] = "28x28x1",
+        str | None,
+        Option("--size", help="Of a new network's input, HEIGHTxWIDTHxCHANNELS; that of the data."),
+    ] = None,
     epochs: Annotated[int, Option("--epochs", help="Rounds over the samples.")] = 10,
     batch: Annotated[int, Option("--batch", help="Samples of one step.")] = 32,
     rate: Annotated[float, Option("--rate", help="Learning rate.")] = 1e-3,

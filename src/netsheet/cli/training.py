@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netsheet.engine.rounds import Epoch, Stepped
     from netsheet.network import Network
 
+MNIST = 28, 28, 1  # height, width and channels, where nothing says others
 UNEVEN = 10  # times as many samples of the commonest class as of the rarest
 
 
@@ -53,18 +54,19 @@ class Start:
                         "optimizer_config": optimizer}  # fmt: skip
             write_keras_file(
                 output, self.described.model_config, weights, training_config=training,
-                keras_version=self.described.keras_version,
+                keras_version=self.described.keras_version, taught=self.samples.taught,
             )  # fmt: skip
             return
         from netsheet.write.csv.copy_model import by_dataset, write_copy
 
         assert self.source is not None
-        write_copy(self.source, by_dataset(self.network, found.best), output)
+        changed = by_dataset(self.network, found.best)
+        write_copy(self.source, changed, output, self.samples.taught)
 
 
 def begun(
     arch: str,
-    size: str,
+    size: str | None,
     data: str,
     seed: int,
     output: Path,
@@ -74,6 +76,7 @@ def begun(
     batch_axis: str,
 ) -> Start:
     """What the options of ``train`` name."""
+    from netsheet.data.training_set import shape_of_pictures
     from netsheet.engine.architectures import architecture_names
 
     path = Path(arch)
@@ -82,7 +85,8 @@ def begun(
         return _continued(path, output, data, loss, wanted, label, batch_axis)
     if output.suffix.lower() == ".onnx":
         raise UsageError(f"{output}: a network is written as .h5 or .keras; name it so.")
-    return _new(arch, _size(size), data, seed, loss, wanted, label)
+    shape = _size(size) if size else shape_of_pictures(data) or MNIST
+    return _new(arch, shape, data, seed, loss, wanted, label)
 
 
 def _continued(

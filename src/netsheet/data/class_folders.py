@@ -16,6 +16,7 @@ from netsheet.data.tables import text_of
 from netsheet.errors import NetsheetError
 
 if TYPE_CHECKING:
+    from netsheet.data.own.preparation import Preparation
     from netsheet.equations import Tensor
 
 Array = npt.NDArray[Any]
@@ -43,8 +44,10 @@ def parts_of(folder: Path) -> dict[str, Path]:
     return found
 
 
-def of_part(folder: Path, part: str | None) -> tuple[Path, str]:
+def of_part(folder: Path, part: str | None, usual: str = "test") -> tuple[Path, str]:
     """The folder of one part of a set that is split, and what to say of it.
+
+    ``usual`` is the one to take where none is asked for.
 
     Raises:
         NetsheetError: a part is asked for that is not there.
@@ -56,7 +59,8 @@ def of_part(folder: Path, part: str | None) -> tuple[Path, str]:
                 f"{folder}: is not split: there is no folder {part!r} of folders of classes in it."
             )
         return folder, ""
-    wanted = part or next(name for name in ("test", "validation", "train") if name in parts)
+    order = sorted(("test", "validation", "train"), key=lambda name: name != usual)
+    wanted = part or next(name for name in order if name in parts)
     if wanted not in parts:
         raise NetsheetError(f"{folder}: has no {wanted} set; it has {', '.join(sorted(parts))}.")
     called = {"train": "the training set", "test": "the test set"}.get(wanted, f"the {wanted} set")
@@ -111,6 +115,8 @@ def class_folders(
     limit: int | None,
     progress: Progress | None,
     part: str | None = None,
+    form: Preparation | None = None,
+    usual: str = "test",
 ) -> RawSet:
     """Pictures in one folder for each class, at any depth, the classes in the order of their names.
 
@@ -121,7 +127,7 @@ def class_folders(
     Raises:
         NetsheetError: there are no such folders, or they are not what the network tells apart.
     """
-    folder, what = of_part(folder, part)
+    folder, what = of_part(folder, part, usual)
     check_nesting(folder)
     numbers = folder_numbers(folder, outputs)
     classes = list(numbers)
@@ -138,7 +144,7 @@ def class_folders(
         files = [files[i] for i in chosen]
     pixels: list[Array] = []
     for done, (item, _) in enumerate(files, 1):
-        pixels.append(picture(item, tensor)[0])
+        pixels.append(picture(item, tensor, form)[0])
         if pixels[-1].shape != pixels[0].shape:
             raise NetsheetError(
                 f"{item}: is {text(pixels[-1].shape)}, the first picture {text(pixels[0].shape)}; "

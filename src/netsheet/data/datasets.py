@@ -14,6 +14,7 @@ import numpy.typing as npt
 from netsheet.data.fit import shaped_batch, taken, text
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.inputs import InputValue, Sample, quantised_text
+from netsheet.data.own.preparation import trained_form
 from netsheet.data.raw_set import Progress, RawSet, as_labels
 from netsheet.data.scaling import Scaling, decided
 from netsheet.data.sources import raw_set
@@ -44,6 +45,7 @@ class Dataset:
     raw: Array | None = None
     scaling: Scaling | None = None
     sample_weight: Array | None = None  # of each sample in the loss, where the source has them
+    preparation: str = ""  # what was done to its pictures when the set was made, as text
 
     def __len__(self) -> int:
         return len(self.x)
@@ -101,6 +103,7 @@ def read_dataset(
     progress: Progress | None = None,
     label: str | None = None,
     part: str | None = None,
+    usual: str = "test",
 ) -> Dataset:
     """The samples that ``spec`` names, in the shape of the network's input.
 
@@ -108,10 +111,11 @@ def read_dataset(
     pictures for each class, an .npz with x and y (and sample_weight), x.npy with y.npy beside it,
     or a folder of both, a CSV of one sample a row (its label in the
     column that ``label`` names, or that is found out), or ``mnist``, ``fashion_mnist`` or
-    ``cifar10``. Of a set that is split, ``part`` is ``train`` or ``test`` (else the test set is
-    taken); ``mnist#train`` says so in the name, ``mnist#train:0`` takes one sample. How values are
-    scaled is decided from the network and from all samples, whatever ``limit`` is, unless
-    ``scaling`` says (:mod:`netsheet.data.scaling`).
+    ``cifar10``. Of a set that is split, ``part`` is ``train`` or ``test`` (else the ``usual``
+    one is taken); ``mnist#train`` says so in the name, ``mnist#train:0`` takes one sample. How
+    values are scaled is decided from the network and from all samples, whatever ``limit`` is,
+    unless ``scaling`` says (:mod:`netsheet.data.scaling`). Pictures in folders are prepared as
+    those that the network was trained with, where its file says how.
 
     Raises:
         NetsheetError: nothing of that, or samples of another shape than the input's.
@@ -128,7 +132,8 @@ def read_dataset(
     where, part, number = split_name(spec, part)
     limit = limit if number is None else None
     classes = class_total(network)
-    found = raw_set(where, tensors[0], classes, label, limit, progress, part)
+    form = trained_form(network)
+    found = raw_set(where, tensors[0], classes, label, limit, progress, part, form, usual)
     name = str(where)
     if found.y is not None and len(found.y) != len(found.x):
         raise FormatError(f"{spec}: has {len(found.x)} samples, but {len(found.y)} labels.")
@@ -146,7 +151,7 @@ def read_dataset(
     dataset = Dataset(
         Path(name).name, x, y, found.class_names, note, found.names[:limit],
         raw if used.changes else None, used,
-        None if found.weights is None else found.weights[:limit],
+        None if found.weights is None else found.weights[:limit], found.preparation,
     )  # fmt: skip
     return dataset if number is None else dataset.only(number)
 

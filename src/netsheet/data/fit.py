@@ -15,6 +15,7 @@ from netsheet.equations.entry import entered
 from netsheet.errors import NetsheetError, UsageError
 
 if TYPE_CHECKING:
+    from netsheet.data.own.preparation import Preparation
     from netsheet.data.scaling import Scaling
     from netsheet.equations import Tensor
 
@@ -24,13 +25,22 @@ Shape = tuple[int | None, ...]
 AT_A_TIME = 2**22  # values that are doubles at a time
 
 
-def picture(path: Path, tensor: Tensor) -> tuple[npt.NDArray[np.uint8], str]:
+def picture(
+    path: Path, tensor: Tensor, form: Preparation | None = None
+) -> tuple[npt.NDArray[np.uint8], str]:
     """A picture in the tensor's own shape, and what was done to it.
 
     A tensor with height and width takes them by name; one of two axes is a grey picture; a flat
-    one a square grey or RGB picture with that many values, its rows one after the other.
+    one a square grey or RGB picture with that many values, its rows one after the other. ``form``
+    is how the pictures were prepared that the network was trained with; it has the tensor's size.
     """
     axes, shape = tensor.axes, tuple(tensor.shape)
+    if form is not None:
+        pixels, done = form.prepared(path)
+        if {"height", "width"} <= set(axes):
+            order = _order(("height", "width", "channel"), axes)
+            pixels = pixels.transpose(order) if len(axes) == 3 else pixels[..., 0]
+        return pixels.reshape(shape), f"{done} (as the pictures that it was trained with)"
     if {"height", "width"} <= set(axes) and set(axes) <= {"height", "width", "channel"}:
         size = dict(zip(axes, shape, strict=True))
         channels = size.get("channel", 1)

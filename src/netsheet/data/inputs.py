@@ -22,6 +22,7 @@ from netsheet.data.arrays import (
 from netsheet.data.fit import picture, scaled, shaped, text
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.images import SUFFIXES
+from netsheet.data.own.preparation import trained_form
 from netsheet.data.scaling import Scaling, decided, whole_inputs
 from netsheet.data.tables import numbers_at_once, read_table
 from netsheet.equations.entry import entered
@@ -102,7 +103,7 @@ def read_input(
     whole: list[Array]  # all samples of the file, which decide the scaling
     if is_picture:
         tensor = _single(tensors, path)
-        pixels, done = picture(_existing(path), tensor)
+        pixels, done = picture(_existing(path), tensor, trained_form(network))
         arrays = whole = [pixels]
     elif suffix == ".npz":
         arrays, whole = _npz(path, tensors, index)

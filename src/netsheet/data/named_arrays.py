@@ -36,15 +36,17 @@ class NamedArrays:
 
 
 def named_arrays(
-    names: Sequence[str], x: str | None = None, part: str | None = None
+    names: Sequence[str], x: str | None = None, part: str | None = None, usual: str = "test"
 ) -> NamedArrays | None:
     """The samples among arrays of these names (or ``x``), with what belongs to them.
 
-    ``part`` is ``train`` or ``test`` where only samples named so are meant. None where no name is
+    ``part`` is ``train`` or ``test`` where only samples named so are meant, ``usual`` where they
+    come first. None where no name is
     one of the usual ones.
     """
-    usual = [name for name in SAMPLES if part is None or part in name]
-    for one in usual if x is None else (x,):
+    known = [name for name in SAMPLES if part is None or part in name]
+    known.sort(key=lambda name: usual not in name)
+    for one in known if x is None else (x,):
         if one not in names:
             continue
         target = TARGETS.get(one, one.replace("x", "y").replace("X", "y"))

@@ -24,6 +24,7 @@ class RawSet:
     names: Sequence[str] = ()
     weights: Array | None = None  # of the samples in a loss
     pictures: bool = False  # pixels, whatever the network's input looks like
+    preparation: str = ""  # what was done to the pictures before, as text
 
 
 def as_labels(y: Array) -> Array:

@@ -19,7 +19,7 @@ from netsheet.data.arrays import (
     read_npz,
     readable,
 )
-from netsheet.data.class_folders import class_folders
+from netsheet.data.class_folders import class_folders, parts_of
 from netsheet.data.download import KNOWN, fetch
 from netsheet.data.named_arrays import NamedArrays, beside, named_arrays
 from netsheet.data.raw_set import Progress, RawSet
@@ -27,6 +27,7 @@ from netsheet.data.tables import columns_of, read_table
 from netsheet.errors import FormatError, NetsheetError, UsageError
 
 if TYPE_CHECKING:
+    from netsheet.data.own.preparation import Preparation
     from netsheet.equations import Tensor
 
 Array = npt.NDArray[Any]
@@ -35,6 +36,8 @@ Array = npt.NDArray[Any]
 CIFAR_RECORD, CIFAR_SHAPE, CIFAR_TEST = 3073, (3, 32, 32), "test_batch.bin"
 CIFAR_TRAIN = [f"data_batch_{n}.bin" for n in range(1, 6)]
 CLASS_NAMES = "class_names"  # the array of an .npz that says what the classes are called
+NAMES = "names"  # and the one that says where each sample came from, that of a part as x is named
+PREPARATION = "preparation"  # and the text that says what was done to the pictures
 SETS = (("t10k", "the test set"), ("test", "the test set"), ("train", "the training set"))
 
 
@@ -46,10 +49,13 @@ def raw_set(
     limit: int | None = None,
     progress: Progress | None = None,
     part: str | None = None,
+    form: Preparation | None = None,
+    usual: str = "test",
 ) -> RawSet:
     """What ``spec`` holds (:func:`netsheet.data.datasets.read_dataset` says what that may be).
 
-    ``part`` is ``train`` or ``test`` where a source has both; without it the test set is taken.
+    ``part`` is ``train`` or ``test`` where a source has both; without it the ``usual`` one is
+    taken. ``form``: how pictures in folders are prepared.
 
     Raises:
         NetsheetError: there is no such source, or no such part of it.
@@ -57,23 +63,23 @@ def raw_set(
     path = Path(spec)
     if path.is_dir():
         if any(is_idx(item) for item in sorted(path.iterdir()) if item.is_file()):
-            return _idx_folder(path, part)
+            return _idx_folder(path, part, usual)
         stems = [item.stem for item in sorted(path.glob("*.npy"))]
-        arrays = named_arrays(stems, part=part)
+        arrays = named_arrays(stems, part=part, usual=usual)
         if arrays is not None:
             return _npy_files(path, arrays)
         if named_arrays(stems) is not None:
             raise NetsheetError(f"{path}: has no x_{part}.npy; it has {', '.join(stems)}.")
-        return class_folders(path, tensor, classes, limit, progress, part)
+        return class_folders(path, tensor, classes, limit, progress, part, form, usual)
     name = str(spec).lower().replace("-", "_")
     if not path.exists() and name in KNOWN:
-        return _known(name, progress, part)
+        return _known(name, progress, part or usual)
     if not path.exists():
         raise NetsheetError(
             f"{spec}: no such file or folder, and not one of the data sets {', '.join(KNOWN)}."
         )
     if path.suffix.lower() == ".npz":
-        return _npz(path, part)
+        return _npz(path, part, usual)
     if part is not None:
         raise NetsheetError(f"{path}: is one set, which has no {part} set of its own.")
     if path.suffix.lower() == ".npy":
@@ -89,11 +95,32 @@ def raw_set(
     )
 
 
-def _idx_folder(folder: Path, part: str | None) -> RawSet:
+def parts_in(spec: str | Path) -> list[str]:
+    """The parts ``train`` and ``test`` that a source has both of; else none."""
+    path = Path(spec)
+    both = ["train", "test"]
+    if path.is_dir():
+        if parts_of(path):
+            return [part for part in both if part in parts_of(path)]
+        names = [item.name.lower() for item in sorted(path.iterdir()) if item.is_file()]
+        if any(is_idx(item) for item in sorted(path.iterdir()) if item.is_file()):
+            starts = {"train": ("train",), "test": ("t10k", "test")}
+            found = [part for part in both if any(n.startswith(starts[part]) for n in names)]
+            return found if len(found) > 1 else []
+        stems = [item.stem for item in sorted(path.glob("*.npy"))]
+    elif path.suffix.lower() == ".npz" and path.is_file():
+        stems = npz_names(path)
+    else:
+        known = str(spec).lower().replace("-", "_") in KNOWN and not path.exists()
+        return both if known else []
+    return both if all(named_arrays(stems, part=part) for part in both) else []
+
+
+def _idx_folder(folder: Path, part: str | None, usual: str = "test") -> RawSet:
     """The test set of a folder of IDX files, else its training set; or the part asked for."""
     files = [item for item in sorted(folder.iterdir()) if item.is_file() and is_idx(item)]
     images = [item for item in files if "label" not in item.name.lower()]
-    for prefix, what in SETS:
+    for prefix, what in sorted(SETS, key=lambda one: usual not in one[1]):
         if part is not None and part not in what:
             continue
         for item in images:
@@ -122,17 +149,22 @@ def _idx_pair(images: Path, note: str) -> RawSet:
     )
 
 
-def _npz(path: Path, part: str | None) -> RawSet:
+def _npz(path: Path, part: str | None, usual: str) -> RawSet:
     """Samples, labels and weights under any of the usual names, those of a test set first."""
     names = npz_names(path)
-    found = named_arrays(names, part=part)
+    found = named_arrays(names, part=part, usual=usual)
     if found is None:
         known = ", ".join(names) or "none"
         expected = f"x_{part} and y_{part}" if part else "x and y, or x_test and y_test"
         raise NetsheetError(f"{path}: has the arrays {known}; samples are expected as {expected}.")
     made = _of_names(found, read_npz(path, found.all), f"{path.name}, {found}")
     classes = npz_texts(path, CLASS_NAMES) if CLASS_NAMES in names else None
-    return replace(made, class_names=classes)
+    end = found.x[1:] if found.x[:1] in "xX" else ""
+    called = npz_texts(path, NAMES + end) if NAMES + end in names else []
+    if len(called) not in (0, len(made.x)):
+        raise FormatError(f"{path}: has {len(made.x)} samples, but {len(called)} names.")
+    kept = npz_texts(path, PREPARATION) if PREPARATION in names else [""]
+    return replace(made, class_names=classes, names=called, preparation=kept[0])
 
 
 def _npy_files(folder: Path, found: NamedArrays) -> RawSet:
@@ -176,12 +208,12 @@ def _csv(path: Path, tensor: Tensor, classes: int | None, label: str | None) -> 
         return RawSet(x, y, f"{note}: {', '.join(names[:10])}", names, pictures=columns.pixels)
 
 
-def _known(name: str, progress: Progress | None, part: str | None) -> RawSet:
-    folder = fetch(name, progress, part or "test")
+def _known(name: str, progress: Progress | None, part: str) -> RawSet:
+    folder = fetch(name, progress, part)
     if name == "cifar10":
-        found = _cifar10(folder / KNOWN[name].files[0].name, part or "test")
+        found = _cifar10(folder / KNOWN[name].files[0].name, part)
     else:
-        found = _idx_folder(folder, part or "test")
+        found = _idx_folder(folder, part)
     return replace(found, class_names=list(KNOWN[name].classes), pictures=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from netsheet.data.arrays import npz_names, read_npz
-from netsheet.data.datasets import read_dataset
+from netsheet.data.datasets import read_dataset, split_name
 from netsheet.data.fit import shaped_batch, taken
 from netsheet.data.named_arrays import WEIGHTS
 from netsheet.data.scaling import Scaling, decided
+from netsheet.data.sources import raw_set
 from netsheet.engine.goals import targets
 from netsheet.equations import Tensor
 from netsheet.errors import FormatError, NetsheetError, UsageError
+from netsheet.layer import default_axes
 from netsheet.network import Network
 
 Array = npt.NDArray[Any]
@@ -35,6 +38,14 @@ class TrainingSet:
     y: dict[str, Array]
     note: str
     sample_weight: Array | None = None
+    class_names: Sequence[str] = ()
+    preparation: str = ""  # of its pictures, as text
+
+    @property
+    def taught(self) -> dict[str, Any]:
+        """What a network is to know of its data: its classes' names, how pictures are prepared."""
+        found: dict[str, Any] = {"class_names": list(self.class_names)} if self.class_names else {}
+        return {**found, "preparation": json.loads(self.preparation)} if self.preparation else found
 
     def __len__(self) -> int:
         return len(next(iter(self.x.values())))
@@ -51,21 +62,21 @@ def new_training_set(
     Raises:
         NetsheetError: there are no labels, or they are no classes, or all of one.
     """
-    samples = read_dataset(spec, [tensor], scaling, label=label)
+    samples = read_dataset(spec, [tensor], scaling, label=label, usual="train")
     if samples.y is None:
-        raise NetsheetError(f"{samples.name}: has no labels to train with.")
+        raise NetsheetError(no_labels(samples.name))
     y = np.asarray(samples.y).reshape(len(samples), -1)
     if y.shape[1] == 1:
         if not np.equal(np.mod(y, 1), 0).all() or y.min() < 0:
             raise NetsheetError(f"{samples.name}: the labels are no classes (0, 1, 2, ...).")
         count = len(samples.class_names or ()) or int(y.max()) + 1
-        if count < 2:
+        if count < 2 or len(np.unique(y)) < 2:
             raise NetsheetError(f"{samples.name}: all samples are of one class: nothing to learn.")
         y = targets(y[:, 0], (count,), samples.name)
     note = f"{samples.name}: {len(samples):,} samples; {samples.note}"
     made = TrainingSet(
         samples.name, {tensor.name: samples.x}, {"": y.astype(np.float32)}, note,
-        samples.sample_weight,
+        samples.sample_weight, samples.class_names or (), samples.preparation,
     )  # fmt: skip
     return made, y.shape[1]
 
@@ -83,15 +94,37 @@ def read_training_set(
     """
     if len(network.inputs) > 1 or len(network.outputs) > 1:
         return _by_names(Path(spec), network, scaling)
-    samples = read_dataset(spec, network, scaling, label=label)
+    samples = read_dataset(spec, network, scaling, label=label, usual="train")
     (tensor,), (output,) = network.inputs, network.outputs
     if samples.y is None:
-        raise NetsheetError(f"{samples.name}: has no labels to train with.")
+        raise NetsheetError(no_labels(samples.name))
     y = targets(samples.y, bound(network, [samples.x])[0].shape, samples.name)
     note = f"{samples.name}: {len(samples):,} samples; {samples.note}"
+    names = samples.class_names or ()
     return TrainingSet(
-        samples.name, {tensor.name: samples.x}, {output.name: y}, note, samples.sample_weight
+        samples.name, {tensor.name: samples.x}, {output.name: y}, note, samples.sample_weight,
+        names if len(names) == y.shape[-1] else (), samples.preparation,
+    )  # fmt: skip
+
+
+def no_labels(name: str) -> str:
+    """What to say of samples without labels."""
+    return (
+        f"{name}: has no labels to train with; give y beside x, a column of labels, or pictures in "
+        "a folder for each class."
     )
+
+
+def shape_of_pictures(spec: str) -> tuple[int, int, int] | None:
+    """Height, width and channels of the pictures in an .npz; None where it has none."""
+    where, part, _ = split_name(spec)
+    if Path(where).suffix.lower() != ".npz" or not Path(where).is_file():
+        return None
+    open_sizes: Any = (None, None, None)
+    tensor = Tensor("input_1", default_axes(3), open_sizes)
+    shape = raw_set(where, tensor, None, None, part=part, usual="train").x.shape[1:]
+    whole = (*shape, 1) if len(shape) == 2 else shape
+    return whole if len(whole) == 3 and whole[-1] in (1, 3) else None
 
 
 def bound(network: Network, arrays: Sequence[Array]) -> list[Tensor]:

@@ -230,6 +230,8 @@ class Assembly:
             framework_version=file.keras_version,
             notes=notes,
             training_config=file.training_config,
+            class_names=file.taught.class_names,
+            preparation=file.taught.preparation,
             batch_size=batch_size(graph),
             stored=paths,
             extra_layers=[

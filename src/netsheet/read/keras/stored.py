@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from netsheet.equations import FloatArray
+
+TAUGHT = "netsheet"  # the attribute of an HDF5 file, the entry of METADATA, that keeps it
+METADATA = "metadata.json"  # of a .keras file
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,14 @@ class StoredLayer:
     name: str
     weights: list[StoredWeight]
     keras_name: str | None = None
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a file says of the data that its network was trained with; nothing in Keras's own."""
+
+    class_names: Sequence[str] = ()
+    preparation: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,3 +58,4 @@ class KerasFile:
     sha256: str
     assets: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    taught: Taught = Taught()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import zipfile
@@ -16,6 +17,7 @@ from netsheet.equations.entry import with_scales
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.files import atomic
 from netsheet.read.hdf5.file import attribute, child
+from netsheet.read.keras.stored import METADATA, TAUGHT
 from netsheet.read.sniff import sniff
 
 if TYPE_CHECKING:
@@ -56,7 +58,12 @@ def by_dataset(model: Network, values: Mapping[str, Array]) -> dict[str, Array]:
     return changed
 
 
-def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | Path) -> None:
+def write_copy(
+    source: str | Path,
+    changed: Mapping[str, Array],
+    target: str | Path,
+    taught: Mapping[str, Any] | None = None,
+) -> None:
     """A copy of a Keras file (.h5, .weights.h5, .keras), an ONNX or a TensorFlow Lite file.
 
     It has other values in it.
@@ -64,7 +71,8 @@ def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | P
     ``changed`` has arrays by the path of their dataset inside the file (of model.weights.h5 in a
     .keras file; in an ONNX file by the name of the stored value, in a TensorFlow Lite file by the
     tensor's number), of as many elements as there;
-    shape and dtype stay those of the file.
+    shape and dtype stay those of the file. ``taught``: what a Keras file is to keep of the data
+    that it was trained with.
 
     Raises:
         NetsheetError: ``target`` is ``source``, or cannot be written.
@@ -84,19 +92,25 @@ def write_copy(source: str | Path, changed: Mapping[str, Array], target: str | P
 
             write_onnx_copy(source, changed, temporary)
         elif zipfile.is_zipfile(source):
-            _copy_archive(source, changed, temporary)
+            _copy_archive(source, changed, temporary, taught)
         else:
             shutil.copyfile(source, temporary)
-            _change(temporary, changed, source)
+            _change(temporary, changed, source, taught)
 
 
-def _copy_archive(source: Path, changed: Mapping[str, Array], target: Path) -> None:
+def _copy_archive(
+    source: Path, changed: Mapping[str, Array], target: Path, taught: Mapping[str, Any] | None
+) -> None:
     with (
         zipfile.ZipFile(source) as old,
         zipfile.ZipFile(target, "w") as new,
         tempfile.TemporaryDirectory(dir=target.parent) as folder,
     ):
         for item in old.infolist():
+            if item.filename == METADATA and taught:
+                about = {**json.loads(old.read(item)), TAUGHT: taught}
+                new.writestr(item, json.dumps(about), item.compress_type)
+                continue
             if item.filename != WEIGHTS_IN_KERAS:
                 new.writestr(item, old.read(item), item.compress_type)
                 continue
@@ -107,11 +121,18 @@ def _copy_archive(source: Path, changed: Mapping[str, Array], target: Path) -> N
             new.write(weights, item.filename, item.compress_type)
 
 
-def _change(path: Path, changed: Mapping[str, Array], source: Path) -> None:
+def _change(
+    path: Path,
+    changed: Mapping[str, Array],
+    source: Path,
+    taught: Mapping[str, Any] | None = None,
+) -> None:
     import h5py
 
     try:
         with h5py.File(path, "r+") as file:
+            if taught:
+                file.attrs[TAUGHT] = json.dumps(taught)
             for name, values in changed.items():
                 dataset = _dataset(file, name, source)
                 if dataset.size != np.size(values):

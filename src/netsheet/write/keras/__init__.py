@@ -14,6 +14,7 @@ import numpy as np
 
 from netsheet.equations import FloatArray
 from netsheet.files import atomic
+from netsheet.read.keras.stored import METADATA, TAUGHT
 
 Weights = Mapping[str, Mapping[str, FloatArray]]
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same network makes the same file
@@ -26,16 +27,18 @@ def write_keras_file(
     *,
     training_config: Mapping[str, Any] | None = None,
     keras_version: str,
+    taught: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a Sequential network, as ``.keras`` or, by any other name, as HDF5.
 
     Args:
         weights: by layer, then by label, in Keras's order; layers without weights may be left out.
         training_config: as an HDF5 file has it: ``loss``, ``metrics``, ``optimizer_config``.
+        taught: what to keep of the data that it was trained with; Keras passes it by.
     """
     write = write_archive if Path(target).suffix.lower() == ".keras" else write_h5
     write(target, model_config, weights, training_config=training_config,
-          keras_version=keras_version)  # fmt: skip
+          keras_version=keras_version, taught=taught)  # fmt: skip
 
 
 def write_h5(
@@ -45,6 +48,7 @@ def write_h5(
     *,
     training_config: Mapping[str, Any] | None = None,
     keras_version: str,
+    taught: Mapping[str, Any] | None = None,
 ) -> None:
     """The layout of keras/src/legacy/saving/legacy_h5_format.py."""
     import h5py
@@ -56,6 +60,8 @@ def write_h5(
         file.attrs["model_config"] = json.dumps(model_config)
         if training_config is not None:
             file.attrs["training_config"] = json.dumps(training_config)
+        if taught:
+            file.attrs[TAUGHT] = json.dumps(taught)
         root = file.create_group("model_weights")
         root.attrs["layer_names"] = np.array([name.encode() for name in layers])
         root.attrs["backend"] = b"tensorflow"
@@ -76,6 +82,7 @@ def write_archive(
     *,
     training_config: Mapping[str, Any] | None = None,
     keras_version: str,
+    taught: Mapping[str, Any] | None = None,
 ) -> None:
     """The layout of keras/src/saving/saving_lib.py."""
     layers = [{"module": "keras.layers", "registered_name": None, **entry}
@@ -87,10 +94,11 @@ def write_archive(
     }  # fmt: skip
     if training_config is not None:
         described["compile_config"] = _compile_config(training_config)
+    about: dict[str, Any] = {
+        "keras_version": keras_version, "date_saved": "1980-01-01@00:00:00",
+    }  # fmt: skip
     parts = {
-        "metadata.json": json.dumps(
-            {"keras_version": keras_version, "date_saved": "1980-01-01@00:00:00"}
-        ).encode(),
+        METADATA: json.dumps({**about, **({TAUGHT: taught} if taught else {})}).encode(),
         "config.json": json.dumps(described).encode(),
         "model.weights.h5": _stored_weights(model_config, weights),
     }
