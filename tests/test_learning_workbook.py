@@ -205,7 +205,7 @@ def test_what_is_missing_is_asked_for(seed: tuple[Model, Sample], tmp_path: Path
     for learn, given, said in (
         (Learning("categorical_crossentropy"), replace(sample, label=None), "--true-class 5"),
         (Learning("categorical_crossentropy"), replace(sample, label=10), "none of the 10 classes"),
-        (Learning("hinge"), sample, "there is no loss 'hinge'"),
+        (Learning("anger"), sample, "there is no loss 'anger'"),
         (Learning("mean_squared_error", own_input=True), sample, "not that of the one input"),
         (Learning("mean_squared_error", target=np.zeros(3)), sample, r"shape \(3,\)"),
     ):  # fmt: skip

@@ -155,5 +155,5 @@ def test_what_cannot_learn_is_refused(keras: Any, tmp_path: Path, shared: Path) 
     keras.Model(x, [keras.layers.Dense(2)(x), keras.layers.Dense(2)(x)]).save(
         tmp_path / "two.keras"
     )
-    with pytest.raises(NetsheetError, match="has 2 outputs: a page that learns"):
+    with pytest.raises(NetsheetError, match="has 2 outputs: what learns"):
         page_html(netsheet.load(tmp_path / "two.keras"), learn=PageLearning("mse"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -199,6 +199,12 @@ def c(
     weights: Annotated[
         str, Option("--weights", help="text: in the code; binary: a file beside it.")
     ] = "text",
+    learn: Annotated[
+        list[str] | None,
+        Option("--learn", help="A layer that learns on the device; may be repeated."),
+    ] = None,
+    loss: Loss = None,
+    true_class: TrueClass = None,
     licence: Annotated[str, Option("--licence", help="Named in every file, such as MIT.")] = "",
     wanted: Scaled = None,
     as_json: Json = False,
@@ -206,17 +212,23 @@ def c(
 ) -> None:
     """Write plain C99 for a microcontroller, with a test program and the figures."""
     from netsheet.write.c import to_c
+    from netsheet.write.c.learning import CLearning
 
+    if not learn and (loss is not None or true_class is not None):
+        raise UsageError(f"{'--loss' if loss is not None else '--true-class'} belongs to --learn.")
     model = opened(model_file, batch_axis)
     if inputs and len(inputs) > 1:
         raise UsageError("c stores one --input; give one.")
     # Without an input the sizes of the model itself decide, and random numbers stand in.
     sample = options.samples_of(model, inputs, None, 1, wanted)[0][0] if inputs else None
+    if sample is not None and true_class is not None:
+        sample = replace(sample, label=true_class)
     with show.progress("writing C") as bar:
         report = to_c(
             model, output, name=name, target=target, sample=sample, until=until,
             class_names=class_names(classes, model), weights=weights, licence=licence,
             lang=language.chosen, progress=bar,
+            learn=CLearning(tuple(learn), loss) if learn else None,
         )  # fmt: skip
     show.note(report.sample)
     if as_json:

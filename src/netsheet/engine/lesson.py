@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netsheet.classes import class_count
 from netsheet.engine.goals import goal_named
 from netsheet.engine.gradients import TARGET, run_equations, stored_loss, unused
 from netsheet.equations import (
+    FLOAT,
     Equation,
     Expr,
     FloatArray,
@@ -29,6 +31,7 @@ from netsheet.gradient.descent import Descent, Passage, descent
 from netsheet.network import Network
 
 LABEL, OWN_INPUT, GIVEN = "label", "input", "given"  # what says what the network should give
+CLASS, NUMBER, VALUES = "class", "number", "values"  # what a user is asked for; or OWN_INPUT
 LOSS, RATE, MOVE = "loss", "rate", "h"  # names of values, beside the target's and the label's
 
 
@@ -92,12 +95,43 @@ class Lesson:
         return [eq for group in reversed(kept) for eq in group]
 
 
+def asked_for(network: Network, forward: Sequence[Equation]) -> str:
+    """What a user is asked for: a class, a number, values, or nothing where it is the own input.
+
+    Raises:
+        UnsupportedError: the network has several outputs, or computes in whole numbers.
+    """
+    if any(tensor.dtype != FLOAT for tensor in (*network.inputs, *network.outputs)):
+        raise UnsupportedError(
+            f"{network.name} computes in whole numbers, which have no slopes: what learns is the "
+            "network of real numbers that it was made from."
+        )
+    if len(network.outputs) != 1:
+        raise UnsupportedError(
+            f"{network.name} has {len(network.outputs)} outputs: what learns has one "
+            "(--until names the layer to end with)."
+        )
+    (output,) = network.outputs
+    if output.shape == (1,):
+        return NUMBER
+    if class_count(network.inputs, output, forward, network.training_config):
+        return CLASS
+    same = len(network.inputs) == 1 and network.inputs[0].shape == output.shape
+    return OWN_INPUT if same and output.size > 1 else VALUES
+
+
+def by_what(asked: str) -> str:
+    """What fills the target, as :func:`lesson` takes it, for what a user is asked for."""
+    return {OWN_INPUT: OWN_INPUT, VALUES: GIVEN}.get(asked, LABEL)
+
+
 def lesson(
     network: Network,
     forward: Sequence[Equation],
     loss: str | None = None,
     steps: int = 1,
     by: str = LABEL,
+    layers: Sequence[str] = (),
 ) -> Lesson:
     """The lesson of a network whose equations are ``forward``.
 
@@ -105,6 +139,7 @@ def lesson(
         loss: one of :data:`netsheet.gradient.LOSSES`; None: that of the network's file.
         by: what says what the network should give: its ``label``, its own ``input``, or the values
             themselves, which are ``given``.
+        layers: the names of those that learn; none: all that are trained.
 
     Raises:
         UsageError: there is no such loss, or the file names none.
@@ -136,7 +171,7 @@ def lesson(
         rows = [equation(target[at], network.inputs[0][at]), *rows]
     read = {read.tensor for eq in forward for read in reads(eq.value)}
     weights = [w for w in dict.fromkeys(_weights(network)) if w in read]
-    learning = [weight for weight in weights if learns(network, weight)]
+    learning = [weight for weight in weights if learns(network, weight, layers)]
     inputs = [tensor for tensor in network.inputs if tensor in read]
     found = descent([*forward, *rows], scalar, inputs, learning, steps, shifts(rows))
     if not found.weights:
@@ -149,12 +184,15 @@ def _weights(network: Network) -> list[Weight]:
     return [weight for layer in network.layers.values() for weight in layer.weights.values()]
 
 
-def learns(network: Network, weight: Weight) -> bool:
-    """True for weights of layers that are trained, except for statistics, which are measured."""
+def learns(network: Network, weight: Weight, layers: Sequence[str] = ()) -> bool:
+    """True for weights of layers that are trained, except for statistics, which are measured.
+
+    ``layers`` names those that are asked for; none: all.
+    """
     for layer in network.layers.values():
         for label, own in layer.weights.items():
             if own is weight:
-                return label in layer.learnt
+                return label in layer.learnt and (not layers or layer.name in layers)
     return False
 
 

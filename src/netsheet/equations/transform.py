@@ -129,6 +129,16 @@ def on_reads(function: Callable[[Read], Expr]) -> Rule:
     return lambda node: function(node) if isinstance(node, Read) else None
 
 
+def reading(equations: Iterable[Equation], given: Mapping[Tensor, Tensor]) -> list[Equation]:
+    """The same equations, which read the tensors ``given`` in place of others."""
+
+    def read(node: Read) -> Expr:
+        return Read(given[node.tensor], node.at) if node.tensor in given else node
+
+    rewriting = Transform(on_reads(read))
+    return [rewriting.equation(eq) for eq in equations]
+
+
 def substitute(expr: Expr, mapping: Mapping[Index, Position]) -> Expr:
     """The expression with indices replaced by positions."""
     return transform(expr, position=lambda at: substituted(at, mapping))

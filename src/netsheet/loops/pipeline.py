@@ -83,25 +83,27 @@ def looped(
     kept: Sequence[Tensor] = (),
     constants: Constants | None = None,
     fast: bool = True,
+    memory: Sequence[Tensor] = (),
 ) -> LoopedNetwork:
     """The loops that fill ``outputs``, and every tensor of ``kept`` at some time.
 
     Args:
         constants: shared with the other programs of the network.
         fast: False makes plain loops of every equation.
+        memory: further inputs that are read where they lie (weights in RAM), in their own order.
 
     Raises:
         NetsheetError: a read or a write would be outside its tensor; names it.
     """
     constants = constants or Constants()
     check_reads(equations)
-    everything, results = with_results(inputs, outputs, equations, kept)
+    everything, results = with_results([*inputs, *memory], outputs, equations, kept)
     held = {*results, *kept}
     short = _rewritten(everything, held)
     strides, decided = layouts(short)
     short, copies = with_copies(short, inputs, results, strides, decided)
     held |= copies
-    for tensor in (*inputs, *results):
+    for tensor in (*inputs, *memory, *results):
         strides[tensor] = natural(tensor.shape)
     folded = folded_axes(short, held)
     for tensor, axis in folded.items():
@@ -113,7 +115,7 @@ def looped(
 
     shared = ProgramNames()
     computations = scheduled(short, layout, held, constants, shared, fast)
-    storage = _Storage(inputs, results, constants)
+    storage = _Storage([*inputs, *memory], results, constants)
     arena = storage.place(computations, sizes, layout)
     functions = tuple(_function(one, storage, shared, layout) for one in computations)
     if fast:

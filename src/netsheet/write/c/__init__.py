@@ -14,6 +14,7 @@ from netsheet.write.c.report import CReport
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
     from netsheet.network import Network
+    from netsheet.write.c.learning import CLearning
 
 __all__ = ["TARGETS", "CReport", "to_c"]
 
@@ -33,6 +34,7 @@ def to_c(
     weights: str = "text",
     licence: str = "",
     lang: str = "en",
+    learn: CLearning | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CReport:
     """Write the network as C99 with a test program and a README.
@@ -50,6 +52,7 @@ def to_c(
             gets from a flash partition or a card.
         licence: the licence of what is written, such as ``MIT``, named in every file.
         lang: of the README, ``en`` or ``ja``.
+        learn: layers that learn on the device, a step of gradient descent at a time.
         progress: is given steps done and their number.
 
     Raises:
@@ -80,6 +83,8 @@ def to_c(
             if weights not in WEIGHTS
             else f"weights in a file go with the target plain, not with {target}."
         )
+    if weights == "binary" and learn is not None:
+        raise UsageError("weights that learn are in the code: leave out --weights binary.")
     library_name(name)
     licence_line(licence)
     show = progress or (lambda done, total: None)
@@ -87,7 +92,7 @@ def to_c(
     model = writable(model, until, shapes)
     sample = sample or probe(model)
     show(0, 4)
-    lib = library(model, name)
+    lib = library(model, name, learn=learn)
     if class_names is not None and len(class_names) != (model.classes or 0):
         raise UsageError(f"{len(class_names)} names for {model.classes or 'no'} classes.")
     names = tuple(class_names or model.class_names)

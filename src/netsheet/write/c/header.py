@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netsheet.equations import Tensor
+from netsheet.write.c.learning_code import learning_header
 from netsheet.write.c.library import (
     Library,
     arena_floats,
@@ -64,6 +65,7 @@ def header(lib: Library, file: WeightsFile | None = None) -> str:
     if file:
         lines += [fill(template("weights_functions.h"), lib.name).rstrip(), ""]
     lines += _further_functions(lib)
+    lines += [] if lib.learning is None else learning_header(lib, lib.learning)
     lines += ["#ifdef __cplusplus", "}", "#endif", "", f"#endif /* {upper}_H */"]
     return "\n".join(lines) + "\n"
 

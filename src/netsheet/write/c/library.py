@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netsheet.equations import Tensor
 from netsheet.loops.ir import FLOAT
@@ -12,6 +12,14 @@ from netsheet.loops.pipeline import LoopedNetwork, looped
 from netsheet.loops.storage.addresses import natural, same_layout
 from netsheet.loops.storage.constants import Constants
 from netsheet.network import Network
+from netsheet.write.c.learning import (
+    CLearning,
+    DeviceLearning,
+    RamArray,
+    device_learning,
+    in_memory,
+    ram_arrays,
+)
 from netsheet.write.c.names import TYPES, library_name
 
 
@@ -28,6 +36,8 @@ class Library:
     outputs: list[str]
     class_names: tuple[str, ...] = ()
     weights: str = "text"  # or "binary": a file beside the code
+    ram: Sequence[RamArray] = ()  # weights that learn
+    learning: DeviceLearning | None = None
 
     @property
     def upper(self) -> str:
@@ -35,8 +45,14 @@ class Library:
         return self.name.upper()
 
 
-def library(model: Network, name: str = "net", fast: bool = True, traced: bool = True) -> Library:
-    """Plan both programs for a model whose layers are all computed.
+def library(
+    model: Network,
+    name: str = "net",
+    fast: bool = True,
+    traced: bool = True,
+    learn: CLearning | None = None,
+) -> Library:
+    """Plan both programs for a model whose layers are all computed, and the step that learns.
 
     ``fast`` False uses the general printer only; ``traced`` False leaves out the second program.
     """
@@ -47,17 +63,21 @@ def library(model: Network, name: str = "net", fast: bool = True, traced: bool =
     outputs = _parameters(names, "output", [name for name, _ in model.named_outputs()])
     explicit = model.explicit
     equations = explicit.equations()
+    ram = [] if learn is None else ram_arrays(model, learn, name)
+    read = in_memory(equations, ram)
 
     def program(kept: Sequence[Tensor]) -> LoopedNetwork:
         return looped(
-            explicit.inputs, explicit.outputs, equations,
-            kept=kept, constants=constants, fast=fast,
+            explicit.inputs, explicit.outputs, read,
+            kept=kept, constants=constants, fast=fast, memory=[array.tensor for array in ram],
         )  # fmt: skip
 
     quick = program(())
+    step = None if learn is None else device_learning(model, equations, learn, ram, constants)
     constants.tracing = True
     shown = program(list(explicit.tensors().values())) if traced else quick
-    return Library(model, name, quick, shown, constants, inputs, outputs)
+    made = Library(model, name, quick, shown, constants, inputs, outputs)
+    return made if step is None else replace(made, ram=step.arrays, learning=step)
 
 
 def _parameters(names: Identifiers, word: str, labels: Sequence[str]) -> list[str]:

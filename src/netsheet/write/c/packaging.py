@@ -115,6 +115,7 @@ def _esp_idf(
         f"include/{lib.name}_sample.h": given,
         f"{lib.name}.c": code[f"{lib.name}.c"],
         f"{lib.name}_weights.c": code[f"{lib.name}_weights.c"],
+        **{name: text for name, text in code.items() if name == f"{lib.name}_learn.c"},
         "CMakeLists.txt": sketch("esp_idf_component.txt", lib, sample),
         "idf_component.yml": f'version: "{VERSION}"\ndescription: {about}\n',
         "examples/classify/CMakeLists.txt": sketch("esp_idf_project.txt", lib, sample),

@@ -7,6 +7,7 @@ from netsheet.data.scaling import Scaling
 from netsheet.equations import Tensor, gathers, positions, reads, walk
 from netsheet.language import translated, word
 from netsheet.network import Network
+from netsheet.write.c.learning_code import further_source, learning_marks
 from netsheet.write.c.library import Library, c_type, signature, size_macro
 from netsheet.write.c.report import CReport
 from netsheet.write.c.template import fill, template
@@ -30,13 +31,15 @@ def readme(lib: Library, target: str, sample: Sample, report: CReport, lang: str
             )
         ),
         "tensors": "\n".join(_tensors(lib, sample, lang)),
-        "sources": fill(SOURCES[target], lib.name),
+        "sources": fill(SOURCES[target], lib.name, {"more": further_source(lib)}),
         "use": fill(template(f"use_{target.replace('-', '_')}.{ending}"), lib.name).strip(),
         "sample": _inline(translated(sample.note or sample.name, lang)),
         "classes": f"\n{translated(_classes(lib), lang)}\n" if lib.model.classes else "",
         "weights": fill(template(f"weights_file.{ending}"), lib.name) if file else "",
         "states": fill(template(f"states.{ending}"), lib.name) if lib.model.states else "",
-    }
+        "learns": "" if lib.learning is None else fill(
+            template(f"learns.{ending}"), lib.name, learning_marks(lib, lib.learning, lang)),
+    }  # fmt: skip
     return fill(template(f"readme.{ending}"), lib.name, marks)
 
 
@@ -111,7 +114,7 @@ def _inline(text: str) -> str:
 
 
 SOURCES = {
-    "plain": "@lib_test.c @lib.c @lib_weights.c",
+    "plain": "@lib_test.c @lib.c@more @lib_weights.c",
     "arduino": "-Isrc examples/Test/@lib_test.c src/*.c",
     "esp-idf": "-Iinclude examples/classify/main/@lib_test.c *.c",
     "platformio": "-Isrc examples/Test/src/@lib_test.c src/*.c",

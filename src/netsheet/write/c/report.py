@@ -53,6 +53,7 @@ class CReport:
     arena: int
     trace_arena: int
     inputs: tuple[tuple[str, tuple[int, ...]], ...] = ()  # names and shapes that all this is for
+    learning: tuple[int, int] | None = None  # bytes of weights in RAM, and of the step's arena
 
     @property
     def macs(self) -> int:
@@ -82,7 +83,9 @@ class CReport:
             "arena": self.arena,
             "trace_arena": self.trace_arena,
             "macs": self.macs,
-        }
+            **({} if self.learning is None else {
+                "learning_weights": self.learning[0], "learning_arena": self.learning[1]}),
+        }  # fmt: skip
 
     def __str__(self) -> str:
         """The table, in at most 80 columns."""
@@ -110,10 +113,15 @@ class CReport:
         return html_table(columns, rows, f"{self.name} ({self.target})", foot)
 
     def totals(self) -> list[str]:
-        """Three lines: flash, RAM, work."""
+        """Lines of flash, RAM and work; of what learning takes besides."""
+        learning = [] if self.learning is None else [
+            f"weights that learn {self.learning[0]:>12,} bytes of RAM, and of flash to begin with",
+            f"arena of a step  {self.learning[1]:>14,} bytes of RAM, or the one above if as large",
+        ]  # fmt: skip
         return [
             f"weights in flash {self.flash:>14,} bytes",
             f"arena in RAM     {self.arena:>14,} bytes ({self.trace_arena:,} with the trace)",
+            *learning,
             f"MACs             {self.macs:>14,}",
         ]
 
@@ -181,6 +189,8 @@ def report(lib: Library, target: str, sample: str, files: list[Path]) -> CReport
         lib.name, target, sample, files, figures(lib), lib.constants.size,
         4 * arena_floats(lib, traced=False), 4 * arena_floats(lib, traced=True),
         tuple((tensor.name, tensor.shape) for tensor in lib.model.inputs),
+        None if lib.learning is None else (
+            4 * lib.learning.ram, 4 * max(lib.learning.step.program.arena, 1)),
     )  # fmt: skip
 
 

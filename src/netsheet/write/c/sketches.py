@@ -123,5 +123,6 @@ def sketch(file: str, lib: Library, sample: Sample) -> str:
         "size": size_macro(lib, lib.outputs[0]),
         "model": comment(lib.model.name),
         "sample": comment(base(sample.name)),
+        "learn": f' "{lib.name}_learn.c"' if lib.learning is not None else "",
     }
     return fill(template(file), lib.name, marks)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netsheet.equations import Tensor
-from netsheet.loops.ir import FLOAT, Buffer, PositionTable, Program
+from netsheet.loops.ir import FLOAT
 from netsheet.loops.pipeline import LoopedNetwork
 from netsheet.loops.reach import reach
-from netsheet.write.c.constants import declarations, weights
+from netsheet.write.c.arrays import numbers
+from netsheet.write.c.constants import weights
 from netsheet.write.c.folder import Content, Pieces
 from netsheet.write.c.header import header
+from netsheet.write.c.learning import RamArray, described
+from netsheet.write.c.learning_code import learning_code
 from netsheet.write.c.library import (
     Library,
     arena_floats,
@@ -23,45 +25,11 @@ from netsheet.write.c.library import (
     word_type,
 )
 from netsheet.write.c.lines import Lines
-from netsheet.write.c.names import TYPES, comment, string
-from netsheet.write.c.notes import note
+from netsheet.write.c.names import comment, string
 from netsheet.write.c.portable import lacking, size_checks
-from netsheet.write.c.print import CPrinter
-from netsheet.write.c.row_functions import geometry_text, row_function_text
-from netsheet.write.c.spelling import helper_text, helpers_of
+from netsheet.write.c.printed import GivenBuffers, declared, printed, printed_text
+from netsheet.write.c.spelling import helper_text
 from netsheet.write.c.weights_file import WeightsFile
-from netsheet.write.c.whole_tiles import tile_text
-
-
-@dataclass(frozen=True, eq=False)
-class _PrintedProgram:
-    """A program's C, and the names in it."""
-
-    network: LoopedNetwork
-    printer: CPrinter
-    body: str
-
-    @property
-    def words(self) -> set[str]:
-        return set(re.findall(r"\w+", self.body))
-
-    @property
-    def helpers(self) -> set[str]:
-        return helpers_of(self.printer.helpers)
-
-
-def _printed(lib: Library, network: LoopedNetwork, traced: bool) -> _PrintedProgram:
-    printer = CPrinter(lib.name)
-    functions = [
-        note(computation.equations) + printer.function(function)
-        for function, computation in zip(
-            network.program.functions, network.computations, strict=True
-        )
-    ]
-    rows = geometry_text(printer.geometries, printer.row_functions, lib.name)
-    parts = [rows] if rows else []
-    body = "\n".join([*parts, *functions, _run(lib, network, traced)])
-    return _PrintedProgram(network, printer, body)
 
 
 def weights_file(lib: Library) -> WeightsFile | None:
@@ -76,8 +44,8 @@ def weights_file(lib: Library) -> WeightsFile | None:
 def code(lib: Library) -> str:
     """``net.c``: the network, and between #ifdefs the program that shows every layer."""
     shown = lib.traced is not lib.fast
-    programs = [_printed(lib, lib.fast, False)]
-    programs += [_printed(lib, lib.traced, True)] if shown else []
+    programs = [printed(lib, lib.fast, _run(lib, lib.fast, False))]
+    programs += [printed(lib, lib.traced, _run(lib, lib.traced, True))] if shown else []
     words = [program.words for program in programs]
     common_words = set.intersection(*words)
     common = set.intersection(*(program.helpers for program in programs))
@@ -91,9 +59,10 @@ def code(lib: Library) -> str:
         "",
         *size_checks(lib.name, sizes, most),
         "",
-        *_declared(lib, common_words, True),
+        *declared(lib, common_words, True),
         lacking(set.union(*words), lib.name),
         helper_text(common, lib.name),
+        *(ram_text(lib, array) for array in lib.ram),
     ]
     for program, used in zip(programs, words, strict=True):
         if shown and program is programs[0]:
@@ -101,29 +70,17 @@ def code(lib: Library) -> str:
         elif shown:
             parts += [f"#else /* {lib.upper}_TRACE: each layer for itself, and shown */", ""]
         parts += [
-            *_declared(lib, used - common_words, False),
-            *(_table(lib, table) for table in program.network.program.tables),
-            helper_text(program.helpers - common, lib.name),
-            row_function_text(program.printer.row_functions, lib.name, lib.weights == "text"),
-            tile_text(program.printer.tiles, lib.name),
-            program.body,
+            *declared(lib, used - common_words, False),
+            *printed_text(lib, program, program.helpers - common),
         ]
     parts += [f"#endif /* {lib.upper}_TRACE */"] if shown else []
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
 
 
-def _declared(lib: Library, words: Set[str], first: bool) -> list[str]:
-    """How the code gets at the constants among these words."""
-    if lib.weights != "binary":
-        return declarations(lib.name, lib.constants, words)
-    at = [f"extern const unsigned char *{lib.name}_weights_at;", ""] if first else []
-    return at + WeightsFile(lib.name, lib.constants).declarations(words)
-
-
-def _table(lib: Library, table: PositionTable) -> str:
-    values = ", ".join(map(str, table.values))
-    name = f"{lib.name}_{table.name}[{len(table.values)}]"
-    return f"static const {lib.upper}_FLASH int {name} = {{{values}}};\n"
+def ram_text(lib: Library, array: RamArray) -> str:
+    """A weight that learns: in RAM, at first as the file has it."""
+    head = f"float {array.name}[{max(array.weight.size, 1)} {lib.upper}_SPARE]"
+    return f"/* {described(array)} */\n{head} = {{\n{numbers(array.weight.values)}\n}};\n"
 
 
 def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
@@ -131,7 +88,7 @@ def _run(lib: Library, network: LoopedNetwork, traced: bool) -> str:
     lines = Lines()
     upper = lib.upper
     program = network.program
-    arguments = _Arguments(lib, program)
+    arguments = GivenBuffers(program, _given(lib), word_type(lib))
     shown: dict[int, list[Tensor]] = {}
     for tensor, number_ in network.done_at.items() if traced else ():
         shown.setdefault(number_, []).append(tensor)
@@ -183,23 +140,11 @@ def _reset(lib: Library, lines: Lines) -> None:
     lines.add("")
 
 
-class _Arguments:
-    """The C expressions of the first elements of buffers, in the function that runs it all."""
-
-    def __init__(self, lib: Library, program: Program) -> None:
-        buffers = (*program.inputs, *program.outputs)
-        states = [_state_arrays(lib, number_) for number_ in range(len(lib.model.states))]
-        before, after = [pair[0] for pair in states], [pair[1] for pair in states]
-        names = [*lib.inputs, *before, *lib.outputs, *after]
-        self._given = dict(zip(buffers, names, strict=True))
-        self._word = word_type(lib)
-
-    def of(self, buffer: Buffer) -> str:
-        """A parameter of ``net_run``, or a place in the arena."""
-        if buffer in self._given:
-            return self._given[buffer]
-        place, kind = f"arena + {buffer.start}", TYPES[buffer.dtype]
-        return place if kind == self._word else f"({kind} *)({place})"
+def _given(lib: Library) -> list[str]:
+    """The names of inputs, states and weights in RAM, then of outputs and the next states."""
+    states = [_state_arrays(lib, number_) for number_ in range(len(lib.model.states))]
+    before, after = [pair[0] for pair in states], [pair[1] for pair in states]
+    return [*lib.inputs, *before, *(array.name for array in lib.ram), *lib.outputs, *after]
 
 
 def _state_arrays(lib: Library, number_: int) -> tuple[str, str]:
@@ -236,9 +181,11 @@ def _trace(
 
 
 def files(lib: Library) -> dict[str, Content]:
-    """The C files by name; the weights in pieces, made when they are read."""
+    """Header, code, constants, and the step that learns; weights in pieces, made when read."""
     file = weights_file(lib)
     made: dict[str, Content] = {f"{lib.name}.h": header(lib, file), f"{lib.name}.c": code(lib)}
+    if lib.learning is not None:
+        made[f"{lib.name}_learn.c"] = learning_code(lib, lib.learning)
     if file is not None:
         return {
             **made,

@@ -11,6 +11,8 @@ from netsheet.data.inputs import Sample
 from netsheet.equations import FLOAT, FloatArray
 from netsheet.fidelity import BOUND
 from netsheet.write.c.arrays import numbers
+from netsheet.write.c.learning_code import further_source
+from netsheet.write.c.learning_test import learning_parts
 from netsheet.write.c.library import Library, c_type, size_macro
 from netsheet.write.c.names import base, comment, number, string
 from netsheet.write.c.template import fill, template
@@ -50,7 +52,11 @@ def program_text(lib: Library, sample: Sample, reference: Mapping[str, FloatArra
     model = lib.model
     layers = stored(lib, reference)
     outputs = [np.asarray(reference[t.name], np.float32).reshape(-1) for t in model.outputs]
-    head = {"model": comment(model.name), "sample": comment(base(sample.name))}
+    head = {
+        "model": comment(model.name),
+        "sample": comment(base(sample.name)),
+        "more": further_source(lib),
+    }
     parts = [fill(template("test_head.c"), lib.name, head)]
     for name, array, tensor in zip(lib.inputs, sample.arrays, model.inputs, strict=True):
         parts.append(_array(f"given_{name}", size_macro(lib, name), array, c_type(tensor)))
@@ -71,7 +77,9 @@ def program_text(lib: Library, sample: Sample, reference: Mapping[str, FloatArra
     parts += [fill(template("test_layers.c"), lib.name, {"rows": ",\n".join(rows)})]
     parts += [f"#endif /* {lib.upper}_TRACE */", ""]
     tools = fill(template("test_tools.c"), lib.name, {"bound": number(BOUND)})
-    parts += [tools, fill(template("test_trace.c"), lib.name), _main(lib)]
+    learns = learning_parts(lib, sample)
+    parts += [tools, fill(template("test_trace.c"), lib.name), learns.arrays]
+    parts.append(_main(lib, learns.checks))
     return "\n".join(parts)
 
 
@@ -88,7 +96,7 @@ def _array(name: str, size: str, values: FloatArray, kind: str) -> str:
     return f"static const {kind} {name}[{size}] = {{\n{numbers(values)}\n}};\n"
 
 
-def _main(lib: Library) -> str:
+def _main(lib: Library, learning: str) -> str:
     arguments = ", ".join([*(f"given_{name}" for name in lib.inputs), *lib.outputs])
     checks = []
     for name, tensor in zip(lib.outputs, lib.model.outputs, strict=True):
@@ -101,6 +109,7 @@ def _main(lib: Library) -> str:
         checks.append(f"        expected_{name});")
     if lib.model.classes:
         checks.append(fill(template("test_class.c"), lib.name, {"out": lib.outputs[0]}).rstrip())
+    checks += [learning] if learning else []
     reset = f"    {lib.name}_reset();\n" if lib.model.states else ""
     marks = {"arguments": arguments, "checks": "\n".join(checks), "reset": reset}
     begun = template(f"test_main_{'file' if lib.weights == 'binary' else 'text'}.c")

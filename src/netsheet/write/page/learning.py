@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from netsheet.classes import class_count
-from netsheet.engine.lesson import GIVEN, LABEL, OWN_INPUT, Lesson, lesson
-from netsheet.equations import FLOAT, Equation, Tensor
-from netsheet.errors import UnsupportedError, UsageError
+from netsheet.engine.lesson import Lesson, asked_for, by_what, lesson
+from netsheet.equations import Equation, Tensor
+from netsheet.errors import UsageError
 from netsheet.network import Network
-
-CLASS, NUMBER, VALUES = "class", "number", "values"  # what is asked for; or the input itself
 
 
 @dataclass(frozen=True)
@@ -32,22 +29,6 @@ class PageLearning:
             raise UsageError(f"--rate must be more than 0, not {self.rate}.")
 
 
-def asked_for(network: Network, forward: Sequence[Equation]) -> str:
-    """What says what the network should give: a class, a number, values, or its own input."""
-    if len(network.outputs) != 1:
-        raise UnsupportedError(
-            f"{network.name} has {len(network.outputs)} outputs: a page that learns takes networks "
-            "with one (--until names the layer to end with)."
-        )
-    (output,) = network.outputs
-    if output.shape == (1,):
-        return NUMBER
-    if class_count(network.inputs, output, forward, network.training_config):
-        return CLASS
-    same = len(network.inputs) == 1 and network.inputs[0].shape == output.shape
-    return OWN_INPUT if same and output.size > 1 else VALUES
-
-
 def page_lesson(
     network: Network, forward: Sequence[Equation], learning: PageLearning
 ) -> tuple[Lesson, str]:
@@ -58,14 +39,8 @@ def page_lesson(
         UnsupportedError: the network has several outputs, computes in whole numbers, or nothing in
             it can learn.
     """
-    if any(tensor.dtype != FLOAT for tensor in (*network.inputs, *network.outputs)):
-        raise UnsupportedError(
-            f"{network.name} computes in whole numbers, which have no slopes: a page that learns "
-            "takes the network of real numbers that it was made from."
-        )
     asked = asked_for(network, forward)
-    by = {OWN_INPUT: OWN_INPUT, VALUES: GIVEN}.get(asked, LABEL)
-    return lesson(network, forward, learning.loss, 1, by), asked
+    return lesson(network, forward, learning.loss, 1, by_what(asked)), asked
 
 
 def learning_equations(found: Lesson, forward: Sequence[Equation]) -> list[Equation]:

@@ -1,6 +1,6 @@
 /* @model: runs on @sample and compares with the reference.
  *
- * Here:          cc -o @lib_test @lib_test.c @lib.c @lib_weights.c -lm && ./@lib_test
+ * Here:          cc -o @lib_test @lib_test.c @lib.c@more @lib_weights.c -lm && ./@lib_test
  * Every layer:   the same with -D@LIB_TRACE: tells at which layer a machine departs.
  * On a board:    define @LIB_SAY as the name of a function that shows a line, and call @lib_test().
  */
