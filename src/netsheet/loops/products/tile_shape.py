@@ -55,10 +55,9 @@ class TileShape:
     @property
     def reach(self) -> int:
         """Inputs that a tile reads, from the first to the last, the unused one of a pair too."""
-        taps = even(self.taps) if self.kind == "deep" else self.taps
         run = self.channels if self.kind == "deep" else even(self.run)
         run = self.run if self.kind == "quads" else run
-        return (self.pixels - 1) * self.step + (taps - 1) * self.tap_step + run
+        return (self.pixels - 1) * self.step + (self.taps - 1) * self.tap_step + run
 
     def packed(self, values: npt.NDArray[np.int64]) -> Bytes:
         """Weights (groups, channels, taps, run) in the order of the tiles."""

@@ -14,12 +14,12 @@ from netsheet.write.c.template import fill, template
 
 PARAMETERS = {
     "pairs": ("pairs", "taps", "tap_step", "step"),
-    "deep": ("pairs", "tap_step", "step"),
+    "deep": ("pairs", "rest", "tap_step", "step"),
     "quads": ("quads", "rest"),
 }
 ABOUT = {
     "pairs": "{n} by two channels: for each tap, pairs of adjacent inputs of every pixel",
-    "deep": "{n} by two channels of their own inputs: pairs of taps",
+    "deep": "{n} by two channels of their own inputs: pairs of taps, and the rest",
     "quads": "{n} by four channels: inputs by fours, then the rest",
 }
 
@@ -45,11 +45,15 @@ def tile_name(kind: str, pixels: int) -> str:
 
 def tile_arguments(shape: TileShape) -> list[str]:
     """What the function is told behind its places."""
-    run = shape.taps if shape.kind == "deep" else shape.run
+    deep = shape.kind == "deep"
     numbers = {
-        "pairs": even(run) // 2, "quads": run // 4, "rest": run % 4, "step": shape.step,
-        "taps": shape.taps, "tap_step": shape.tap_step,
-    }  # fmt: skip
+        "pairs": shape.taps // 2 if deep else even(shape.run) // 2,
+        "quads": shape.run // 4,
+        "rest": shape.taps % 2 if deep else shape.run % 4,
+        "step": shape.step,
+        "taps": shape.taps,
+        "tap_step": shape.tap_step,
+    }
     return [str(numbers[name]) for name in _parameters(shape.kind, shape.pixels)]
 
 
@@ -198,6 +202,23 @@ def _deep(sums: list[list[str]]) -> tuple[list[str], list[str]]:
             f"    then = @lib_load({_at('x', p, 'tap_step')});",
             f"    @LIB_MAC_LOW({first}, then, w1);",
             f"    @LIB_MAC_HIGH({second}, then, w1);",
+        ]
+    plain += ["}", "if (rest) {", "    const int32_t w00 = w[0], w10 = w[2];"]
+    fast += [
+        "}",
+        "if (rest) {",
+        "    uint32_t w0, at;",
+        "    @LIB_NEXT_WORD(w0, w);",
+        "    @LIB_EVEN_BYTES(w0, w0);",
+    ]
+    for p, (first, second) in enumerate(sums):
+        here = _at("", p).removeprefix(" + ")
+        plain.append(f"    {first} += x[{here or 0}] * w00;")
+        plain.append(f"    {second} += x[{f'{here} + 1' if here else 1}] * w10;")
+        fast += [
+            f"    at = @lib_load({_at('x', p)});",
+            f"    @LIB_MAC_LOW({first}, at, w0);",
+            f"    @LIB_MAC_HIGH({second}, at, w0);",
         ]
     return [*plain, "}"], [*fast, "}"]
 
