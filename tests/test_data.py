@@ -85,7 +85,8 @@ def test_channels_and_size_of_the_network(tmp_path: Path) -> None:
     sample = read_input(tmp_path / "p.png", [LAST])
     grey = picture.convert("L").resize((28, 28), Image.Resampling.BILINEAR)
     assert np.array_equal(sample.inputs["image"].raw[..., 0], np.asarray(grey))
-    assert sample.note == f"p.png: 6x4 RGB, made grey, resized to 28x28, {BY_255}"
+    wanted = "p.png: 6x4 RGB, made grey, resized to 28x28 "
+    assert sample.note == f"{wanted}(bilinear; nearest is Keras's default), {BY_255}"
     any_size = Tensor("image", ("height", "width", "channel"), (None, None, 3))
     assert np.array_equal(read_input(tmp_path / "p.png", [any_size]).inputs["image"].raw, raw)
 

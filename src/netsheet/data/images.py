@@ -19,6 +19,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 HEIC = (".heic", ".heif")  # what telephones write; read by an optional package
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", *HEIC)
 UPRIGHT = 1  # the EXIF orientation of a picture that lies in its file as it is seen
+MOST_16 = 65535
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 COLOURS = {1: "grey", 3: "RGB", 4: "RGBA"}
 
@@ -73,7 +74,12 @@ def _changes(image: Image, orientation: int) -> list[str]:
         changes.append(f"turned upright (EXIF orientation {orientation}; Keras does not turn)")
     if image.mode.startswith("I"):
         low, high = int(np.asarray(image).min()), int(np.asarray(image).max())
-        changes.append(f"16 bits ({low} .. {high}) made 8, 65535 as 255 (Keras keeps them)")
+        cut = ", what is above as well" if high > MOST_16 else ""
+        changes.append(f"16 bits ({low} .. {high}) made 8, 65535 as 255{cut} (Keras keeps them)")
+    if image.mode == "F":
+        values = np.asarray(image)
+        span = f"{values.min():.6g} .. {values.max():.6g}"
+        changes.append(f"real numbers ({span}) cut to whole ones of 0 .. 255, as Keras does")
     return changes
 
 
@@ -122,7 +128,7 @@ def image_array(
     done += image.info.get("changes", [])
     if image.mode == "RGBA" and channels != 4:
         if np.asarray(image.getchannel("A")).min() < 255:
-            done.append("transparency laid on white")
+            done.append("transparency laid on white (Keras leaves it out)")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image).convert("RGB")
     if image.mode != MODES[channels]:
@@ -131,6 +137,6 @@ def image_array(
     size = (width or image.width, height or image.height)
     if size != image.size:
         image = image.resize(size, Image.Resampling.BILINEAR)
-        done.append(f"resized to {size[0]}x{size[1]}")
+        done.append(f"resized to {size[0]}x{size[1]} (bilinear; nearest is Keras's default)")
     array: npt.NDArray[Any] = np.array(image, np.uint8)
     return array.reshape(*array.shape[:2], channels), ", ".join(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layer import Layer
@@ -26,7 +26,6 @@ from netsheet.read.keras.graph import (
 from netsheet.read.keras.inputs import batch_size, half_precision, shape_read_by, sources
 from netsheet.read.keras.masks import LostMasks, carries_masks
 from netsheet.read.keras.old_configs import modern
-from netsheet.read.keras.operations import Operations
 from netsheet.read.keras.order import ends, ordered_calls
 from netsheet.read.keras.regularizers import regularizers
 from netsheet.read.keras.seen_through import unwrapped
@@ -35,6 +34,9 @@ from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
 from netsheet.read.keras.training import at_random, refusal, stands_still, trains
 from netsheet.read.keras.wiring import mask_operations, wired
 from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NESTING, MAX_STEPS
+
+if TYPE_CHECKING:
+    from netsheet.read.keras.operations import Operations
 
 REGISTERED: dict[str, Row] = {}
 
@@ -104,7 +106,7 @@ class Assembly:
         if graph.sequential:
             return self._chain(graph, scope, keys, arguments)
         values: dict[TensorRef, ValueRef] = {}
-        operations = Operations.of(graph)
+        operations = _operations(graph)
         for ref, value in zip(graph.inputs, arguments, strict=False):
             values[TensorRef(ref.layer, 0, 0)] = value
         for made in ordered_calls(graph, self.major):
@@ -130,12 +132,13 @@ class Assembly:
         self, graph: GraphConfig, scope: str, keys: str, arguments: Sequence[ValueRef]
     ) -> list[ValueRef]:
         values = list(arguments)
+        operations = _operations(graph)
         for layer in graph.layers:
             if layer.class_name == "InputLayer":
                 continue
             given = {TensorRef("", 0, i): ref for i, ref in enumerate(values)}
             call = CallConfig(tuple(given))
-            values = self._call(layer, scope, keys + layer.name, call, given, Operations())[:1]
+            values = self._call(layer, scope, keys + layer.name, call, given, operations)[:1]
         return values
 
     def _call(
@@ -145,7 +148,7 @@ class Assembly:
         key: str,
         call: CallConfig,
         values: Mapping[TensorRef, ValueRef],
-        operations: Operations,
+        operations: Operations | None = None,
         number: int = 0,
     ) -> list[ValueRef]:
         """One call of a layer or nested model; returns references to all its outputs."""
@@ -169,7 +172,7 @@ class Assembly:
             return outputs
         name = scope + layer.name
         outputs = [ValueRef(key, i) for i in range(MAX_OUTPUTS)]
-        if layer.is_operation:
+        if layer.is_operation and operations is not None:
             found = operations.made(name, layer, number, call)
             if found is None:
                 return outputs  # sizes, which are no tensors of the network
@@ -177,10 +180,12 @@ class Assembly:
             self.layers.setdefault(name, made)
         else:
             try:
-                operations.refuse_sizes(call)
+                if operations is not None:
+                    operations.refuse_sizes(call)
                 made, refs = wired(self.layers[name], call)
             except UnsupportedError as error:
-                made, refs = Opaque(reason=str(error)), operations.tensors(call)
+                taken = call.refs() if operations is None else operations.tensors(call)
+                made, refs = Opaque(reason=str(error)), taken
                 made.weights = self.layers[name].weights
             if trains(call, self.training, self.major):
                 made = replace(made, reason=made.reason or refusal(layer.class_name, layer.config))
@@ -278,6 +283,15 @@ class Assembly:
                 made = self.layers.get(name)
                 entries.append(Entry(name, layer.class_name, self.first_calls.get(name), made))
         return tuple(entries)
+
+
+def _operations(graph: GraphConfig) -> Operations | None:
+    """Its plain operations, where it has any: most networks have none."""
+    if not any(layer.is_operation for layer in graph.layers):
+        return None
+    from netsheet.read.keras.operations import Operations
+
+    return Operations.of(graph)
 
 
 # A configuration may hold anything anywhere: what no check foresaw is the layer's own fault.
