@@ -36,9 +36,12 @@ SAID_ALL_THE_SAME = (
     "write/c/report.py", "write/c/writable.py", "write/c/readme.py",
 )  # fmt: skip
 
+# Here single words are messages too.
+SPEAKING = ("cli/", "summary", "write/evaluation/")
+
 # Texts of several words that no one is shown, or that are names in every language.
 NO_MESSAGES = frozenset({
-    "Ankle boot", "keras 2", "ヒラギノ角ゴシック W3.ttc", "Hiragino Sans GB.ttc",
+    "Ankle boot", "Yu Gothic", "keras 2", "ヒラギノ角ゴシック W3.ttc", "Hiragino Sans GB.ttc",
     "Arial Unicode.ttf", "Keras {0} {1}", "ONNX Runtime", "onnxruntime {0}", "node {0}",
     "xlsx:Calc MS Excel 2007 XML", "Exception encountered when calling", "Status Message: ",
     "fetch({0}, sizeof {1})", "runs == 0", "{0}Pooling{1}D", "netsheet {0}", "version ",
@@ -93,7 +96,7 @@ FOREIGN = (
 )  # fmt: skip
 
 # What is given to these is said, a single word as well.
-SPOKEN = ("show.progress", "show.progress_with_text", "_complain")
+SPOKEN = ("show.progress", "show.progress_with_text", "_complain", "word")
 Place = tuple[str, int]
 _WORDS = re.compile(
     r"[^\W\d_]{2,}[^{}\w]*\s[^{}]*[^\W\d_]{2,}|\b[a-z]{2,}\s|\s[a-z]{2,}\b|, [a-z]{2,}"
@@ -113,7 +116,7 @@ def messages(source: Path = SOURCE) -> dict[str, list[Place]]:
         name = path.relative_to(source).as_posix()
         tree = ast.parse(path.read_text("utf-8"))
         printer = name.startswith(PRINTERS) and not name.startswith(SAID_ALL_THE_SAME)
-        for text, line in _in_module(tree, printer, name.startswith(("cli/", "summary"))):
+        for text, line in _in_module(tree, printer, name.startswith(SPEAKING)):
             if text not in NO_MESSAGES and not _COMMAND.match(text):
                 found.setdefault(text, []).append((name, line))
     for text in FOREIGN:

@@ -45,6 +45,11 @@ def evaluate(
     limit: Annotated[
         int | None, Option("--limit", min=1, help="Take only the first N samples.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        Option("--report", help="A folder: confusion, precision, calibration, mistakes, a page."),
+    ] = None,
+    classes: Classes = None,
     label: Label = None,
     wanted: Scaled = None,
     as_json: Json = False,
@@ -67,6 +72,11 @@ def evaluate(
             model, dataset.x, dataset.y, loss=loss, sample_weight=weights, progress=bar
         )  # fmt: skip
     show.note(result.note)
+    if report is not None:
+        from netsheet.cli.report import written_report
+
+        names = class_names(classes, model)
+        written_report(report, model, dataset, names)
     if as_json:
         show.as_json(result.to_json())
         return
