@@ -16,6 +16,7 @@ from netsheet.layer import Layer, default_axes
 from netsheet.layers.opaque import Opaque
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.quantise.layer import QuantisedLayer
+from netsheet.read.tflite.dilations import with_dilations
 from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_content
 from netsheet.read.tflite.operands import ACTIVATIONS, TfliteNode, kind_of, real_values
 from netsheet.read.tflite.original import TfliteOriginal
@@ -44,7 +45,7 @@ def load_tflite(path: str | Path) -> Network:
 
 def network_of(content: bytes, name: str) -> Network:
     """The network in the bytes of a TensorFlow Lite file; errors as :func:`load_tflite`."""
-    model = read_content(content)
+    model = with_dilations(read_content(content))
     assembly = _Assembly(model)
     assembly.add_all()
     whole = any(tensor.quantised for tensor in model.tensors if tensor.values is None)
@@ -58,7 +59,7 @@ def network_of(content: bytes, name: str) -> Network:
         sha256=hashlib.sha256(content).hexdigest(),
         framework_version=str(model.version),
         stored=assembly.stored,
-        original=TfliteOriginal(content, assembly.numbers),
+        original=TfliteOriginal(content, assembly.known_numbers(), model.doubt),
     )
     lost = [model.tensors[n].name for n in model.outputs if n not in assembly.refs]
     if lost:
@@ -99,6 +100,10 @@ class _Assembly:
         """The lines of the summary."""
         inputs = [Entry(source.name, "Input", None, None, source=source) for source in self.sources]
         return [*inputs, *(Entry(c.key, c.layer.type, c.key, c.layer) for c in self.calls)]
+
+    def known_numbers(self) -> dict[str, int]:
+        """The numbers in the file of the network's tensors, of those that are the file's own."""
+        return {name: n for name, n in self.numbers.items() if n not in self.model.moved}
 
     # ------------------------------------------------------------------ inputs
 

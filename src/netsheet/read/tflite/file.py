@@ -69,6 +69,14 @@ class StoredTensor:
         return Quantisation(np.float32(self.scales[0]), zero)
 
 
+@dataclass(frozen=True)
+class Spread:
+    """A convolution's dilation and padding (height, width) that the file says around it."""
+
+    dilation: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, eq=False)
 class StoredOperator:
     """An operator: numbers of tensors that it reads (-1 for none) and fills."""
@@ -78,6 +86,7 @@ class StoredOperator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     stored: Any  # the flatbuffer's own object, for the options
+    spread: Spread | None = None
 
     def options(self, kind: str) -> Any:
         """Its options, which are of the type ``kind`` of the schema; None where it has others."""
@@ -103,6 +112,8 @@ class StoredModel:
     outputs: tuple[int, ...]
     version: int
     runtime: str  # the oldest runtime that computes it, where the file says
+    moved: frozenset[int] = frozenset()  # tensors that are read as other numbers than they hold
+    doubt: str = ""  # why what the file says of sizes cannot be what a runtime computes with
 
 
 def read_content(data: bytes) -> StoredModel:

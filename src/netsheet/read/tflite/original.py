@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, eq=False)
 class TfliteOriginal:
-    """The file, and the number of each tensor of the network in it."""
+    """The file, and the number of each tensor of the network in it.
+
+    ``doubt`` says why TensorFlow Lite Micro, which trusts the file's sizes, finds something else.
+    """
 
     content: bytes = field(repr=False)
     numbers: Mapping[str, int]
+    doubt: str = ""

@@ -22,6 +22,17 @@ def _padding(node: TfliteNode, code: int) -> str:
     return PADDINGS[code]
 
 
+def _reach(node: TfliteNode, options: Any) -> dict[str, Any]:
+    """Dilation and padding of a convolution."""
+    dilation = (options.DilationHFactor(), options.DilationWFactor())
+    padding, spread = _padding(node, options.Padding()), node.operator.spread
+    if spread is None:
+        return {"dilation_rate": dilation, "padding": padding}
+    if dilation != (1, 1) or _strides(options) != (1, 1) or padding != "valid":
+        raise UnsupportedError(f"{node.op} between SPACE_TO_BATCH_ND and back is no plain one")
+    return {"dilation_rate": spread.dilation, "padding": spread.padding}
+
+
 def _strides(options: Any) -> tuple[int, int]:
     return options.StrideH(), options.StrideW()
 
@@ -47,8 +58,7 @@ def convolution(node: TfliteNode) -> Layer:
         groups=given // channels,
         kernel_size=(height, width),
         strides=_strides(options),
-        dilation_rate=(options.DilationHFactor(), options.DilationWFactor()),
-        padding=_padding(node, options.Padding()),
+        **_reach(node, options),
         use_bias=node.has(2),
         activation=fused_activation(options.FusedActivationFunction(), node.op),
         weights=_weights(node, "kernel", kernel),
@@ -70,8 +80,7 @@ def depthwise(node: TfliteNode) -> Layer:
         depth_multiplier=out // channels,
         kernel_size=(height, width),
         strides=_strides(options),
-        dilation_rate=(options.DilationHFactor(), options.DilationWFactor()),
-        padding=_padding(node, options.Padding()),
+        **_reach(node, options),
         use_bias=node.has(2),
         activation=fused_activation(options.FusedActivationFunction(), node.op),
         weights=_weights(node, "depthwise_kernel", kernel),

@@ -41,6 +41,9 @@ class OriginalTflite:
         if not importable(PACKAGE):
             return Equations(f"{PACKAGE} is not installed").recompute(artefact, samples)
         original: TfliteOriginal = artefact.network.original
+        if original.doubt:
+            told = f"TensorFlow Lite Micro computes something else: {original.doubt}"
+            return Equations(told).recompute(artefact, samples)
         tensors = artefact.network.tensors()
         names = {name: number for name, number in original.numbers.items() if name in tensors}
         inputs = [[s.inputs[t.name].values for t in artefact.network.inputs] for s in samples]
