@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 
-from netsheet.equations import Equation, Read, Select, Tensor
+from netsheet.equations import (
+    FLOAT,
+    Equation,
+    Read,
+    Reduce,
+    Select,
+    Tensor,
+    gathers,
+    reads,
+    walk,
+)
 from netsheet.loops.passes.guards import unpadded
 from netsheet.loops.passes.inline import inlined
 from netsheet.loops.passes.propagate_copies import reading_source
@@ -37,7 +47,7 @@ def _remove(every: EquationList, number: int, kept: AbstractSet[Tensor]) -> None
         return
     moved: list[Equation] = []
     if eq.time is None and every.unchanged(number, users[-1]):
-        if isinstance(eq.value, Read):
+        if isinstance(eq.value, Read) and not _looked_up_often(eq, [every[n] for n in users]):
             moved = _moved(every, users, lambda user: reading_source(user, eq))
         elif isinstance(eq.value, Select):
             moved = _moved(every, users, lambda user: unpadded(user, eq))
@@ -47,6 +57,16 @@ def _remove(every: EquationList, number: int, kept: AbstractSet[Tensor]) -> None
         for at, new in zip(users, moved, strict=True):
             every[at] = new
         every.remove(number)
+
+
+def _looked_up_often(eq: Equation, users: Sequence[Equation]) -> bool:
+    """True if whole numbers are found in a table, each of them often by the sums that read it."""
+    if eq.target.dtype == FLOAT or not isinstance(eq.value, Read):
+        return False
+    if not any(any(gathers(at)) for at in eq.value.at):
+        return False
+    sums = (n for user in users for n in walk(user.value) if isinstance(n, Reduce))
+    return any(read.tensor is eq.target for total in sums for read in reads(total.body))
 
 
 def _together(every: EquationList, number: int, user: int) -> bool:
