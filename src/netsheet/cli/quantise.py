@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from netsheet.write.tflite import Quantised
     from netsheet.write.tflite.comparison import LayerNoise
 
-ENDINGS = (".tflite", ".onnx")
+ENDINGS = (".tflite", ".onnx", ".nsq.h5")
 
 
 def quantise(
@@ -62,10 +62,10 @@ def quantise(
     from netsheet.data.datasets import read_dataset
     from netsheet.write.tflite.comparison import advice, layer_noise
 
-    if output.suffix.lower() not in ENDINGS:
+    if not output.name.lower().endswith(ENDINGS):
         raise UsageError(
-            f"{output}: a quantised network is written as .tflite or .onnx; name it so. Keras's "
-            "own files have no place for scales and zero points."
+            f"{output}: a quantised network is written as .tflite, .onnx or .nsq.h5; name it so. "
+            "Keras's own files have no place for scales and zero points."
         )
     options.spare(output, model_file, calibrate)
     if plot is not None:
@@ -126,6 +126,10 @@ def _spread(count: int, wanted: int) -> FloatArray:
 def _write(output: Path, found: Model) -> None:
     if output.suffix.lower() == ".onnx":
         found.to_onnx(output)
+    elif output.suffix.lower() == ".h5":
+        from netsheet.write.tflite.numbers_file import to_numbers_file
+
+        to_numbers_file(found, output)
     else:
         found.to_tflite(output)
 

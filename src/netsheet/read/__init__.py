@@ -54,6 +54,12 @@ def _read(path: Path, batch_axis: str | int | None, architecture: str | Path | N
         from netsheet.read.tflite import load_tflite
 
         return load_tflite(path)
+    if kind == "numbers file":
+        if architecture is not None:
+            raise UsageError("a quantised network has its own architecture.")
+        from netsheet.read.tflite.numbers_file import load_numbers_file
+
+        return load_numbers_file(path)
     if kind in ("nnp", "nnabla") or _is_network_of_nnabla(architecture):
         from netsheet.read.nnp import load_nnp
 

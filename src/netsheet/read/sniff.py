@@ -45,10 +45,13 @@ _STARTS = (
 )
 
 
+_NUMBERS_FILE = b"netsheet quantised network"  # the start of a .nsq.h5
+
+
 def sniff(path: Path) -> str:
     """``hdf5``, ``keras`` (a zip with a config.json), ``zipped`` (with a .h5), ``folder`` (an
-    unpacked .keras), ``onnx``, ``tflite``, ``nnp`` (a zip with a .nntxt, or that text) or
-    ``nnabla`` (parameters alone).
+    unpacked .keras), ``numbers file`` (.nsq.h5), ``onnx``, ``tflite``, ``nnp`` (a zip with a
+    .nntxt, or that text) or ``nnabla`` (parameters alone).
 
     Raises:
         FormatError: it is anything else: the text says what, and what to do.
@@ -62,6 +65,8 @@ def sniff(path: Path) -> str:
     # First: the HDF5 file in a .keras file may lie where HDF5 looks behind a user's own block.
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(path)
+    if head.startswith(_NUMBERS_FILE):
+        return "numbers file"
     if _is_hdf5(path):
         return "hdf5"
     if head[4:8] == b"TFL3":
