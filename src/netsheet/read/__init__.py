@@ -54,7 +54,7 @@ def _read(path: Path, batch_axis: str | int | None, architecture: str | Path | N
         from netsheet.read.tflite import load_tflite
 
         return load_tflite(path)
-    if kind == "numbers file":
+    if kind == "numbers_file":
         if architecture is not None:
             raise UsageError("a quantised network has its own architecture.")
         from netsheet.read.tflite.numbers_file import load_numbers_file

@@ -50,7 +50,7 @@ _NUMBERS_FILE = b"netsheet quantised network"  # the start of a .nsq.h5
 
 def sniff(path: Path) -> str:
     """``hdf5``, ``keras`` (a zip with a config.json), ``zipped`` (with a .h5), ``folder`` (an
-    unpacked .keras), ``numbers file`` (.nsq.h5), ``onnx``, ``tflite``, ``nnp`` (a zip with a
+    unpacked .keras), ``numbers_file`` (.nsq.h5), ``onnx``, ``tflite``, ``nnp`` (a zip with a
     .nntxt, or that text) or ``nnabla`` (parameters alone).
 
     Raises:
@@ -66,7 +66,7 @@ def sniff(path: Path) -> str:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_kind(path)
     if head.startswith(_NUMBERS_FILE):
-        return "numbers file"
+        return "numbers_file"
     if _is_hdf5(path):
         return "hdf5"
     if head[4:8] == b"TFL3":
