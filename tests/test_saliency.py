@@ -105,3 +105,21 @@ def test_command_line(saved: tuple[Any, Any, Path, FloatArray]) -> None:
     assert set(json.loads(_run(*asked, "--json"))) == {"saliency", "grad_cam"}
     _run(*asked, "-o", str(path.with_name("out.png")))
     assert path.with_name("out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_drawn_over_the_picture(tmp_path: Path) -> None:
+    """Where nothing hangs on a pixel, the picture is seen; where most does, the colour alone."""
+    from netsheet.equations import Tensor
+    from netsheet.write.pictures.draw import VALUES, ground_of, laid_over
+
+    picture = np.zeros((3, 2, 1), np.float32)
+    picture[0] = 1
+    ground = ground_of(Tensor("x", ("height", "width", "channel"), (3, 2, 1)), picture)
+    assert ground is not None and ground.tolist() == [[255, 255], [0, 0], [0, 0]]
+    values = np.array([[0, 4], [0, -4], [2, 0]], np.float32)
+    drawn = laid_over(values, ground, -4.0, 4.0)
+    assert drawn[0, 0].tolist() == [255] * 3 and drawn[1, 0].tolist() == [0] * 3
+    assert tuple(drawn[0, 1]) == VALUES[1] and tuple(drawn[1, 1]) == VALUES[0]
+    assert np.abs(drawn[2, 0] - np.array(VALUES[1]) / 2).max() <= 1
+    assert laid_over(values[:1, :1], ground, -4.0, 4.0).shape == (3, 2, 3)
+    assert ground_of(Tensor("x", ("time",), (3,)), np.zeros(3, np.float32)) is None

@@ -14,7 +14,7 @@ from netsheet.engine.optimizers import OPTIMIZERS, SGD, Adam
 from netsheet.engine.rounds import epochs
 from netsheet.engine.training import Trainer
 from netsheet.equations import FloatArray
-from netsheet.errors import NetsheetError, UsageError
+from netsheet.errors import NetsheetError, UnsupportedError, UsageError
 
 KERAS_OPTIMIZERS = {
     "adam": lambda keras: keras.optimizers.Adam(0.01),
@@ -173,3 +173,22 @@ def test_targets_that_are_no_probabilities_are_refused(small: Any) -> None:
     trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
     with pytest.raises(NetsheetError, match="targets run from 0 to 2"):
         fit(trainer, x, 2 * y, Plan(epochs=1))
+
+
+def test_weights_that_only_lead_to_steps_are_named(tmp_path: Path) -> None:
+    """Keras leaves them as they are, too: there is no gradient for them."""
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    model = keras.Sequential([
+        keras.Input((3,)), layers.Dense(3, name="before"),
+        layers.Discretization(bin_boundaries=[-0.5, 0.5]), layers.Embedding(3, 2),
+        layers.Flatten(), layers.Dense(2, name="behind"),
+    ])  # fmt: skip
+    model.save(tmp_path / "steps.keras")
+    trainer = Trainer(netsheet.load(tmp_path / "steps.keras"), "mse", 4)
+    assert trainer.untouched == ["before/kernel", "before/bias"]
+    assert "behind/kernel" in trainer.learnt and "before/kernel" not in trainer.weights
+    only = keras.Sequential(model.layers[:2])
+    only.save(tmp_path / "only.keras")
+    with pytest.raises(UnsupportedError, match="has no weight that can learn"):
+        Trainer(netsheet.load(tmp_path / "only.keras"), "mse", 4)

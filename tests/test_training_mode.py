@@ -11,7 +11,8 @@ import pytest
 
 import netsheet
 from netsheet.engine.optimizers import SGD
-from netsheet.engine.training import Trainer, prepared
+from netsheet.engine.prepared import prepared
+from netsheet.engine.training import Trainer
 from netsheet.equations import FloatArray
 from netsheet.errors import UnsupportedError, UsageError
 

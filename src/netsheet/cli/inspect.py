@@ -246,7 +246,7 @@ def activations(
             paths = write_activations(
                 place, values, tensors,
                 inputs=given, samples=[sample.name for sample in samples],
-                labels=labels, layout=layout, lang=language.chosen,
+                labels=labels, layout=layout, lang=language.chosen, over=saliency is not None,
             )  # fmt: skip
         many = f"{len(values)} layer{'s' if len(values) != 1 else ''}"
         last = f" ... {paths[-1]}" if paths[1:] else ""

@@ -89,7 +89,8 @@ def train(
     )
     from netsheet.engine.augmenting import augmentations
     from netsheet.engine.fitting import Plan, fit
-    from netsheet.engine.training import Trainer, augmented, prepared
+    from netsheet.engine.prepared import augmented, prepared
+    from netsheet.engine.training import Trainer
 
     plan = Plan(epochs, batch, rate, optimizer, validation, patience, seed, balanced)
     if output.suffix.lower() not in (".h5", ".keras", ".hdf5", ".onnx"):
@@ -100,7 +101,7 @@ def train(
     network = augmented(network, augmentations(augment, network.inputs[0]))
     trainer = Trainer(network, start.goals, batch, not no_penalties)
     for name in trainer.untouched:
-        show.note(f"{name} stays as it is: the loss does not depend on it.")
+        show.note(f"{name} stays as it is: the loss has no slope along it.")
     state = output.with_name(f"{output.name}.training.npz")
     with ended_by_signals(), shown_steps(plan, as_json) as (seen, stepped):
         found = fit(

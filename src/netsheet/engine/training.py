@@ -8,7 +8,7 @@ random is an input, too: the numbers follow from the seed, the epoch and the ste
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,17 @@ from netsheet.engine.objective import PRESENT, objective
 from netsheet.engine.optimizers import Optimizer
 from netsheet.equations import (
     Batch,
+    Const,
     Equation,
     FloatArray,
     Tensor,
     Weight,
     multiply_accumulates,
+    reads,
 )
-from netsheet.errors import UnsupportedError, UsageError, choices
-from netsheet.gradient import gradients
-from netsheet.layer import Layer
-from netsheet.network import LayerCall, Network, ValueRef
+from netsheet.errors import UnsupportedError, UsageError
+from netsheet.gradient import Gradients, gradients
+from netsheet.network import Network
 from netsheet.write.onnx import check_outputs
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
@@ -85,56 +86,6 @@ class Measured:
         )
 
 
-def prepared(network: Network, freeze: Sequence[str] = (), still: Sequence[str] = ()) -> Network:
-    """The network with layers whose weights stay, or that act as in prediction, while it trains.
-
-    The name of a nested model stands for all layers in it.
-
-    Raises:
-        UsageError: there is no such layer.
-    """
-    known = [*network.layers, *{key.partition("/")[0] for key in network.layers if "/" in key}]
-    for option, names in (("--freeze", freeze), ("--still", still)):
-        for name in names:
-            if name not in known:
-                raise UsageError(f"{option}: there is no layer {name!r}{choices(name, known)}")
-
-    def among(layer: Layer, names: Sequence[str]) -> bool:
-        return any(layer.name == name or layer.name.startswith(f"{name}/") for name in names)
-
-    def changed(layer: Layer) -> Layer:
-        trainable = layer.trainable and not among(layer, freeze)
-        return replace(layer, trainable=trainable, still=layer.still or among(layer, still))
-
-    calls = [replace(call, layer=changed(call.layer)) for call in network.calls]
-    return replace(network, calls=calls, extra_layers=list(map(changed, network.extra_layers)))
-
-
-def augmented(network: Network, layers: Sequence[Layer]) -> Network:
-    """The network behind layers that change its only input while it trains.
-
-    Raises:
-        UsageError: it has several inputs, or one that is no picture.
-    """
-    if not layers:
-        return network
-    axes = network.inputs[0].axes
-    if len(network.inputs) != 1 or not {"height", "width", "channel"} == set(axes):
-        raise UsageError("--augment: it takes networks with a picture as their only input.")
-    (source,) = network.sources
-    before, calls = ValueRef(source.name), []
-    for layer in layers:
-        first = replace(layer, channels_last=axes[-1] == "channel")  # type: ignore[call-arg]
-        calls.append(LayerCall(f"augment/{layer.name}", first, (before,)))
-        before = ValueRef(calls[-1].key)
-
-    def moved(refs: Sequence[ValueRef]) -> tuple[ValueRef, ...]:
-        return tuple(before if ref == ValueRef(source.name) else ref for ref in refs)
-
-    behind = [replace(call, inputs=moved(call.inputs)) for call in network.calls]
-    return replace(network, calls=[*calls, *behind], results=moved(network.results))
-
-
 @dataclass
 class Trainer:
     """A network being trained on batches of one size.
@@ -167,13 +118,14 @@ class Trainer:
         forward = _over_batch(self.network, batch)
         made = objective(self.network, self.goals, batch, forward, self.penalised)
         found = gradients([*forward, *made.equations], made.total, learnt, made.constant)
-        trained = [weight for weight in learnt if weight in found.adjoints]
+        flat = _without_slope(found)
+        trained = [w for w in learnt if w in found.adjoints and found.adjoints[w] not in flat]
         if not trained:
             raise UnsupportedError(
                 f"{self.network.name} has no weight that can learn: all of its layers are frozen, "
                 "or its loss depends on none of them."
             )
-        self.untouched = [weight.name for weight in learnt if weight not in found.adjoints]
+        self.untouched = [weight.name for weight in learnt if weight not in trained]
         self.noise, self._moving = batch.noise, batch.moving
         changing = list(dict.fromkeys([*trained, *(each.weight for each in self._moving)]))
         self.weights = {w.name: np.array(w.values, np.float32) for w in changing}
@@ -364,6 +316,17 @@ def _over_batch(network: Network, batch: Batch, training: bool = True) -> list[E
         else:
             made += batch.lift(network.node_equations(node))
     return made
+
+
+def _without_slope(found: Gradients) -> set[Tensor]:
+    """Adjoints that are 0 whatever goes in: behind them everything goes through steps."""
+    adjoints, flat = set(found.adjoints.values()), set[Tensor]()
+    for eq in found.backward:
+        read = {read.tensor for read in reads(eq.value)} & adjoints
+        nothing = isinstance(eq.value, Const) and eq.value.value == 0
+        if eq.target in adjoints and (nothing or (read and read <= flat)):
+            flat.add(eq.target)
+    return flat
 
 
 def _session(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -14,7 +15,13 @@ from netsheet.equations.entry import meaning
 from netsheet.errors import UsageError, choices
 from netsheet.files import atomic
 from netsheet.write.float_text import row_texts
-from netsheet.write.pictures.draw import input_block, value_block, write_blocks
+from netsheet.write.pictures.draw import (
+    Block,
+    ground_of,
+    input_block,
+    value_block,
+    write_blocks,
+)
 from netsheet.write.pictures.fonts import warn_of
 from netsheet.write.pictures.planes import planes_of
 
@@ -32,6 +39,7 @@ def write_activations(
     labels: Sequence[str] = (),
     layout: str = "tidy",
     lang: str = "en",
+    over: bool = False,
 ) -> list[Path]:
     """Writes arrays (batch axis in front) by layer key; the target's ending says the format.
 
@@ -41,7 +49,8 @@ def write_activations(
     ``files``, such planes in one file a layer, ``<target>-<layer>.csv``. JSON holds axes, shape and
     nested values. PNG shows every sample as heat maps, the ``inputs`` (by name, among ``tensors``)
     first. ``samples`` names the samples, ``labels`` the values of vectors as long as it; ``lang``
-    is the language of what a picture says.
+    is the language of what a picture says. ``over``: maps of places are drawn over the one input,
+    if that is a picture.
 
     Returns:
         The files written.
@@ -59,7 +68,7 @@ def write_activations(
         raise UsageError(f"{target}: the layout {layout} is for .csv.")
     if kind == ".png":
         warn_of(labels)
-        _png(target, values, tensors, inputs or {}, samples, labels, lang)
+        _png(target, values, tensors, inputs or {}, samples, labels, lang, over)
         return [target]
     if layout == "files":
         return [_layer_file(target, key, array, tensors[key]) for key, array in values.items()]
@@ -83,6 +92,7 @@ def write_activations(
 def _png(
     target: Path, values: Mapping[str, FloatArray], tensors: Mapping[str, Tensor],
     inputs: Mapping[str, FloatArray], samples: Sequence[str], labels: Sequence[str], lang: str,
+    over: bool,
 ) -> None:  # fmt: skip
     count = len(next(iter(values.values()))) if values else 0
     names = list(samples) if len(samples) == count else [f"sample {n}" for n in range(count)]
@@ -93,13 +103,29 @@ def _png(
                 for key, array in inputs.items()
             ),
             *(
-                value_block(f"{key} {array.shape[1:]}", tensors[key], array[number], labels)
+                _drawn_over(
+                    value_block(f"{key} {array.shape[1:]}", tensors[key], array[number], labels),
+                    tensors[key],
+                    {key: (tensors[key], one[number]) for key, one in inputs.items()}
+                    if over
+                    else {},
+                )
                 for key, array in values.items()
             ),
         ]
         for number, name in enumerate(names)
     }
     write_blocks(target, sections, lang)
+
+
+def _drawn_over(
+    block: Block, tensor: Tensor, inputs: Mapping[str, tuple[Tensor, FloatArray]]
+) -> Block:
+    """The block over the only input, where both have places in a picture."""
+    if len(inputs) != 1 or not {"height", "width"} <= set(tensor.axes):
+        return block
+    (given,) = inputs.values()
+    return replace(block, ground=ground_of(*given))
 
 
 def _layer_file(target: Path, key: str, array: FloatArray, tensor: Tensor) -> Path:

@@ -44,6 +44,7 @@ class Block:
     ``labels`` name the values of a single row; ``colours`` are those below and above zero, None
     for grey from the smallest to the largest value. ``rgb``: the planes are red, green and blue.
     ``across``: so many planes stand beside each other, if they fit; 0: as it looks best.
+    ``ground``: a grey picture (0 .. 255) that shines through where values are small.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Block:
     colours: tuple[Colour, Colour] | None = VALUES
     rgb: bool = False
     across: int = 0
+    ground: FloatArray | None = None
 
 
 def value_block(
@@ -104,6 +106,34 @@ def colour_of(
         rgb = 255 + (ends - 255) * np.abs(share)
         nothing = NO_NUMBER
     return np.where(finite[..., None], rgb, nothing).round().astype(np.uint8)
+
+
+def laid_over(plane: FloatArray, ground: FloatArray, low: float, high: float) -> FloatArray:
+    """RGB of the ground, covered by the colours of values: the larger, the less it shines through.
+
+    Values of another size are stretched to that of the ground.
+    """
+    from PIL import Image
+
+    height, width = ground.shape
+    stretched = Image.fromarray(np.nan_to_num(np.asarray(plane, np.float32)), "F")
+    if plane.shape != ground.shape:
+        stretched = stretched.resize((width, height), Image.Resampling.BILINEAR)
+    share = np.clip(np.asarray(stretched) / (max(-low, high) or 1.0), -1, 1)[..., None]
+    ends = np.where(share < 0, np.array(VALUES[0], float), np.array(VALUES[1], float))
+    rgb = ground[..., None] * (1 - np.abs(share)) + ends * np.abs(share)
+    return np.asarray(rgb.round(), np.uint8)
+
+
+def ground_of(tensor: Tensor, values: FloatArray) -> FloatArray | None:
+    """A picture as grey values from 0 to 255; None for what is no picture."""
+    if not {"height", "width"} <= set(tensor.axes) <= {"height", "width", "channel"}:
+        return None
+    order = [axis for axis in ("channel", "height", "width") if axis in tensor.axes]
+    planes = np.transpose(values, [tensor.axes.index(axis) for axis in order])
+    grey = planes.mean(axis=0) if "channel" in order else planes
+    low, high = _extent([grey])
+    return np.asarray((grey - low) / ((high - low) or 1.0) * 255)
 
 
 # --------------------------------------------------------------------------- blocks and pages
@@ -171,6 +201,10 @@ def _picture(block: Block, lang: str) -> Image.Image:
     elif block.rgb:
         stacked = np.stack([colour_of(p, low, high, None)[..., 0] for p in planes], axis=-1)
         maps = _grid(stacked[None])
+    elif block.ground is not None:
+        maps = _grid(
+            np.stack([laid_over(p, block.ground, low, high) for p in planes]), block.across
+        )
     else:
         coloured = np.stack([colour_of(plane, low, high, block.colours) for plane in planes])
         maps = _grid(coloured, block.across)
