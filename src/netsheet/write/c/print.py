@@ -12,6 +12,7 @@ from netsheet.write.c.names import TYPES, number, whole_number
 from netsheet.write.c.spelling import HELPERS, SPELLED
 from netsheet.write.c.tiles import arguments
 from netsheet.write.c.whole_tiles import tile_arguments, tile_name
+from netsheet.write.c.widening import widening
 
 # How strongly an operator binds, as far as parentheses need to know.
 LEVELS = {"add": 1, "sub": 1, "neg": 1, "mul": 2, "div": 2}
@@ -63,6 +64,10 @@ class CPrinter:
             lines.add(self._accumulate(node))
         elif isinstance(node, ir.Store):
             lines.add(self._store(node))
+        elif isinstance(node, ir.For) and (wide := widening(node)) is not None:
+            places = [self._address(*wide.target), self._address(*wide.source)]
+            given = ", ".join([*places, str(wide.zero), str(wide.count)])
+            lines.add(f"{self.helper('widen')}({given});")
         elif isinstance(node, ir.For):
             name, ends = node.index, [node.high]
             if isinstance(node.high, ir.Least):  # a test each, which is what compilers like best

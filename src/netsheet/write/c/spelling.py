@@ -40,7 +40,7 @@ SPELLED: dict[str, str] = {
 HELPERS = (
     "max", "min", "mod", "sign", "tanh", "sigmoid", "index", "quotient", "remainder",
     "high_product", "shift_right", "shift_left", "rounded_quotient", "leading_zeros", "whole",
-    "place", "short_product", "rescaled", "int8",
+    "place", "short_product", "rescaled", "int8", "widen",
 )  # fmt: skip
 
 _NEEDS = {"sigmoid": ("tanh",), "rescaled": ("short_product",)}
