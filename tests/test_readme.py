@@ -21,9 +21,11 @@ from netsheet.data import __file__ as data_room
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = Path(data_room).parent / "sample"
 READMES = {"en": ROOT / "README.md", "ja": ROOT / "README.ja.md"}
+OWN_DATA = ROOT / "docs" / "own-data.md"
 PAGES = sorted((ROOT / "docs" / "ja").glob("*.md"))
 # What a command needs beside the package, by a word of it: a program on the path.
-PROGRAMS = {"qemu-cortex-m4": "qemu-system-arm", "verify digits.h5 --target c": "cc"}
+PROGRAMS = {"qemu-cortex-m4": "qemu-system-arm", "verify digits.h5 --target c": "cc",
+            "verify mine.h5 --target c": "cc"}  # fmt: skip
 
 
 def commands(readme: Path) -> list[tuple[str, list[str]]]:
@@ -87,7 +89,27 @@ def test_every_command_can_be_typed_and_prints_what_is_shown(demo: Path, languag
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_commands_of_the_japanese_pages_can_be_typed(demo: Path, page: Path) -> None:
+    if page.stem == "own-data":
+        photographed(demo)
     typed(demo, page, "ja")
+
+
+def photographed(folder: Path) -> None:
+    """The photographs that the page of one's own data begins with, as it says."""
+    script = ROOT / "tools" / "make_photographs.py"
+    words = [sys.executable, script, "digits", "photos"]
+    assert "python tools/make_photographs.py digits photos" in OWN_DATA.read_text("utf-8")
+    subprocess.run(words, cwd=folder, check=True)
+
+
+def test_a_sitting_with_photographs(demo: Path) -> None:
+    """From a folder of photographs to network, report, workbook, C and their proofs."""
+    japanese = ROOT / "docs" / "ja" / "own-data.md"
+    assert [c for c, _ in commands(OWN_DATA)] == [c for c, _ in commands(japanese)]
+    photographed(demo)
+    typed(demo, OWN_DATA, "en")
+    assert (demo / "report" / "index.html").is_file()
+    assert 'NET_CLASS_NAMES {"0", "1",' in (demo / "mine-c" / "net.h").read_text("utf-8")
 
 
 def test_links_between_pages_lead_somewhere() -> None:
