@@ -120,7 +120,6 @@ def from_proto(
     unbound = [source.name for source in sources if None in source.shape]
     if unbound:
         _explain(assembly.calls, unbound)
-    _check_outputs(graph, constants, path)
     results = {entry.name: assembly.result(entry.name) for entry in graph.output}
     version = opsets(proto).get("", 0)
 
@@ -149,16 +148,16 @@ def from_proto(
         class_names=assembly.class_names,
         original=OnnxOriginal(proto, assembly.tensors, constants),
     )
+    network.notes += _lost_outputs(graph, constants)
     return network
 
 
-def _check_outputs(graph: GraphProto, constants: Mapping[str, FloatArray], path: Path) -> None:
-    """Every output of the graph is made by a node, stored or an input."""
+def _lost_outputs(graph: GraphProto, constants: Mapping[str, FloatArray]) -> list[str]:
+    """Notes of outputs that no node makes, and that are neither stored nor inputs."""
     made = {name for node in graph.node for name in node.output} | set(constants)
     made |= {entry.name for entry in (*graph.input, *graph.initializer)}
-    for entry in graph.output:
-        if entry.name not in made:
-            raise FormatError(f"{path}: nothing computes its output {entry.name!r}.")
+    lost = [entry.name for entry in graph.output if entry.name not in made]
+    return [f"Nothing computes its output {name!r}, which is left out." for name in lost]
 
 
 def _is_whole(assembly: GraphAssembly, name: str) -> bool:
