@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,7 @@ class WholeSum:
         low, high = LIMITS[self.x.dtype]
         return low + self.zero, high + self.zero
 
-    @property
+    @cached_property
     def limit(self) -> int:
         """A magnitude that no sum exceeds, whole or unfinished, with the zero point or without."""
         low, high = self.inputs
@@ -91,7 +92,7 @@ class WholeSum:
         """Adjacent inputs of a tap and a row; channels, where input and output have the same."""
         return math.prod(i.size for i in (self.channels if self.deep else self.unit))
 
-    @property
+    @cached_property
     def folded(self) -> Whole:
         """What sums of ``x`` itself start with; right where all taps count everywhere."""
         found: Whole = self.start + self.zero * self.weights.sum(axis=(2, 3))
@@ -195,6 +196,10 @@ def _weight(tensor: Tensor) -> Weight | None:
 
 def _whole_values(expr: Expr, indices: Sequence[Index]) -> Whole | None:
     """A value of weights in memory for every value of some indices; None if it is not whole."""
+    if isinstance(expr, Read) and linear(expr.at[0]):
+        found = _strided(expr, indices)
+        if found is not None:
+            return found
 
     def flat(node: Read) -> Expr:
         weight = _weight(node.tensor)
@@ -205,3 +210,17 @@ def _whole_values(expr: Expr, indices: Sequence[Index]) -> Whole | None:
     found = constant_values(transform(expr, on_reads(flat)), indices)
     whole = np.rint(found).astype(np.int64)
     return whole if (whole == found).all() else None
+
+
+def _strided(read: Read, indices: Sequence[Index]) -> Whole | None:
+    """A weight's own numbers at an address that is a sum of the indices; None of real ones."""
+    weight, at = _weight(read.tensor), read.at[0]
+    assert weight is not None
+    values = np.ascontiguousarray(weight.values).reshape(-1)
+    low, high = at.bounds()
+    moving = set(at.indices()) <= {*indices}
+    if values.dtype.kind not in "iu" or low < 0 or high >= values.size or not moving:
+        return None
+    shape = [index.size for index in indices]
+    strides = [at.coefficient(index) * values.itemsize for index in indices]
+    return np.lib.stride_tricks.as_strided(values[at.const :], shape, strides).astype(np.int64)

@@ -11,6 +11,7 @@ from netsheet.write.c.library import (
     has_whole_numbers,
     signature,
     size_macro,
+    word_type,
 )
 from netsheet.write.c.names import comment, number, string
 from netsheet.write.c.template import fill, template
@@ -42,7 +43,7 @@ def header(lib: Library, file: WeightsFile | None = None) -> str:
         lines.append(f"#define {upper}_CLASS_NAMES {{{names}}}")
     lines += ["", file.header().rstrip()] if file else []
     lines += ["", fill(template("places.h"), lib.name).rstrip()]
-    if has_whole_numbers(lib):
+    if word_type(lib) != "float":
         lines += ["", fill(template("word.h"), lib.name).rstrip()]
         lines += ["", "/* Words that the activations take: one static array, or the caller's. */"]
     else:

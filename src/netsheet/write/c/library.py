@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from netsheet.equations import Tensor
-from netsheet.loops.ir import FLOAT
+from netsheet.loops.ir import FLOAT, Buffer
 from netsheet.loops.names import Identifiers, identifier
 from netsheet.loops.pipeline import LoopedNetwork, looped
 from netsheet.loops.storage.addresses import natural, same_layout
@@ -102,13 +102,17 @@ def c_type(tensor: Tensor) -> str:
 
 def has_whole_numbers(lib: Library) -> bool:
     """True if it computes with others than floats, which need <stdint.h>."""
-    buffers = [
+    return any(b.dtype != FLOAT for b in (*_buffers(lib), *lib.constants.buffers.values()))
+
+
+def _buffers(lib: Library) -> list[Buffer]:
+    """What the functions are given."""
+    return [
         buffer
         for network in (lib.fast, lib.traced)
         for function in network.program.functions
         for buffer in function.buffers
     ]
-    return any(b.dtype != FLOAT for b in (*buffers, *lib.constants.buffers.values()))
 
 
 def size_macro(lib: Library, parameter: str) -> str:
@@ -118,7 +122,8 @@ def size_macro(lib: Library, parameter: str) -> str:
 
 def word_type(lib: Library) -> str:
     """The C type of which the arena is an array: of several kinds where whole numbers lie there."""
-    return f"{lib.name}_word" if has_whole_numbers(lib) else "float"
+    whole = any(b.dtype != FLOAT for b in _buffers(lib) if b.place == "arena")
+    return f"{lib.name}_word" if whole else "float"
 
 
 def arena_parameter(lib: Library) -> str:
