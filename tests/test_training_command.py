@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -247,3 +248,42 @@ def test_mistakes(
     assert done.returncode == code, done.stderr
     assert expected in done.stderr
     assert not (tmp_path / "net.h5").exists()
+
+
+def test_an_onnx_file_is_continued_as_such(tmp_path: Path) -> None:
+    """Statistics of a batch normalisation are not learnt; it is refused, or stands still."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    numbers = np.random.default_rng(0)
+    shapes = {"w": (3, 4), "g": (4,), "b": (4,), "m": (4,), "v": (4,), "u": (4, 2)}
+    arrays = {k: np.abs(numbers.normal(size=s)).astype(np.float32) for k, s in shapes.items()}
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["a"], name="first"),
+            helper.make_node("BatchNormalization", ["a", "g", "b", "m", "v"], ["d"], name="norm"),
+            helper.make_node("MatMul", ["d", "u"], ["e"], name="last"),
+            helper.make_node("Softmax", ["e"], ["y"], name="out"),
+        ],
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "net.onnx")
+    x = numbers.normal(size=(60, 3)).astype(np.float32)
+    np.savez(tmp_path / "set.npz", x=x, y=(x[:, 0] > 0).astype(int))
+    usual = ["--data", str(tmp_path / "set.npz"), "--arch", str(tmp_path / "net.onnx"), "--loss",
+             "sparse_categorical_crossentropy", "-o", str(tmp_path / "out.onnx")]  # fmt: skip
+    done = run(*usual)
+    assert done.returncode == 1
+    (key,) = re.findall(r"--still (\S+)", done.stderr)
+    done = run(*usual, "--still", key, "--epochs", "2")
+    assert done.returncode == 0, done.stderr
+    after = {
+        i.name: numpy_helper.to_array(i) for i in onnx.load(tmp_path / "out.onnx").graph.initializer
+    }
+    changed = {name for name, array in arrays.items() if not np.array_equal(array, after[name])}
+    assert changed == {"w", "g", "b", "u"}

@@ -361,3 +361,19 @@ def test_pictures_augmented_by_options() -> None:
     for wrong in ("spin=3", "shift", "shift=-1", "turn=x"):
         with pytest.raises(UsageError, match="--augment"):
             augmentations(wrong, picture)
+
+
+def constrained(keras: Any) -> Any:
+    """Weights that every constraint changes after a step."""
+    c, layers = keras.constraints, keras.layers
+    x = keras.Input((4, 3))
+    first = layers.Dense(3, kernel_constraint=c.MaxNorm(0.5), bias_constraint="non_neg")(x)
+    second = layers.LSTM(3, recurrent_constraint=c.MinMaxNorm(0.2, 0.4, 0.7, axis=1))(first)
+    third = layers.Dense(4, kernel_constraint=c.UnitNorm(axis=0))(second)
+    return keras.Model(x, layers.Dense(2, activation="softmax")(third))
+
+
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_constraints(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keras = pytest.importorskip(package)
+    same_step(keras, constrained(keras), tmp_path / "m.keras", monkeypatch)

@@ -67,6 +67,8 @@ class Layer:
     reason: str = ""  # why it is shown only and not computed; empty where it is computed
     # What it adds to the loss, by the label of the weight or "activity".
     regularizers: dict[str, Regularizer] = field(default_factory=dict, repr=False)
+    # What training holds a weight to, by its label: the constraint's name and arguments.
+    constraints: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
     trainable: bool = field(default=True, repr=False)
     random: bool = field(default=False, repr=False)  # in training it drops or changes values
     still: bool = field(default=False, repr=False)  # in training it acts as in prediction

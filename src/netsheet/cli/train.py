@@ -100,6 +100,7 @@ def train(
     say_layers(network)
     network = augmented(network, augmentations(augment, network.inputs[0]))
     trainer = Trainer(network, start.goals, batch, not no_penalties)
+    start.check_written(trainer.learnt)
     for name in trainer.untouched:
         show.note(f"{name} stays as it is: the loss has no slope along it.")
     state = output.with_name(f"{output.name}.training.npz")

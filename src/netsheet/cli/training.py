@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import netsheet
 from netsheet.cli import options, show
-from netsheet.errors import UsageError
+from netsheet.errors import UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from netsheet.data.scaling import Scaling
@@ -37,6 +37,15 @@ class Start:
     samples: TrainingSet
     described: Described | None = None
     source: Path | None = None
+
+    def check_written(self, learnt: Sequence[str]) -> None:
+        """UnsupportedError, before anything is learnt, where the file cannot hold it."""
+        lacking = [name for name in learnt if name not in self.network.stored]
+        if self.source is not None and lacking:
+            raise UnsupportedError(
+                f"{self.source}: {lacking[0]} is not stored by itself, so that a copy cannot hold "
+                "what is learnt; --freeze leaves such layers as they are."
+            )
 
     def write(self, output: Path, found: Fit) -> None:
         """The file with the best weights."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from netsheet.engine.constraints import Held, held
 from netsheet.engine.goals import Goal, goal_named
 from netsheet.engine.objective import PRESENT, objective
 from netsheet.engine.optimizers import Optimizer
@@ -126,6 +127,7 @@ class Trainer:
                 "or its loss depends on none of them."
             )
         self.untouched = [weight.name for weight in learnt if weight not in trained]
+        self._held = _held(self.network, {weight.name for weight in trained})
         self.noise, self._moving = batch.noise, batch.moving
         changing = list(dict.fromkeys([*trained, *(each.weight for each in self._moving)]))
         self.weights = {w.name: np.array(w.values, np.float32) for w in changing}
@@ -180,6 +182,8 @@ class Trainer:
         measured = self._measured(values, targets, len(counts))
         if np.isfinite(measured.loss):
             by.step(self.weights, {name: values[grad] for name, grad in self._adjoints.items()})
+            for name, held_to in self._held.items():
+                self.weights[name] = held_to(self.weights[name])
             self._follow(values)
         return measured
 
@@ -303,6 +307,16 @@ def _goals(network: Network, loss: str | Sequence[Goal]) -> list[Goal]:
         )
     check_outputs(network)
     return goals
+
+
+def _held(network: Network, trained: Set[str]) -> dict[str, Held]:
+    """What trained weights are held to, by name."""
+    found = {}
+    for layer in network.layers.values():
+        for label, weight in layer.weights.items():
+            if weight.name in trained and (each := held(layer, label)) is not None:
+                found[weight.name] = each
+    return found
 
 
 def _over_batch(network: Network, batch: Batch, training: bool = True) -> list[Equation]:

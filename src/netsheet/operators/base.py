@@ -128,6 +128,10 @@ def indices(shape: Sequence[int], names: str = "abcdefgh") -> tuple[Index, ...]:
     return tuple(Index(name, size) for name, size in zip(chosen, shape, strict=False))
 
 
+# Operators that follow batches in a training: the inputs that hold what was measured.
+MEASURED = {"BatchNormalization": (3, 4)}
+
+
 @dataclass(eq=False, kw_only=True)
 class Operator(Layer):
     """An ONNX node as a layer.
@@ -150,6 +154,15 @@ class Operator(Layer):
     settings: dict[str, Weight] = field(default_factory=dict, repr=False)
     activation: Layer | None = None
     channels_last: bool = False
+
+    @property
+    def learnt(self) -> tuple[str, ...]:
+        measured = {self.operands[n] for n in MEASURED.get(self.op, ()) if n < len(self.operands)}
+        return tuple(label for label in super().learnt if label not in measured)
+
+    @property
+    def otherwise_in_training(self) -> bool:
+        return self.op in MEASURED and self.trainable and not self.still
 
     def keep_weights(self, formula: Formula) -> None:
         """Stored inputs that only decide shapes are settings of the layer, not weights of it."""

@@ -27,7 +27,7 @@ from netsheet.read.keras.inputs import batch_size, half_precision, shape_read_by
 from netsheet.read.keras.masks import LostMasks, carries_masks
 from netsheet.read.keras.old_configs import modern
 from netsheet.read.keras.order import ends, ordered_calls
-from netsheet.read.keras.regularizers import regularizers
+from netsheet.read.keras.regularizers import constraints, regularizers
 from netsheet.read.keras.seen_through import unwrapped
 from netsheet.read.keras.stored import KerasFile
 from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
@@ -345,7 +345,7 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
     if layer is None:
         layer = Opaque(reason=reason)
     layer.name, layer.type_name = name, stored_class
-    layer.regularizers = regularizers(config)
+    layer.regularizers, layer.constraints = regularizers(config), constraints(config)
     layer.trainable = config.get("trainable") is not False
     layer.random = layer.random or at_random(class_name, config)
     return layer

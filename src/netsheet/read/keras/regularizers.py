@@ -1,4 +1,4 @@
-"""The regularizers of a layer's configuration, by what they act on."""
+"""The regularizers and constraints of a layer's configuration, by what they act on."""
 
 from __future__ import annotations
 
@@ -38,6 +38,25 @@ def regularizers(config: Mapping[str, Any]) -> dict[str, Regularizer]:
         numbers = _numbers(config)
         if numbers is not None and (numbers.l1 or numbers.l2):
             found[ACTIVITY] = numbers
+    return found
+
+
+def constraints(config: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """What the arguments ``<name>_constraint`` say, by the label of the weight."""
+    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    for inner in _inner(config):
+        found |= constraints(inner)
+    for argument, value in config.items():
+        if not argument.endswith("_constraint") or value is None:
+            continue
+        name = argument.removesuffix("_constraint")
+        if isinstance(value, Mapping):
+            kind = str(value.get("class_name", value.get("name"))).rsplit(">", 1)[-1]
+            options = value.get("config", value)
+            stored = kind, options if isinstance(options, Mapping) else {}
+        else:
+            stored = str(value), {}
+        found[_WEIGHTS.get(name, name)] = stored
     return found
 
 
