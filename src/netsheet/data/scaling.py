@@ -135,7 +135,7 @@ def _no_pixels(tensor: Tensor, array: Array, picture: bool) -> str:
         return "only 0 and 1"
     if {"height", "width"} <= set(tensor.axes):
         return ""
-    if array.dtype == np.uint8 and array.ndim >= 3:
+    if array.dtype == np.uint8 and sum(size > 1 for size in array.shape[1:]) >= 2:
         return ""
     if not whole:
         return "numbers of a table"

@@ -54,9 +54,13 @@ class Placing:
         axes = layer.weight_axes()
         labels = self.labels(layer, len(stored))
         if labels is None:
+            lost = [label for label in axes if label.startswith("activation/")]
+            why = "an own class may have the same name"
+            if lost and len(stored) == len(axes) - len(lost):
+                why = "Keras 3 does not save the weights of an activation that is a layer"
             raise FormatError(
                 f"it has {len(axes)} weights ({', '.join(axes) or 'none'}), "
-                f"but the file stores {len(stored)} for it; an own class may have the same name"
+                f"but the file stores {len(stored)} for it; {why}"
             )
         found = modern_weights(layer, self._paired(labels, stored), self.era)
         for label, names in axes.items():

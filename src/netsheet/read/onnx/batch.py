@@ -1,8 +1,9 @@
 """Which axis of an ONNX graph counts the samples: decided from what the graph does with it.
 
 A symbolic (or unknown) first axis of the inputs is the batch where the outputs keep it and nothing
-in between adds up or steps along it. An exported LSTM whose first axis is the time, or a maximum
-over the points of a cloud, is no batch: for one sample it would be computed for one step alone.
+in between adds up, steps or moves along it. An exported LSTM whose first axis is the time, or a
+maximum over the points of a cloud, is no batch: for one sample it would be computed for one step
+alone.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from netsheet.equations import Equation, Reduce, walk
+from netsheet.equations import Equation, Index, Read, Reduce, Tensor, walk
+from netsheet.equations.positions import Quotient, Remainder
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ValueInfoProto
+    from onnx import GraphProto, NodeProto, ValueInfoProto
 
 AUTO, NONE = "auto", "none"
 RARE = 13  # a size for the axis in question that is rare among the sizes of networks
@@ -49,7 +51,7 @@ def is_batch(graph: GraphProto, given: Sequence[ValueInfoProto], whole: Reading)
     names = {dimensions(entry)[0] for entry in open_}
     kept = {(dimensions(entry) or [None])[0] for entry in graph.output}
     named = None not in names and names <= kept
-    if named and not any(node.op_type in ("LSTM", "GRU", "RNN") for node in graph.node):
+    if named and not any(map(_may_mix, graph.node)):
         return True
     rare = _rare(given)
     shapes = {entry.name: _tried(entry, names, rare) for entry in given}
@@ -60,7 +62,8 @@ def is_batch(graph: GraphProto, given: Sequence[ValueInfoProto], whole: Reading)
         return True
     if len(outputs) < len(graph.output) or any(node.refusal for node in network.nodes):
         return True
-    return any(rare in t.shape[:1] for t in outputs) and not _mixes(equations, rare)
+    inputs = [tensor for tensor in network.inputs if tensor.shape[:1] == (rare,)]
+    return any(rare in t.shape[:1] for t in outputs) and not mixes(equations, inputs, rare)
 
 
 def _rare(given: Sequence[ValueInfoProto]) -> int:
@@ -80,14 +83,55 @@ def _tried(entry: ValueInfoProto, names: set[Dimension], rare: int) -> list[int]
     return result
 
 
-def _mixes(equations: Iterable[Equation], size: int) -> bool:
-    """True if an equation adds up, or steps, along an axis of this size."""
+# Operators that may add up, step or move along the first axis; those with an axis only if that is
+# the first, or counted from the end.
+_STEPS = ("LSTM", "GRU", "RNN", "CumSum", "CumProd", "ReverseSequence", "Slice", "Transpose")
+_ALONG = ("Softmax", "LogSoftmax", "Hardmax", "ArgMax", "ArgMin", "TopK", "Gather", "Concat",
+          "Split", "LpNormalization", "GatherElements", "ScatterElements")  # fmt: skip
+
+
+def _may_mix(node: NodeProto) -> bool:
+    """True for an operator that may compute one sample from others."""
+    if node.op_type == "Transpose":
+        orders = [attribute.ints[:1] for attribute in node.attribute if attribute.name == "perm"]
+        return not orders or list(orders[0]) != [0]
+    if node.op_type in _STEPS or node.op_type.startswith("Reduce"):
+        return True
+    axes = [attribute.i for attribute in node.attribute if attribute.name == "axis"]
+    if node.op_type in _ALONG:
+        return not axes or axes[0] < -1 or axes[0] == 0
+    return False
+
+
+def mixes(equations: Iterable[Equation], inputs: Sequence[Tensor], size: int) -> bool:
+    """True if an equation computes one sample from others; ``size`` is how many there are.
+
+    Which axis of a tensor counts the samples is followed from the inputs on. Where samples are
+    joined with another axis, as a reshape of both does, nothing is claimed of what comes behind.
+    """
+    axis = dict.fromkeys(inputs, 0)
     for eq in equations:
         if eq.time is not None and eq.time.size == size:
             return True
+        found: set[Index] = set()
+        joined = False
         for part in walk(eq.value):
-            if isinstance(part, Reduce) and any(index.size == size for index in part.over):
+            if not isinstance(part, Read) or part.tensor not in axis:
+                continue
+            at = part.at[axis[part.tensor]]
+            if any(isinstance(atom, (Quotient, Remainder)) for _, atom in at.terms):
+                joined = True
+                continue
+            index = at.single()
+            if index is None:  # turned round, moved, or a sample by its number
                 return True
+            found.add(index)
+        over = {index for part in walk(eq.value) if isinstance(part, Reduce) for index in part.over}
+        if found & over or len(found) > 1:
+            return True
+        places = [n for n, at in enumerate(eq.at) if at.single() in found]
+        if places and not joined:
+            axis[eq.target] = places[0]
     return False
 
 

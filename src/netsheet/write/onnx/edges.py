@@ -39,7 +39,7 @@ def rename(
                 node.input[:] = [inner if name == entry.name else name for name in node.input]
             before.append(helper.make_node("Unsqueeze", [entry.name, *axes], [inner], name=inner))
             del entry.type.tensor_type.shape.dim[0]
-    taken = {name for name, tensor in outputs if tensor.name != name}
+    taken = {name for name, tensor in outputs if tensor.name != name or name in whole_outputs}
     _give_way(proto, taken)
     described = []
     inner_names = {entry.name: f"{entry.name}/batched" for entry in graph.input
