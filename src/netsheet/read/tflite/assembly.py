@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import struct
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from netsheet.equations import FLOAT
+from netsheet.equations import FLOAT, Tensor
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.layer import Layer, default_axes
 from netsheet.layers.opaque import Opaque
@@ -20,7 +21,15 @@ from netsheet.read.tflite.dilations import with_dilations
 from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_content
 from netsheet.read.tflite.operands import ACTIVATIONS, TfliteNode, kind_of, real_values
 from netsheet.read.tflite.original import TfliteOriginal
+from netsheet.read.tflite.sizes import Array, WorkedOutSizes
 from netsheet.read.tflite.table import TABLE
+
+# What works along the last axis, or on every value alone, whatever axes stand before.
+FOLDED = (
+    "FULLY_CONNECTED", "QUANTIZE", "DEQUANTIZE", "RELU", "RELU6", "TANH", "LOGISTIC", "ELU", "GELU",
+    "LEAKY_RELU", "HARD_SWISH", "SOFTMAX",
+)  # fmt: skip
+OPEN = "the file leaves sizes open that are worked out as it runs"
 
 # Operands that only say the shape of the output, which the file says as well.
 SHAPES = {"RESHAPE": (1,), "TRANSPOSE_CONV": (0,), "EXPAND_DIMS": (1,)}
@@ -59,7 +68,9 @@ def network_of(content: bytes, name: str) -> Network:
         sha256=hashlib.sha256(content).hexdigest(),
         framework_version=str(model.version),
         stored=assembly.stored,
-        original=TfliteOriginal(content, assembly.known_numbers(), model.doubt),
+        original=TfliteOriginal(
+            content, assembly.known_numbers(), model.doubt or (OPEN if assembly.corrected else "")
+        ),
     )
     lost = [model.tensors[n].name for n in model.outputs if n not in assembly.refs]
     if lost:
@@ -85,6 +96,11 @@ class _Assembly:
         self.numbers: dict[str, int] = {}  # of tensors, by their names in the network
         self.stored: dict[str, str] = {}
         self.known: dict[int, StoredTensor] = {}  # computed from stored ones alone
+        self.tensors = list(model.tensors)  # with the shapes that they turn out to have
+        self.measured: dict[int, Tensor] = {}
+        self.folded: set[int] = set()  # tensors whose first axis is the batch times another one
+        self.corrected = False  # some shapes are not those that the file says
+        self.sizes = WorkedOutSizes(model.operators, self._shape, self._values)
         self._names: set[str] = set()
 
     def add_all(self) -> None:
@@ -124,13 +140,13 @@ class _Assembly:
         self.sources.append(Source(name, sizes, axes, kind, quantisation=quantisation))
         self.refs[tensor.number] = ValueRef(name)
         self.numbers[name] = tensor.number
+        self.measured[tensor.number] = Tensor(name, axes, sizes)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------------ operators
 
     def _add(self, operator: StoredOperator) -> None:
-        tensors = self.model.tensors
         inputs = [None if n < 0 else self._tensor(n) for n in operator.inputs]
-        outputs = [tensors[n] for n in operator.outputs]
+        outputs = [self._sized(operator, self.tensors[n]) for n in operator.outputs]
         if unread := SHAPES.get(operator.name):  # the file says the shape of the output itself
             inputs = [
                 None if n in unread and t is not None and t.values is None else t
@@ -156,15 +172,77 @@ class _Assembly:
                 self.stored[weight.name] = str(node.sources[label])
         refs = tuple(self.refs[tensor.number] for tensor in computed)
         self.calls.append(LayerCall(name, layer, refs))
+        self._measure(layer, computed, outputs)
         for n, tensor in enumerate(outputs):
             self.refs[tensor.number] = ValueRef(name, n)
             self.numbers[layer.output_name(name, n, len(outputs))] = tensor.number
 
     def _tensor(self, number: int) -> StoredTensor:
-        return self.known.get(number) or self.model.tensors[number]
+        return self.known.get(number) or self.tensors[number]
+
+    # ------------------------------------------------------------------ shapes
+
+    def _shape(self, number: int) -> tuple[int, ...] | None:
+        """The shape of a computed tensor, the batch of one sample included."""
+        found = self.measured.get(number)
+        if found is None or None in found.shape:
+            return None
+        return found.shape if number in self.folded else (1, *found.shape)
+
+    def _values(self, number: int) -> Array | None:
+        return self._tensor(number).values
+
+    def _sized(self, operator: StoredOperator, output: StoredTensor) -> StoredTensor:
+        """The output of a reshape in the shape that is worked out for it, if it is."""
+        given = operator.inputs[0] if operator.inputs else -1
+        shape = self._shape(given) if given >= 0 else None
+        if shape is None or operator.name not in ("RESHAPE", "EXPAND_DIMS"):
+            return output
+        try:
+            wanted = self.sizes.of(operator.inputs[1]) if len(operator.inputs) > 1 else None
+        except _CONTRADICTIONS:
+            return output
+        if wanted is None or not wanted.size:
+            return output
+        sizes = [int(size) for size in wanted.reshape(-1)]
+        if operator.name == "EXPAND_DIMS":
+            at = sizes[0] % (len(shape) + 1)
+            sizes = [*shape[:at], 1, *shape[at:]]
+        rest = math.prod(size for size in sizes if size != -1)
+        if sizes.count(-1) == 1 and rest > 0 and math.prod(shape) % rest == 0:
+            sizes = [math.prod(shape) // rest if size == -1 else size for size in sizes]
+        if sizes[:1] != [1] and math.prod(sizes) == math.prod(shape):
+            self.folded.add(output.number)  # of one sample: an axis of the batch stands before it
+            sizes = [1, *sizes]
+        return output if tuple(sizes) == output.shape else self._corrected(output, tuple(sizes))
+
+    def _corrected(self, tensor: StoredTensor, shape: tuple[int, ...]) -> StoredTensor:
+        self.corrected = True
+        made = replace(tensor, shape=shape, signature=shape)
+        self.tensors[tensor.number] = made
+        return made
+
+    def _measure(
+        self, layer: Layer, inputs: list[StoredTensor], outputs: list[StoredTensor]
+    ) -> None:
+        """The shapes that a layer gives, which later operators read."""
+        if any(tensor.number not in self.measured for tensor in inputs):
+            return
+        try:
+            found = layer.infer([self.measured[tensor.number] for tensor in inputs])
+        except (NetsheetError, *_CONTRADICTIONS):
+            return  # it is refused where the network is put together
+        for tensor, signature in zip(outputs, found, strict=False):
+            sizes = tuple(size for size in signature.shape if size is not None)
+            if len(sizes) < len(signature.shape):
+                continue  # open
+            self.measured[tensor.number] = Tensor(tensor.name, signature.axes, sizes)
+            if (1, *sizes) != tensor.shape:
+                self._corrected(tensor, (1, *sizes))
 
     def _layer(self, node: TfliteNode) -> Layer:
         try:
+            self._check_folded(node)
             if node.op not in TABLE:
                 called = node.operator.custom or node.op
                 raise UnsupportedError(f"the operator {called} is not computed")
@@ -179,6 +257,15 @@ class _Assembly:
         inner.name = node.name
         weights = inner.weights
         return QuantisedLayer(inner=inner, kinds=kinds, weights=dict(weights))
+
+    def _check_folded(self, node: TfliteNode) -> None:
+        """What counts axes from the batch on is not computed where that is folded into another."""
+        given = [t.number for t in node.inputs if t is not None and t.number in self.folded]
+        if not given or node.op == "RESHAPE":
+            return
+        if node.op not in FOLDED:
+            raise UnsupportedError(f"{node.op} along the batch is not computed")
+        self.folded |= {tensor.number for tensor in node.outputs}
 
     def _refused(self, node: TfliteNode, reason: str) -> Layer:
         shape = node.outputs[0].shape[1:] if node.outputs else ()
