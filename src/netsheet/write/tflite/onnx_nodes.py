@@ -15,6 +15,7 @@ from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.layer import Layer
 from netsheet.layers import activation as functions
 from netsheet.layers import dense, merge, norm, pool, shape, spatial
+from netsheet.layers.window import Padding
 from netsheet.nodes import Node
 from netsheet.operators.base import OnnxNode, Operator
 
@@ -140,9 +141,12 @@ def _pool(kind: type[pool.MaxPooling2D] | type[pool.AveragePooling2D]) -> Meanin
         pads = list(onnx.attr("pads", (0, 0, 0, 0)))
         if any(n != 1 for n in onnx.attr("dilations", (1, 1))) or onnx.attr("storage_order", 0):
             return None
-        padding = _padding(node, window, strides, pads)
-        counted = padding == "same" and any(pads) and onnx.attr("count_include_pad", 0)
-        if padding is None or counted:
+        average = kind is pool.AveragePooling2D
+        zeros = any(pads) and (onnx.attr("count_include_pad", 0) if average else True)
+        padding: Padding | None = _padding(node, window, strides, pads)
+        if zeros and (average or padding is None):
+            padding = _around(node, window, strides, pads)
+        if padding is None:
             return None
         return kind(pool_size=window, strides=strides, padding=padding, data_format=FRONT)
 
@@ -163,6 +167,17 @@ def _padding(
         if result != -(-size // step) or before != total // 2:
             return None
     return "same"
+
+
+def _around(
+    node: Node, window: Sequence[int], strides: Sequence[int], pads: Sequence[int]
+) -> tuple[tuple[int, int], ...] | None:
+    """The padding in front and behind, where the window goes over all of it."""
+    sizes, results = node.inputs[0].shape[1:], node.outputs[0].shape[1:]
+    pairs = ((pads[0], pads[2]), (pads[1], pads[3]))
+    rows = zip(sizes, results, window, strides, pairs, strict=True)
+    fits = all(r == (n + sum(pair) - w) // s + 1 for n, r, w, s, pair in rows)
+    return pairs if fits and min(pads) >= 0 else None
 
 
 def _global(kind: type[pool.GlobalMaxPooling2D] | type[pool.GlobalAveragePooling2D]) -> Meaning:

@@ -163,19 +163,33 @@ def transposed(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
     return lowering.activated(y, layer.active())
 
 
+def _never_negative(lowering: Lowering, x: LiteTensor) -> bool:
+    """True if zeros around the values are no larger than any of them."""
+    maker = lowering.graph.maker(x)
+    while maker is not None and maker.name in ("TRANSPOSE", "RESHAPE", "MAX_POOL_2D", "PAD"):
+        maker = lowering.graph.maker(maker.inputs[0])
+    return maker is not None and maker.name in ("RELU", "RELU6", "LOGISTIC", "SOFTMAX")
+
+
 def pooling(name: str) -> Row:
-    """A pooling along one axis or two."""
+    """A pooling along one axis or two.
+
+    Padding of its own, in front and behind, is of zeros: an average counts them.
+    """
 
     def row(lowering: Lowering, node: Node, given: Given) -> LiteTensor:
         layer = node.layer
         assert isinstance(layer, (pool.MaxPooling2D, pool.AveragePooling2D))
-        if layer.padding not in PADDINGS:
-            raise UnsupportedError("a pooling with padding of its own is not written")
         window, stride = _two(layer.pool_size), _two(layer.strides)
-        x = _image(lowering, given[0])
+        x, padding = _image(lowering, given[0]), str(layer.padding)
+        if not isinstance(layer.padding, str):
+            largest = isinstance(layer, pool.MaxPooling2D)
+            if largest and not _never_negative(lowering, x):
+                raise UnsupportedError("a pooling with padding of values below 0 is not written")
+            x, padding = _surrounded(lowering, x, layer.padding), "valid"
         y = lowering.add(
             name, [x], (1, *_spatial(node), x.shape[-1]), "Pool2DOptions",
-            Padding=PADDINGS[str(layer.padding)], StrideH=stride[0], StrideW=stride[1],
+            Padding=PADDINGS[padding], StrideH=stride[0], StrideW=stride[1],
             FilterHeight=window[0], FilterWidth=window[1], FusedActivationFunction=0,
         )  # fmt: skip
         y = lowering.reshaped(y, (1, *node.outputs[0].shape))
