@@ -18,6 +18,11 @@ from netsheet.model import Model
 CLOSE = 1e-4  # of the largest entry
 SAMPLES = 2
 STRAIGHT_THROUGH = ("k3_quantized.keras", "k3_q.keras")
+# Keras 2 adds -1e9 to a score that a mask excludes, and passes slopes through: to a mask that is an
+# input itself, and where a query may see no key at all. Here what is excluded has no slope.
+ADDED_MASKS = ("k2_given_mask.h5", "k2_masked_attention.h5")
+# What TensorFlow has no gradient for, on this processor or at all.
+THEIRS = ("only supports NHWC", "gradient registry has no entry")
 MOST_VALUES = 60_000  # of all layers: larger networks take long, and have no other layers
 
 
@@ -46,11 +51,18 @@ def test_keras(entry: Entry, tmp_path: Path) -> None:
     x = [tensor_of(reference.inputs[n], inputs[t.name]) for n, t in enumerate(ours.inputs)]
     if entry.file in STRAIGHT_THROUGH:
         pytest.skip("quantised layers: Keras passes gradients straight through the rounding")
+    if entry.file in ADDED_MASKS:
+        pytest.skip("masks: Keras 2 passes slopes through what they exclude")
     results = outputs_of(reference, x)
     comparable(results, ours, inputs)
     numbers = np.random.default_rng(4)
     y = [numbers.random(size=array.shape).astype(np.float32) for array in results]
-    expected = taped(reference, x, y)
+    try:
+        expected = taped(reference, x, y)
+    except Exception as error:
+        if not any(text in str(error) for text in THEIRS):
+            raise
+        pytest.skip(f"TensorFlow has no gradient here: {str(error)[-60:]}")
     found = ours.gradients(inputs, y, "mean_squared_error")
     for tensor, slope in zip(ours.inputs, expected["inputs"], strict=True):
         if slope is not None:

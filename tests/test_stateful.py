@@ -157,9 +157,11 @@ def test_evaluation_carries_the_states_as_keras_does(kind: str, batch: int, tmp_
     layers = keras.layers
     given = layers.Input(batch_shape=(batch, 5, 3))
     masked = layers.Masking()(given)
-    hidden = layers.LSTM(4, stateful=True, return_sequences=True)(masked)
+    hidden = layers.LSTM(
+        4, stateful=True, return_sequences=True, activity_regularizer=keras.regularizers.L2(0.1)
+    )(masked)
     hidden = layers.GRU(3, stateful=True, return_sequences=True)(hidden)
-    out = layers.Dense(2, activation="softmax")(hidden)
+    out = layers.Dense(2, activation="softmax", activity_regularizer="l1")(hidden)
     model = keras.Model(given, out)
     model.compile(loss="sparse_categorical_crossentropy")
     path = tmp_path / ("net.h5" if kind == "tf_keras" else "net.keras")

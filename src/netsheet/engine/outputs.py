@@ -203,7 +203,11 @@ def _activities(network: Network, arrays: Mapping[str, FloatArray]) -> float:
         return 0.0
     engine = Engine(network)
     count = len(next(iter(arrays.values())))
-    keys = list(dict.fromkeys(tensor.name for node, _ in acting for tensor in node.outputs))
+    kept = {state.after for state in network.states}  # further outputs, which Keras does not count
+    counted = [
+        (tensor, found) for node, found in acting for tensor in node.outputs if tensor not in kept
+    ]
+    keys = list(dict.fromkeys(tensor.name for tensor, _ in counted))
     total = 0.0
     step = count if network.states else AT_A_TIME  # each call begins with states of zeros
     for start in range(0, count, step):
@@ -211,7 +215,6 @@ def _activities(network: Network, arrays: Mapping[str, FloatArray]) -> float:
         values = engine.named(part, keys)
         total += sum(
             regularizer.penalty(np.asarray(values[tensor.name], float))
-            for node, regularizer in acting
-            for tensor in node.outputs
+            for tensor, regularizer in counted
         )
     return total / count
