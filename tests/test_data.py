@@ -737,3 +737,12 @@ def test_pictures_are_resized_as_keras_loads_them_bilinear(tmp_path: Path) -> No
     np.testing.assert_array_equal(found.arrays[0], np.asarray(wanted))
     usual = np.asarray(load(tmp_path / "p.png", target_size=(4, 6)))
     assert not np.array_equal(found.arrays[0], usual)
+
+
+def test_rows_longer_than_their_heading_are_refused(tmp_path: Path) -> None:
+    """As R writes tables with row names: which column lacks its name is not known."""
+    (tmp_path / "rows.csv").write_text("a,b,label\n1,0.5,0.25,0\n2,0.125,1.5,1\n3,1.5,2.5,0\n")
+    from netsheet.data.tables import columns_of, read_table
+
+    with pytest.raises(NetsheetError, match="names 3 columns, the rows have 4"):
+        columns_of(read_table(tmp_path / "rows.csv"), 2, 2, None)

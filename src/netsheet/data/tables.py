@@ -181,6 +181,11 @@ def columns_of(table: Rows, size: int | None, classes: int | None, label: str | 
     """
     width = len(table.rows[0])
     everything = list(range(width))
+    if table.heading is not None and len(table.heading) < width:  # which column lacks its name?
+        raise NetsheetError(
+            f"{table.path}: the heading names {len(table.heading)} columns, the rows have {width}: "
+            "name all of them, row names too."
+        )
     names = [one.strip().lower() for one in table.heading or [""] * width]
     strings = [n for n in everything if _is_pixels(table.rows[0][n], size)]
     chosen = table.column(label) if label is not None else None
