@@ -70,7 +70,10 @@ def test_calibration_is_scikit_learns() -> None:
     assert report.calibration_error == pytest.approx(expected)
 
 
-def test_a_network_and_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_network_and_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("netsheet.cli.show.quiet", False)  # as another test may have left it
     keras = pytest.importorskip("keras")
     folder = tmp_path / "out" / "report"
     words = ["evaluate", str(SAMPLE / "digits.h5"), "--data", str(SAMPLE / "digits")]

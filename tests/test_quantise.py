@@ -263,9 +263,9 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert all(row["snr_db"] is None or row["snr_db"] > 10 for row in said["layers"])
     opened = ns.load(tmp_path / "net.tflite")
     assert opened.inputs[0].dtype == "int8"
-    for name in ("net.bin", "net.nsq.h5"):
+    for name in ("net.bin", "net.h5"):
         wrong = _run(*base, "-o", tmp_path / name)
-        assert wrong.returncode == 2 and ".tflite or .onnx" in wrong.stderr
+        assert wrong.returncode == 2 and ".tflite, .onnx or .nsq.h5" in wrong.stderr
 
 
 def test_the_report_as_a_picture(tmp_path: Path) -> None:
