@@ -192,3 +192,20 @@ def test_weights_that_only_lead_to_steps_are_named(tmp_path: Path) -> None:
     only.save(tmp_path / "only.keras")
     with pytest.raises(UnsupportedError, match="has no weight that can learn"):
         Trainer(netsheet.load(tmp_path / "only.keras"), "mse", 4)
+
+
+def test_an_output_that_is_given_twice(tmp_path: Path) -> None:
+    """Each has a loss of its own, as in Keras; an output without an axis is refused."""
+    keras = pytest.importorskip("keras")
+    x = keras.Input((3,))
+    y = keras.layers.Dense(2, name="only")(x)
+    keras.Model(x, [y, y]).save(tmp_path / "twice.keras")
+    trainer = Trainer(netsheet.load(tmp_path / "twice.keras"), "mse", 4)
+    values, target = np.ones((4, 3), np.float32), np.zeros((4, 2), np.float32)
+    found = trainer.measure(values, [target, target])
+    own = float(np.square(np.asarray(netsheet.load(tmp_path / "twice.keras").predict(values)[0])
+                          ).mean())  # fmt: skip
+    assert found.loss == pytest.approx(2 * own, rel=1e-5)
+    keras.Model(x, keras.ops.sum(y, axis=-1)).save(tmp_path / "number.keras")
+    with pytest.raises(UnsupportedError, match="a number without an axis"):
+        Trainer(netsheet.load(tmp_path / "number.keras"), "mse", 4)

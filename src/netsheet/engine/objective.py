@@ -69,13 +69,17 @@ def objective(
     with sample and class weights. ``penalised``: regularizers add to it.
 
     Raises:
-        UnsupportedError: a regularizer is not known.
+        UnsupportedError: a regularizer is not known, or an output has no axis.
     """
     several = len(network.outputs) > 1
     counts = Tensor(COUNTS, (Batch.AXIS,), (batch.size,))
     made = Objective(Tensor("training/loss", (), ()), counts)
     whole: Expr = value(0)
     for number, (goal, own) in enumerate(zip(goals, network.outputs, strict=True), 1):
+        if not own.shape:
+            raise UnsupportedError(
+                f"the output {own.name!r} is a number without an axis: losses take outputs with one"
+            )
         output = batch.over(own)
         mark = f" ({number})" if several else ""
         target = Tensor(TARGET + mark, output.axes, output.shape)
@@ -83,7 +87,7 @@ def objective(
         share, before = _share(own, output, counts, batch)
         rows, scalar = loss_equations(name, taken, target, share)
         kept, rows = shifts(rows), [*before, *rows]
-        rows, tensors = copied(rows, own.name, {})
+        rows, tensors = copied(rows, f"({number})", {})
         scalar = tensors[scalar]
         made.constant += [tensors[tensor] for tensor in kept]
         made.equations += rows
