@@ -136,6 +136,13 @@ def test_the_workbook_computes_its_shares(tmp_path: Path) -> None:
     assert model.get_formatted_cell_value(0, 2, 2) == f"{np.diag(counts).sum() / counts.sum():.4f}"
 
 
+def test_from_python(tmp_path: Path) -> None:
+    report = netsheet.load(SAMPLE / "digits.h5").report(SAMPLE / "digits", tmp_path / "r", "ja")
+    assert report.accuracy == 0.975
+    assert "混同行列" in (tmp_path / "r" / "index.html").read_text("utf-8")
+    assert "0.9750" in report._repr_html_()
+
+
 def test_in_japanese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "chosen", "ja")
     report = made(1)

@@ -89,7 +89,7 @@ def squares(folder: Path, name: str, values: Sequence[int], size: tuple[int, int
 def test_photographed_digits_are_mnists_again(digits: tuple[np.ndarray, np.ndarray]) -> None:
     x, y = digits
     random, make = np.random.default_rng(3), maker()
-    chosen = np.concatenate([np.nonzero(y == n)[0][:8] for n in range(10)])
+    chosen = np.concatenate([np.nonzero(y == n)[0][:4] for n in range(10)])
     found = []
     for place in chosen:
         image, _ = make.photograph(x[place], random)
@@ -113,8 +113,8 @@ def test_photographed_digits_are_mnists_again(digits: tuple[np.ndarray, np.ndarr
 def test_a_network_of_others_reads_them(shared: Path) -> None:
     """The published network, which never saw a photograph, on digits of MNIST's test set."""
     folder = shared / "data" / "mnist"
-    x = read_idx(folder / "t10k-images-idx3-ubyte.gz")[500:620]
-    y = read_idx(folder / "t10k-labels-idx1-ubyte.gz")[500:620]
+    x = read_idx(folder / "t10k-images-idx3-ubyte.gz")[500:560]
+    y = read_idx(folder / "t10k-labels-idx1-ubyte.gz")[500:560]
     random, make = np.random.default_rng(4), maker()
     taken = [make.photograph(one, random)[0].convert("L") for one in x]
     found = [strokes_in(np.asarray(one)).centred(28, 28) for one in taken]  # type: ignore[union-attr]
@@ -122,7 +122,7 @@ def test_a_network_of_others_reads_them(shared: Path) -> None:
     prepared = model.predict((np.array(found) / 255.0)[..., None]).argmax(1)
     stretched = np.array([np.asarray(one.resize((28, 28))) for one in taken])
     as_they_are = model.predict((255 - stretched)[..., None] / 255.0).argmax(1)
-    assert (prepared == y).mean() >= 0.92
+    assert (prepared == y).mean() >= 0.9
     assert (as_they_are == y).mean() < 0.6  # so it is the preparation that does it
 
 
@@ -141,6 +141,23 @@ def test_light_and_paper_do_not_matter(digits: tuple[np.ndarray, np.ndarray]) ->
     for one in found.values():
         assert one is not None
         assert np.corrcoef(first, one.centred(28, 28).astype(float).ravel())[0, 1] > 0.94
+
+
+@pytest.mark.parametrize("strength", [0.15, 0.35])
+def test_lines_of_the_paper_are_no_writing(
+    digits: tuple[np.ndarray, np.ndarray], strength: float
+) -> None:
+    make = maker()
+    for digit in digits[0][:6]:
+        covered = make.ink(digit, np.random.default_rng(2))
+        plain = 230 * (1 - 0.8 * covered)
+        squared = plain.copy()
+        squared[10::28] *= 1 - strength
+        squared[:, 12::28] *= 1 - strength
+        expected, found = strokes_in(plain), strokes_in(squared)
+        assert expected is not None and found is not None
+        pair = [one.centred(28, 28).astype(float).ravel() for one in (expected, found)]
+        assert np.corrcoef(*pair)[0, 1] > 0.9
 
 
 def test_no_writing_is_seen_where_there_is_none() -> None:
@@ -451,6 +468,10 @@ def test_a_network_knows_its_classes_and_prepares_alike(
     capsys.readouterr()
     run(["predict", str(file), "-i", str(photo)])
     assert capsys.readouterr().out.split()[0] in ("zero", "one", "two")
+    other = tmp_path / f"other{suffix}"  # a network that was not told: the set says it
+    shutil.copy(SAMPLE / "digits.h5", other)
+    with pytest.raises(UsageError, match="3 names for 10 outputs"):
+        run(["predict", str(other), "-i", str(SAMPLE / "digit5.png"), "--classes", str(out)])
     again = tmp_path / f"again{suffix}"  # continued: it keeps what it knew
     run(["train", "--data", str(out), "-o", str(again), "--arch", str(file), "--epochs", "1"])
     assert netsheet.load(again).preparation == model.preparation

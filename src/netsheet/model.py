@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from netsheet.data.inputs import Sample
+    from netsheet.engine.class_report import ClassReport
     from netsheet.engine.evaluation import Evaluation
     from netsheet.equations import FloatArray
     from netsheet.explanation import Explanation
@@ -85,6 +86,27 @@ class Model(Network):
         if y is None:
             raise NetsheetError("there are no labels to compare with.")
         return evaluate(self, given_arrays(self, x), y, **options)
+
+    def report(
+        self, data: str | Path, folder: str | Path | None = None, lang: str = "en"
+    ) -> ClassReport:
+        """What it finds in a labelled data set, class by class; written into a folder if named.
+
+        Raises:
+            NetsheetError: there are no labels, or no classes.
+        """
+        from netsheet.data.datasets import read_dataset
+        from netsheet.engine.class_report import class_report
+        from netsheet.write.evaluation import write_report
+        from netsheet.write.evaluation.folder import shown_of
+
+        dataset = read_dataset(data, self)
+        if dataset.y is None:
+            raise NetsheetError(f"{data} has no labels to compare with.")
+        found = class_report(self, dataset.x, dataset.y, dataset.class_names)
+        if folder is not None:
+            write_report(folder, found, shown_of(dataset, self.name), lang)
+        return found
 
     def gradients(self, x: object, y: object, loss: str | Sequence[str]) -> dict[str, FloatArray]:
         """Gradients of a loss: of the mean for weights, of each sample for inputs; by name."""

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 Classes = Annotated[
     str | None,
-    Option("--classes", help="The classes' names: cat,dog,... or a text file, one a line."),
+    Option(
+        "--classes",
+        help="The classes' names: cat,dog,... or a text file, one a line, or a set (.npz).",
+    ),
 ]
 
 
@@ -23,7 +26,9 @@ def class_names(text: str | None, model: Model) -> list[str] | None:
         return None
     path = Path(text)
     parts = text.split(",")
-    if "," not in text and (path.is_file() or path.suffix):
+    if path.suffix.lower() == ".npz" and path.is_file():
+        parts = _of_set(path)
+    elif "," not in text and (path.is_file() or path.suffix):
         try:
             parts = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
@@ -32,3 +37,13 @@ def class_names(text: str | None, model: Model) -> list[str] | None:
     if count is not None and len(parts) != count:
         raise UsageError(f"--classes {text}: {len(parts)} names for {count} outputs.")
     return [part.strip() for part in parts]
+
+
+def _of_set(path: Path) -> list[str]:
+    """What a data set calls its classes."""
+    from netsheet.data.arrays import npz_names, npz_texts
+    from netsheet.data.sources import CLASS_NAMES
+
+    if CLASS_NAMES not in npz_names(path):
+        raise UsageError(f"--classes {path}: this set does not say what its classes are called.")
+    return npz_texts(path, CLASS_NAMES)

@@ -24,16 +24,14 @@ def written_report(
         UsageError: the network has several inputs or outputs, or tells no classes apart.
     """
     from netsheet.engine.class_report import class_report
-    from netsheet.write.evaluation import Shown, write_report
-    from netsheet.write.evaluation.folder import pictures_of
+    from netsheet.write.evaluation import write_report
+    from netsheet.write.evaluation.folder import shown_of
 
     if not isinstance(dataset, Dataset):
         raise UsageError("--report is for networks with one input and one output.")
     called = names or dataset.class_names
     with show.progress("evaluating") as bar:
         found = class_report(model, dataset.x, dataset.y, called, bar)
-    samples = list(dataset.names) or [f"{dataset.name}#{n}" for n in range(len(dataset))]
-    raw = dataset.x if dataset.raw is None else dataset.raw
-    shown = Shown(f"{model.name}: {dataset.name}", samples, pictures_of(raw), dataset.note)
+    shown = shown_of(dataset, model.name)
     files = write_report(folder, found, shown, language.chosen)
     show.note(f"wrote {len(files)} files in {folder}; open {files[0]}")

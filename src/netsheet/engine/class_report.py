@@ -110,6 +110,16 @@ class ClassReport:
         total = sum(one.samples for one in used)
         return sum(one.samples * abs(one.certainty - one.accuracy) for one in used) / total
 
+    def _repr_html_(self) -> str:
+        from netsheet.tables import html_table
+
+        heads = [("class", "left"), *((text, "right") for text in ("samples", "precision",
+                                                                   "recall", "F1"))]  # fmt: skip
+        columns = (self.precision, self.recall, self.f1)
+        rows = [(name, f"{self.support[n]:,}", *(f"{one[n]:.4f}" for one in columns))
+                for n, name in enumerate(self.names)]  # fmt: skip
+        return html_table(heads, rows, foot=f"accuracy {self.accuracy:.4f}")
+
     @property
     def mistakes(self) -> Array:
         """The numbers of samples that were taken for another class, the most certain ones first."""

@@ -28,6 +28,7 @@ MOST = 0.35  # a larger share of ink is a picture, not writing
 SPECK = 0.04  # a part of less than this share of the largest one is dirt
 BOX = 20 / 28  # MNIST's box in its field
 PEN = 0.085  # of the box: as wide as MNIST's strokes are at least; thinner ones vanish when shrunk
+LINES = 0.6  # printed lines are at most so strong as writing
 FULL = 0.75  # of the stroke's own strength: what counts as all ink
 
 
@@ -77,6 +78,8 @@ def strokes_in(picture: Array) -> Strokes | None:
     found = strength > cut
     if not 0 < found.mean() <= MOST:
         return None
+    cut = _above_lines(strength[found], cut)
+    found = strength > cut
     full = float(np.quantile(strength[found], 0.7))
     if full < max(LEAST, CLEAR * grain):
         return None
@@ -87,6 +90,17 @@ def strokes_in(picture: Array) -> Strokes | None:
     ink = np.clip((strength - low) / max(FULL * full - low, 1e-6), 0, 1) * _grown(kept)
     rows, columns = np.nonzero(kept.any(1))[0], np.nonzero(kept.any(0))[0]
     return Strokes(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], dark)
+
+
+def _above_lines(ink: Array, cut: float) -> float:
+    """A higher cut where what is ink falls into two kinds: printed lines are paler than a pen."""
+    if np.ptp(ink) < LEAST:
+        return cut
+    between = _otsu(ink)
+    pale, strong = ink[ink <= between], ink[ink > between]
+    if len(pale) and len(strong) and pale.mean() < LINES * strong.mean():
+        return max(cut, between)
+    return cut
 
 
 def _against_ground(picture: Array) -> Array:

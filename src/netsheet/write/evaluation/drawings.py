@@ -45,6 +45,9 @@ def confusion_picture(report: ClassReport, lang: str = "en") -> Image:
     draw.text((left, 32), f"{across} →", fill=INK, font=font_for(f"{across} →", 12))
     draw.text((12, top - 18), f"{down} ↓", fill=INK, font=font_for(f"{down} ↓", 12))
     shares = report.counts / np.maximum(report.counts.sum(1, keepdims=True), 1)
+    fills = colour_of(shares**0.5, 0, 1, (WRONG, WRONG))  # few mistakes are seen as well
+    own = np.arange(size)
+    fills[own, own] = colour_of(np.diag(shares) ** 0.5, 0, 1, (RIGHT, RIGHT))
     for row in range(size):
         if cell >= 12:
             y = top + row * cell + cell / 2
@@ -52,11 +55,8 @@ def confusion_picture(report: ClassReport, lang: str = "en") -> Image:
             _upright(picture, labels[row], left + row * cell, top - 4, cell)
         for column in range(size):
             box = (left + column * cell, top + row * cell)
-            ends = (RIGHT, RIGHT) if row == column else (WRONG, WRONG)
-            share = float(shares[row, column])
-            fill = colour_of(np.array(share**0.5), 0, 1, ends)  # few mistakes are seen as well
             far = (box[0] + cell - 1, box[1] + cell - 1)
-            draw.rectangle((*box, *far), fill=tuple(int(part) for part in fill), outline=PALE)
+            draw.rectangle((*box, *far), fill=tuple(fills[row, column].tolist()), outline=PALE)
             count = int(report.counts[row, column])
             if cell >= NUMBERED and count:
                 middle = (box[0] + cell / 2, box[1] + cell / 2)

@@ -24,6 +24,8 @@ from netsheet.write.pictures.contact import Contact, contact_sheet
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from netsheet.data.datasets import Dataset
+
 Array = npt.NDArray[Any]
 
 MOST = 54  # mistakes on the contact sheet
@@ -138,3 +140,10 @@ def pictures_of(raw: Array | None) -> Array | None:
     if raw.dtype == np.uint8 or (low >= 0 and 1 < high <= 255):
         return raw.astype(np.uint8)
     return np.asarray((raw - low) * (255 / ((high - low) or 1.0))).round().astype(np.uint8)
+
+
+def shown_of(dataset: Dataset, model_name: str) -> Shown:
+    """What a report shows of a data set."""
+    names = list(dataset.names) or [f"{dataset.name}#{n}" for n in range(len(dataset))]
+    pictures = pictures_of(dataset.x if dataset.raw is None else dataset.raw)
+    return Shown(f"{model_name}: {dataset.name}", names, pictures, dataset.note)
