@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +61,8 @@ class Start:
             optimizer = OPTIMIZERS[found.plan.optimizer](found.plan.rate).config
             training = {**self.described.training_config, "loss": self.goals[0].loss,
                         "optimizer_config": optimizer}  # fmt: skip
-            write_keras_file(
-                output, self.described.model_config, weights, training_config=training,
-                keras_version=self.described.keras_version, taught=self.samples.taught,
-            )  # fmt: skip
+            learnt = replace(self.described, weights=weights, training_config=training)
+            write_keras_file(output, learnt, self.samples.taught)
             return
         from netsheet.write.csv.copy_model import by_dataset, write_copy
 
@@ -148,8 +146,7 @@ def _new(
     described = architecture(arch, shape, classes, seed)
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "begun.h5"
-        write_h5(first, described.model_config, described.weights,
-                 keras_version=described.keras_version)  # fmt: skip
+        write_h5(first, replace(described, training_config={}))
         network = netsheet.load(first)
     goals = goals_named(network, loss or "categorical_crossentropy")
     (output,) = network.outputs

@@ -12,63 +12,49 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.equations import FloatArray
+from netsheet.engine.architectures import Described
 from netsheet.files import atomic
 from netsheet.read.keras.stored import METADATA, TAUGHT
 
-Weights = Mapping[str, Mapping[str, FloatArray]]
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same network makes the same file
 
 
 def write_keras_file(
-    target: str | Path,
-    model_config: Mapping[str, Any],
-    weights: Weights,
-    *,
-    training_config: Mapping[str, Any] | None = None,
-    keras_version: str,
-    taught: Mapping[str, Any] | None = None,
+    target: str | Path, described: Described, taught: Mapping[str, Any] | None = None
 ) -> None:
     """Write a Sequential network, as ``.keras`` or, by any other name, as HDF5.
 
     Args:
-        weights: by layer, then by label, in Keras's order; layers without weights may be left out.
-        training_config: as an HDF5 file has it: ``loss``, ``metrics``, ``optimizer_config``.
+        described: its ``training_config`` as an HDF5 file has it (``loss``, ``metrics``,
+            ``optimizer_config``), empty for none; layers without weights may be left out.
         taught: what to keep of the data that it was trained with; Keras passes it by.
     """
     write = write_archive if Path(target).suffix.lower() == ".keras" else write_h5
-    write(target, model_config, weights, training_config=training_config,
-          keras_version=keras_version, taught=taught)  # fmt: skip
+    write(target, described, taught)
 
 
 def write_h5(
-    target: str | Path,
-    model_config: Mapping[str, Any],
-    weights: Weights,
-    *,
-    training_config: Mapping[str, Any] | None = None,
-    keras_version: str,
-    taught: Mapping[str, Any] | None = None,
+    target: str | Path, described: Described, taught: Mapping[str, Any] | None = None
 ) -> None:
     """The layout of keras/src/legacy/saving/legacy_h5_format.py."""
     import h5py
 
-    layers = [entry["config"]["name"] for entry in _with_weights(model_config)]
+    layers = [entry["config"]["name"] for entry in _with_weights(described.model_config)]
     with atomic(target) as path, h5py.File(path, "w") as file:
-        file.attrs["keras_version"] = keras_version
+        file.attrs["keras_version"] = described.keras_version
         file.attrs["backend"] = "tensorflow"
-        file.attrs["model_config"] = json.dumps(model_config)
-        if training_config is not None:
-            file.attrs["training_config"] = json.dumps(training_config)
+        file.attrs["model_config"] = json.dumps(described.model_config)
+        if described.training_config:
+            file.attrs["training_config"] = json.dumps(described.training_config)
         if taught:
             file.attrs[TAUGHT] = json.dumps(taught)
         root = file.create_group("model_weights")
         root.attrs["layer_names"] = np.array([name.encode() for name in layers])
         root.attrs["backend"] = b"tensorflow"
-        root.attrs["keras_version"] = keras_version.encode()
+        root.attrs["keras_version"] = described.keras_version.encode()
         for layer in layers:
             group = root.create_group(layer)
-            own = weights.get(layer, {})
+            own = described.weights.get(layer, {})
             names = [f"{layer}/{label}" for label in own]
             group.attrs["weight_names"] = np.array([name.encode() for name in names], dtype="S")
             for name, values in zip(names, own.values(), strict=True):
@@ -76,31 +62,26 @@ def write_h5(
 
 
 def write_archive(
-    target: str | Path,
-    model_config: Mapping[str, Any],
-    weights: Weights,
-    *,
-    training_config: Mapping[str, Any] | None = None,
-    keras_version: str,
-    taught: Mapping[str, Any] | None = None,
+    target: str | Path, described: Described, taught: Mapping[str, Any] | None = None
 ) -> None:
     """The layout of keras/src/saving/saving_lib.py."""
+    model_config = described.model_config
     layers = [{"module": "keras.layers", "registered_name": None, **entry}
               for entry in model_config["config"]["layers"]]  # fmt: skip
-    described = {
+    config = {
         "module": "keras", "class_name": model_config["class_name"],
         "config": {**model_config["config"], "layers": layers}, "registered_name": None,
         "build_config": {"input_shape": model_config["config"]["build_input_shape"]},
     }  # fmt: skip
-    if training_config is not None:
-        described["compile_config"] = _compile_config(training_config)
+    if described.training_config:
+        config["compile_config"] = _compile_config(described.training_config)
     about: dict[str, Any] = {
-        "keras_version": keras_version, "date_saved": "1980-01-01@00:00:00",
+        "keras_version": described.keras_version, "date_saved": "1980-01-01@00:00:00",
     }  # fmt: skip
     parts = {
         METADATA: json.dumps({**about, **({TAUGHT: taught} if taught else {})}).encode(),
-        "config.json": json.dumps(described).encode(),
-        "model.weights.h5": _stored_weights(model_config, weights),
+        "config.json": json.dumps(config).encode(),
+        "model.weights.h5": _stored_weights(described),
     }
     with atomic(target) as path, zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
@@ -119,19 +100,21 @@ def _compile_config(training: Mapping[str, Any]) -> dict[str, Any]:
     return {"optimizer": optimizer, **kept}
 
 
-def _stored_weights(model_config: Mapping[str, Any], weights: Weights) -> bytes:
+def _stored_weights(described: Described) -> bytes:
     """``layers/conv2d_1/vars/0``: groups are named by the class, counted from the second one."""
     import h5py
 
     content, used = io.BytesIO(), dict[str, int]()
     with h5py.File(content, "w") as file:
         file.create_group("vars")
-        for entry in _with_weights(model_config):
+        for entry in _with_weights(described.model_config):
             name = snake_case(entry["class_name"])
             number = used[name] = used.get(name, -1) + 1
             group = file.create_group(f"layers/{name}_{number}/vars" if number
                                       else f"layers/{name}/vars")  # fmt: skip
-            for place, values in enumerate(weights.get(entry["config"]["name"], {}).values()):
+            for place, values in enumerate(
+                described.weights.get(entry["config"]["name"], {}).values()
+            ):
                 group.create_dataset(str(place), data=np.asarray(values, np.float32))
     return content.getvalue()
 
