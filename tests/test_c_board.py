@@ -118,6 +118,14 @@ def test_weights_that_do_not_fit_into_flash() -> None:
     assert verdict.ok, verdict.first_failure
 
 
+def test_code_beyond_a_short_jump_is_reached() -> None:
+    """A jump of RISC-V reaches 1 MB; these weights take more."""
+    installed(BOARDS["qemu-riscv32"])
+    model = one_dense(600, 500)
+    verdict = verify(model, "c", [probe(model)], board="qemu-riscv32")
+    assert verdict.ok, verdict.first_failure
+
+
 def test_a_network_that_is_too_large_is_refused() -> None:
     model = one_dense(2100, 2100)
     with pytest.raises(UnsupportedError, match=r"weights of 17,6\d\d,\d00 bytes"):

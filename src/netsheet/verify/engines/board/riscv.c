@@ -39,5 +39,5 @@ __attribute__((naked, section(".vectors"), used)) void board_start(void)
         "la sp, board_stack_end\n\t"
         "la t0, board_fault\n\t"
         ".option push\n\t.option arch, +zicsr\n\tcsrw mtvec, t0\n\t.option pop\n\t"
-        "j board_run");
+        "tail board_run");
 }
