@@ -16,7 +16,7 @@ import netsheet
 from corpus import changed_sizes
 from corpus.one_layer import Document
 
-BRIEF = 40  # cases in the suite, always the same; NETSHEET_FUZZ_SECONDS takes new ones
+BRIEF = 100  # cases in the suite, always the same; NETSHEET_FUZZ_SECONDS takes new ones
 
 keras = pytest.importorskip("keras")
 

@@ -88,13 +88,7 @@ def test_every_command_can_be_typed_and_prints_what_is_shown(demo: Path, languag
 
 
 # The page on int8 follows a published network, and has tests of its own (test_int8_docs.py).
-# Those that take long are typed in the slow suite; the sitting with photographs stays in this one.
-LONG = ("own-data", "microcontroller")
-TYPED = [
-    pytest.param(page, marks=pytest.mark.slow if page.stem in LONG else ())
-    for page in PAGES
-    if page.stem != "int8"
-]
+TYPED = [page for page in PAGES if page.stem != "int8"]
 
 
 @pytest.mark.parametrize("page", TYPED, ids=lambda page: page.stem)

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "node"))
 
 import shapes
 
-BRIEF = 200  # cases in the suite, always the same; NETSHEET_FUZZ_SECONDS takes new ones
+BRIEF = 400  # cases in the suite, always the same; NETSHEET_FUZZ_SECONDS takes new ones
 
 
 def graph(op: str, given: dict[str, Any], outputs: int = 1, **attributes: Any) -> Any:
