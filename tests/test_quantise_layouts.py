@@ -136,3 +136,7 @@ def test_the_published_network_with_channels_in_front(shared: Path) -> None:
             assert np.array_equal(one.values, other.values), one.name
     assert np.array_equal(np.sort(ours[-2].values.ravel()), np.sort(known[-2].values.ravel()))
     assert made.evaluate(data.x, data.y).accuracy >= 0.97
+    # a picture is given to the file as to the network that it was made of
+    assert made.inputs[0].axes == model.inputs[0].axes == ("channel", "height", "width")
+    picture = ns.read_input(shared / "seed/digit5.png", made)
+    assert made.predict(picture.arrays[0][np.newaxis]).argmax() == 5

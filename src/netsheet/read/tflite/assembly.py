@@ -13,10 +13,11 @@ import numpy as np
 
 from netsheet.equations import FLOAT, Tensor
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
-from netsheet.layer import Layer, default_axes
+from netsheet.layer import Layer
 from netsheet.layers.opaque import Opaque
 from netsheet.network import Entry, LayerCall, Network, Source, ValueRef
 from netsheet.quantise.layer import QuantisedLayer
+from netsheet.read.tflite.axes import input_axes
 from netsheet.read.tflite.dilations import with_dilations
 from netsheet.read.tflite.file import StoredModel, StoredOperator, StoredTensor, read_content
 from netsheet.read.tflite.operands import ACTIVATIONS, TfliteNode, kind_of, real_values
@@ -136,7 +137,7 @@ class _Assembly:
         dtype, quantisation = (FLOAT, None) if wide else kind_of(tensor)
         name = self._unique(_plain(tensor.name) or "input")
         kind = tensor.dtype if dtype == FLOAT else dtype
-        axes = default_axes(len(sizes))
+        axes = input_axes(self.model, tensor.number, len(sizes))
         self.sources.append(Source(name, sizes, axes, kind, quantisation=quantisation))
         self.refs[tensor.number] = ValueRef(name)
         self.numbers[name] = tensor.number
