@@ -1,4 +1,4 @@
-"""Graphs that compute one sample from others have no batch, whatever their outputs keep."""
+"""Graphs that compute one sample from others, or with their number, have no batch."""
 
 from __future__ import annotations
 
@@ -64,9 +64,57 @@ MIXED: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MIXED)
+def branch(name: str, op: str) -> onnx.GraphProto:
+    return helper.make_graph([helper.make_node(op, ["x"], [name])], name, [], [value(name, [])])
+
+
+COUNT = [
+    helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Gather", ["s", "zero"], ["n"]),
+    helper.make_node("Cast", ["n"], ["f"], to=TensorProto.FLOAT),
+]  # fmt: skip
+ZERO = {"zero": np.array(0)}
+COUNTED: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
+    "divided by their number": ([*COUNT, helper.make_node("Div", ["x", "f"], ["y"])], ZERO),
+    "a power of it": (
+        [helper.make_node("Relu", ["x"], ["r"]),
+         helper.make_node("Shape", ["r"], ["s"], end=1),
+         helper.make_node("ReduceProd", ["s"], ["n"], keepdims=0),
+         helper.make_node("Cast", ["n"], ["f"], to=TensorProto.FLOAT),
+         helper.make_node("Pow", ["r", "f"], ["y"])], {},
+    ),
+    "the number of elements": (
+        [helper.make_node("Size", ["x"], ["s"]),
+         helper.make_node("Cast", ["s"], ["f"], to=TensorProto.FLOAT),
+         helper.make_node("Mul", ["x", "f"], ["y"])], {},
+    ),
+    "spread over all samples": (
+        [*COUNT, helper.make_node("Expand", ["f", "s"], ["e"]),
+         helper.make_node("Add", ["x", "e"], ["y"])], ZERO,
+    ),
+    "a limit": ([*COUNT, helper.make_node("Clip", ["x", "", "f"], ["y"])], ZERO),
+    "a condition": (
+        [*COUNT, helper.make_node("Greater", ["n", "one"], ["c"]),
+         helper.make_node("Where", ["c", "x", "none"], ["y"])],
+        {**ZERO, "one": np.array(1), "none": np.zeros((1, 4), "f4")},
+    ),
+    "a branch": (
+        [*COUNT, helper.make_node("Greater", ["n", "one"], ["c"]),
+         helper.make_node("If", ["c"], ["y"], then_branch=branch("a", "Neg"),
+                          else_branch=branch("b", "Relu"))], {**ZERO, "one": np.array(1)},
+    ),
+    "which sample it is": (
+        [*COUNT, helper.make_node("Range", ["zero", "n", "one"], ["i"]),
+         helper.make_node("Cast", ["i"], ["g"], to=TensorProto.FLOAT),
+         helper.make_node("Unsqueeze", ["g", "axes"], ["u"]),
+         helper.make_node("Add", ["x", "u"], ["y"])],
+        {**ZERO, "one": np.array(1), "axes": np.array([1])},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*MIXED, *COUNTED])
 def test_samples_that_are_mixed_are_no_batch(name: str, tmp_path: Path) -> None:
-    path = saved(tmp_path, *MIXED[name])
+    path = saved(tmp_path, *(MIXED | COUNTED)[name])
     x = RANDOM.normal(size=(5, 4)).astype("f4")
     (wanted,) = by_runtime(path, x)
     network = netsheet.load(path)
@@ -92,6 +140,17 @@ APART: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
     "a slice of another axis, put back": (
         [helper.make_node("Slice", ["x", *SLICE], ["y"])],
         {**{name: np.array(part) for name, part in SLICE.items()}, "axes": np.array([1])},
+    ),
+    "their number only shapes": (
+        [helper.make_node("Shape", ["x"], ["s"]),
+         helper.make_node("ConstantOfShape", ["s"], ["o"]),
+         helper.make_node("Add", ["x", "o"], ["z"]),
+         helper.make_node("Reshape", ["z", "s"], ["y"])], {},
+    ),
+    "the number of features is computed with": (
+        [helper.make_node("Shape", ["x"], ["s"], start=1, end=2),
+         helper.make_node("Cast", ["s"], ["f"], to=TensorProto.FLOAT),
+         helper.make_node("Div", ["x", "f"], ["y"])], {},
     ),
 }  # fmt: skip
 

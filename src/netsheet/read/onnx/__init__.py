@@ -77,8 +77,9 @@ def load_onnx(path: str | Path, batch_axis: str | int | None = AUTO) -> Network:
             f"{entry.name} ({dimensions(entry)[0] or '?'})" for entry in symbolic(given)
         )
         network.notes.append(
-            f"The first axis of {named} is taken for no batch: it is added up or stepped along, or "
-            "the outputs do not keep it. --batch-axis 0 takes it for one."
+            f"The first axis of {named} is taken for no batch: it is added up or stepped "
+            "along, its size is a number that is computed with, or the outputs do not keep it. "
+            "--batch-axis 0 takes it for one."
         )
     return network
 

@@ -1,9 +1,9 @@
 """Which axis of an ONNX graph counts the samples: decided from what the graph does with it.
 
 A symbolic (or unknown) first axis of the inputs is the batch where the outputs keep it and nothing
-in between adds up, steps or moves along it. An exported LSTM whose first axis is the time, or a
-maximum over the points of a cloud, is no batch: for one sample it would be computed for one step
-alone.
+in between adds up, steps or moves along it, or computes with its size. An exported LSTM whose first
+axis is the time, or a maximum over the points of a cloud, is no batch: for one sample it would be
+computed for one step alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from netsheet.equations import Equation, Index, Read, Reduce, Tensor, walk
 from netsheet.equations.positions import Quotient, Remainder
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network
+from netsheet.read.onnx.sample_count import may_use_sizes, uses_sample_count
 
 if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, ValueInfoProto
 
 AUTO, NONE = "auto", "none"
 RARE = 13  # a size for the axis in question that is rare among the sizes of networks
+FEW = (2, 1)  # numbers of samples for which a graph that uses their number may do other things
 OTHERS = 8  # what stands for other open sizes
 
 Dimension = int | str | None
@@ -51,15 +53,24 @@ def is_batch(graph: GraphProto, given: Sequence[ValueInfoProto], whole: Reading)
     names = {dimensions(entry)[0] for entry in open_}
     kept = {(dimensions(entry) or [None])[0] for entry in graph.output}
     named = None not in names and names <= kept
-    if named and not any(map(_may_mix, graph.node)):
+    with_sizes = may_use_sizes(graph)
+    if named and not with_sizes and not any(map(_may_mix, graph.node)):
         return True
     rare = _rare(given)
-    shapes = {entry.name: _tried(entry, names, rare) for entry in given}
+
+    def read(size: int) -> Network:
+        return whole({entry.name: _tried(entry, names, size) for entry in given})
+
     try:
-        network = whole(shapes)
+        network = read(rare)
         outputs, equations = network.outputs, network.equations()
     except NetsheetError:
         return True
+    try:
+        if with_sizes and any(uses_sample_count(network, read(size)) for size in FEW):
+            return False
+    except NetsheetError:
+        return False  # it depends on the number of samples whether it can be read at all
     if len(outputs) < len(graph.output) or any(node.refusal for node in network.nodes):
         return True
     inputs = [tensor for tensor in network.inputs if tensor.shape[:1] == (rare,)]
