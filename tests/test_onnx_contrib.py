@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -346,6 +347,34 @@ def test_text_labels_become_places(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.reshape(place, -1), (x @ stored["w"]).argmax(1))
     assert model.class_names == ["cat", "dog", "owl"]
     assert verify(model, "c", [Sample("x", {"x": InputValue(x[0])})]).ok
+
+
+def test_numbered_labels_of_a_pipeline_keep_the_batch(tmp_path: Path) -> None:
+    """As scikit-learn's exporter writes it: an axis without a name, labels looked up by number."""
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["g"], name="dense"),
+        helper.make_node("Softmax", ["g"], ["p"], name="softmax"),
+        helper.make_node("ArgMax", ["p"], ["i"], name="best", axis=1),
+        helper.make_node("ArrayFeatureExtractor", ["classes", "i"], ["t"], name="look", domain=ML),
+        helper.make_node("Reshape", ["t", "flat"], ["label"], name="flat"),
+    ]
+    stored = {"w": f32(4, 3), "classes": np.array([7, 11, 5], np.int64), "flat": np.array([-1])}
+    path = file(tmp_path, nodes, [None, 4], stored,
+                {"label": TensorProto.INT64, "p": TensorProto.FLOAT})  # fmt: skip
+    model = netsheet.load(path)
+    assert model.inputs[0].shape == (4,)
+    x = f32(6, 4)
+    label, _ = model.predict(x)
+    wanted = ort.InferenceSession(path).run(["label"], {"x": x})[0]
+    np.testing.assert_array_equal(np.reshape(label, -1), wanted)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (1, 4), (2, 2)])
+def test_columns_at_places_of_any_axes(shape: tuple[int, ...], tmp_path: Path) -> None:
+    nodes = [helper.make_node("ArrayFeatureExtractor", ["x", "i"], ["y"], name="y", domain=ML)]
+    stored = {"i": np.array([2, 0, 4, 1]).reshape(shape)}
+    path = file(tmp_path, nodes, [3, 5], stored, {"y": TensorProto.FLOAT})
+    agrees(path, f32(3, 5), tmp_path)
 
 
 def test_shapes_that_are_cast(tmp_path: Path) -> None:

@@ -165,14 +165,24 @@ def tensor_scatter(node: OnnxNode) -> Formula:
     return pointwise(cache.shape, node.dtype(), element)
 
 
+def _unraveled(flat: Index, shape: Shape) -> tuple[Position, ...]:
+    """The positions of the element that lies at ``flat``, the last axis fastest."""
+    found: list[Position] = [0] * len(shape)
+    left = affine(flat)
+    several = [axis for axis, size in enumerate(shape) if size > 1]
+    for axis in reversed(several):
+        found[axis] = left if axis == several[0] else left % shape[axis]
+        left = left if axis == several[0] else left // shape[axis]
+    return tuple(found)
+
+
 def array_feature_extractor(node: OnnxNode) -> Formula:
-    """Columns at computed positions of the last axis."""
+    """Columns at computed positions of the last axis, whatever axes the positions have."""
     x, where = node.input(0), node.input(1)
     lead: Shape = x.shape[:-1] if len(x.shape) > 1 else (1,)
-    zeros = (0,) * (len(where.shape) - 1)
 
     def element(at: tuple[Index, ...]) -> Expr:
-        column = place(where[(*zeros, at[-1])], x.shape[-1])
+        column = place(where[_unraveled(at[-1], where.shape)], x.shape[-1])
         return x[(*(at[:-1] if len(x.shape) > 1 else ()), column)]
 
     return pointwise((*lead, where.size), node.dtype(), element)
