@@ -159,6 +159,18 @@ def scalars(*indices: int) -> Condition:
     return condition
 
 
+def without_axes(*indices: int) -> Condition:
+    """Inputs that are one number and have no axes, not even one of size 1."""
+
+    def condition(node: OnnxNode) -> None:
+        for index in indices:
+            if node.has(index) and node.input(index).shape:
+                said = f"input {index}, {node.input(index).shape}, is one number, without axes"
+                raise refused(node, said)
+
+    return condition
+
+
 def within(node: OnnxNode, index: int, size: int) -> None:
     """Stored indices lie within an axis; computed ones are looked at when they are there."""
     tensor = node.input(index)

@@ -10,7 +10,7 @@ import numpy as np
 from netsheet.equations import Weight
 from netsheet.layers.window import window
 from netsheet.operators.base import OnnxNode
-from netsheet.operators.fitting import Condition, refused, scalars, within
+from netsheet.operators.fitting import Condition, refused, within, without_axes
 from netsheet.operators.windows import padding, steps
 
 
@@ -243,7 +243,7 @@ CONDITIONS: dict[str, Sequence[Condition]] = {
     "TopK": (_top,),
     "Flatten": (_flattened,),
     "Resize": (_region,),
-    "Range": (scalars(0, 1, 2),),
+    "Range": (without_axes(0, 1, 2),),
     "CumSum": (_accumulated,),
     "CumProd": (_accumulated,),
     "Col2Im": (_columns,),

@@ -167,11 +167,22 @@ def _heads(node: OnnxNode) -> None:
                 raise refused(node, f"the past, {shape}, of {own}")
             past = shape[2]
     if node.has(3):
-        mask = node.input(3).shape
-        lead = (q[0], q[1], q[2])[3 - (len(mask) - 1) :] if 1 <= len(mask) <= 4 else None
-        if lead is None or any(a not in (1, b) for a, b in zip(mask[:-1], lead, strict=True)) or (
-            mask[-1] > k[2] + past):  # fmt: skip
-            raise refused(node, f"the mask, {mask}, for scores of {(*q[:3], k[2] + past)}")
+        _masked(node, node.input(3).shape, (*q[:3], k[2] + past))
+
+
+def _masked(node: OnnxNode, mask: Shape, scores: Shape) -> None:
+    """The mask has the queries and keys of the scores; batch and heads may be 1 or left out.
+
+    ONNX lets a mask end before the keys do. Where it is stretched from 1 along the queries or
+    keys, ONNX's own evaluator and ONNX Runtime are at odds. Keys beyond the mask are only read
+    where their number is said for each sample.
+    """
+    lead = scores[4 - len(mask) : 2]
+    fits = 2 <= len(mask) <= 4 and mask[-2] == scores[2]
+    fits = fits and all(a in (1, b) for a, b in zip(mask[:-2], lead, strict=True))
+    ends = mask[-1:] == scores[3:] or (node.has(6) and 1 < mask[-1] < scores[3])
+    if not (fits and ends):
+        raise refused(node, f"the mask, {mask}, for scores of {scores}")
 
 
 def _decayed(node: OnnxNode, q: Shape, k: Shape, v: Shape) -> None:
