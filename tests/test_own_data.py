@@ -478,6 +478,61 @@ def test_a_network_knows_its_classes_and_prepares_alike(
     keras.models.load_model(again)
 
 
+def test_an_onnx_file_keeps_what_its_network_was_taught(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Written from a Keras file, and trained on; runtimes and ONNX's checker pass it by."""
+    onnx = pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    for number, name in enumerate(("zero", "one", "ニ")):
+        (photos / str(number)).rename(photos / name)
+    out, file = tmp_path / "set.npz", tmp_path / "m.h5"
+    run(["data", str(photos), "-o", str(out), *FORM, "--split", "0.8"])
+    run(["train", "--data", str(out), "-o", str(file), "--arch", "mlp", "--epochs", "1"])
+    run(["onnx", str(file), "-o", str(tmp_path / "m.onnx")])
+    # the folder itself has no preparation to tell: what the file knew of it stays
+    for data, name in ((out, "again.onnx"), (photos, "more.onnx")):
+        run(["train", "--data", str(data), "--arch", str(tmp_path / "m.onnx"), "--loss",
+             "categorical_crossentropy", "--epochs", "1", "-o", str(tmp_path / name)])  # fmt: skip
+    first, photo = netsheet.load(file), photos / arrays(out)["names_test"][0]
+    for name in ("m.onnx", "again.onnx", "more.onnx"):
+        model = netsheet.load(tmp_path / name)
+        assert list(model.class_names) == ["one", "zero", "ニ"]
+        assert model.preparation == first.preparation is not None
+        np.testing.assert_array_equal(
+            read_input(photo, model).arrays[0], read_input(photo, first).arrays[0]
+        )
+        onnx.checker.check_model(str(tmp_path / name), full_check=True)
+        runtime.InferenceSession(tmp_path / name, providers=["CPUExecutionProvider"])
+    capsys.readouterr()
+    run(["predict", str(tmp_path / "m.onnx"), "-i", str(photo)])
+    assert capsys.readouterr().out.split()[0] in ("zero", "one", "ニ")
+    proto = onnx.load(tmp_path / "m.onnx")
+    (entry,) = proto.metadata_props
+    entry.value = "{"
+    onnx.save(proto, tmp_path / "damaged.onnx")
+    model = netsheet.load(tmp_path / "damaged.onnx")
+    assert (list(model.class_names), model.preparation) == ([], None)
+    assert any("training's data is left out" in note for note in model.notes)
+
+
+def test_photographs_of_another_size_are_not_stretched_in_silence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Trained on straight from folders: how many, and what prepares them; none, nothing."""
+    squares(tmp_path / "some photos", "a", range(8), (40, 30))
+    squares(tmp_path / "some photos", "b", range(100, 108), (28, 28))
+    squares(tmp_path / "small", "a", range(8), (28, 28))
+    squares(tmp_path / "small", "b", range(100, 108), (28, 28))
+    usual = ["-o", str(tmp_path / "m.h5"), "--arch", "mlp", "--epochs", "1"]
+    assert run(["train", "--data", str(tmp_path / "some photos"), *usual]) == 0
+    said = capsys.readouterr().err
+    assert "8 of 16 pictures stretched to 28x28" in said
+    assert f"netsheet data '{tmp_path / 'some photos'}' -o set.npz" in said
+    assert run(["train", "--data", str(tmp_path / "small"), *usual]) == 0
+    assert "stretched" not in capsys.readouterr().err
+
+
 def _of_class(found: dict[str, np.ndarray], number: int) -> np.ndarray:
     names = np.concatenate([found["names_train"], found["names_test"]])
     x = np.concatenate([found["x_train"], found["x_test"]])

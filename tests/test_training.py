@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from netsheet.engine.optimizers import OPTIMIZERS, SGD, Adam
 from netsheet.engine.rounds import epochs
 from netsheet.engine.training import Trainer
 from netsheet.equations import FloatArray
-from netsheet.errors import NetsheetError, UnsupportedError, UsageError
+from netsheet.errors import InputWarning, NetsheetError, UnsupportedError, UsageError
 
 KERAS_OPTIMIZERS = {
     "adam": lambda keras: keras.optimizers.Adam(0.01),
@@ -138,6 +139,31 @@ def test_a_training_that_diverges_says_where(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
     with pytest.raises(NetsheetError, match=r"epoch \d+: the training diverges\. Try a smaller"):
         list(epochs(trainer, SGD(50.0), x, x[:, :1], rounds=40, seed=0))
+
+
+@pytest.mark.parametrize("validation", [0.25, 0.0])
+def test_a_training_that_makes_it_worse_says_so(
+    small: Any, validation: float, recwarn: pytest.WarningsRecorder, tmp_path: Path
+) -> None:
+    """A rate that is far too great, short of numbers that overflow; a fitting one is silent."""
+    path, _, x, y = small
+    plan = Plan(epochs=2, batch=16, rate=0.01, validation=validation)
+    fit(Trainer(netsheet.load(path), "categorical_crossentropy", 16), x, y, plan)
+    assert not [w for w in recwarn if issubclass(w.category, InputWarning)]
+    plan, state = replace(plan, rate=100.0), tmp_path / "state.npz"
+    y = np.roll(y, 1, axis=0)  # labels of other samples, so that no luck helps
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    with pytest.warns(InputWarning, match=r"no epoch made .* smaller rate \(--rate 10\)"):
+        found = fit(trainer, x, y, plan, state=state)
+    order = np.random.default_rng(plan.seed).permutation(len(x))
+    held = order[: round(len(x) * validation)]
+    if validation:  # Keras, of the network as it was
+        theirs = small[1].evaluate(x[held], y[held], verbose=0)
+        assert found.start == pytest.approx(theirs, rel=1e-4)
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    with pytest.warns(InputWarning, match="no epoch made"):  # the start is known when resumed
+        again = fit(trainer, x, y, replace(plan, epochs=3), state=state, resume=True)
+    assert again.start == found.start
 
 
 @pytest.mark.parametrize("loss, expected", [

@@ -48,7 +48,10 @@ class Start:
             )
 
     def write(self, output: Path, found: Fit) -> None:
-        """The file with the best weights."""
+        """The file with the best weights, and what is known of the data: new or from before."""
+        from netsheet.read.taught import known_of_data
+
+        taught = {**known_of_data(self.network), **self.samples.taught}
         if self.described is not None:
             from netsheet.engine.optimizers import OPTIMIZERS
             from netsheet.write.keras import write_keras_file
@@ -62,13 +65,13 @@ class Start:
             training = {**self.described.training_config, "loss": self.goals[0].loss,
                         "optimizer_config": optimizer}  # fmt: skip
             learnt = replace(self.described, weights=weights, training_config=training)
-            write_keras_file(output, learnt, self.samples.taught)
+            write_keras_file(output, learnt, taught)
             return
         from netsheet.write.csv.copy_model import by_dataset, write_copy
 
         assert self.source is not None
         changed = by_dataset(self.network, found.best)
-        write_copy(self.source, changed, output, self.samples.taught)
+        write_copy(self.source, changed, output, taught)
 
 
 def begun(

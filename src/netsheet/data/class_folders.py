@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from netsheet.data.fit import picture, text
-from netsheet.data.images import SUFFIXES
+from netsheet.data.fit import picture, taken_size, text
+from netsheet.data.images import SUFFIXES, picture_size
 from netsheet.data.raw_set import Progress, RawSet
 from netsheet.data.tables import text_of
 from netsheet.errors import NetsheetError
@@ -143,8 +143,11 @@ def class_folders(
         chosen = np.linspace(0, len(files) - 1, limit).round().astype(int)
         files = [files[i] for i in chosen]
     pixels: list[Array] = []
+    resized, taken = 0, taken_size(tensor)
     for done, (item, _) in enumerate(files, 1):
         pixels.append(picture(item, tensor, form)[0])
+        if form is None and None not in taken and picture_size(item) != taken:
+            resized += 1
         if pixels[-1].shape != pixels[0].shape:
             raise NetsheetError(
                 f"{item}: is {text(pixels[-1].shape)}, the first picture {text(pixels[0].shape)}; "
@@ -154,8 +157,16 @@ def class_folders(
             progress(done, len(files))
     y = np.array([number for _, number in files])
     names = [str(item.relative_to(folder)) for item, _ in files]
-    note = f"{folder.name}, {what}{len(classes)} classes"
-    return RawSet(np.stack(pixels), y, note, classes, names, pictures=True)
+    note = f"{folder.name}, {what}{len(classes)} classes{_of_size(resized, len(files), tensor)}"
+    return RawSet(np.stack(pixels), y, note, classes, names, pictures=True, resized=resized)
+
+
+def _of_size(resized: int, count: int, tensor: Tensor) -> str:
+    """How many pictures were brought to the size that the network takes."""
+    if not resized:
+        return ""
+    height, width = taken_size(tensor)
+    return f", {resized} of {count} pictures stretched to {width}x{height}"
 
 
 def hidden(path: Path) -> bool:

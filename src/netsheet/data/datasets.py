@@ -46,6 +46,7 @@ class Dataset:
     scaling: Scaling | None = None
     sample_weight: Array | None = None  # of each sample in the loss, where the source has them
     preparation: str = ""  # what was done to its pictures when the set was made, as text
+    resized: int = 0  # pictures that had another size than the network takes
 
     def __len__(self) -> int:
         return len(self.x)
@@ -152,6 +153,7 @@ def read_dataset(
         Path(name).name, x, y, found.class_names, note, found.names[:limit],
         raw if used.changes else None, used,
         None if found.weights is None else found.weights[:limit], found.preparation,
+        found.resized,
     )  # fmt: skip
     return dataset if number is None else dataset.only(number)
 

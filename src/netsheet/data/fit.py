@@ -63,6 +63,22 @@ def picture(
     )
 
 
+def taken_size(tensor: Tensor) -> tuple[int | None, int | None]:
+    """Height and width that :func:`picture` brings a picture to; None where it keeps its own."""
+    axes, shape = tensor.axes, tuple(tensor.shape)
+    if {"height", "width"} <= set(axes):
+        size = dict(zip(axes, shape, strict=True))
+        return size["height"], size["width"]
+    if len(shape) == 2 and 1 not in shape:
+        return shape[0], shape[1]
+    count = math.prod(size or 0 for size in shape)
+    for channels in (1, 3):
+        side = math.isqrt(count // channels)
+        if side * side * channels == count:
+            return side, side
+    return None, None
+
+
 def shaped(array: Array, tensor: Tensor, where: str) -> Array:
     """``array`` in the tensor's shape, where only its arrangement differs.
 

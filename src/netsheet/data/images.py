@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 HEIC = (".heic", ".heif")  # what telephones write; read by an optional package
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", *HEIC)
+LYING = 5  # from this EXIF orientation on, rows are seen as columns
 UPRIGHT = 1  # the EXIF orientation of a picture that lies in its file as it is seen
 MOST_16 = 65535
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -51,6 +52,15 @@ def open_image(path: Path) -> Image:
         raise FormatError(
             f"{path}: not a picture that can be read (png, jpg, bmp, gif, webp, tiff): {error}."
         ) from error
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width of the picture in a file that can be read, upright."""
+    from PIL import Image
+
+    with Image.open(path, formats=(*FORMATS, *_heic(path))) as image:
+        lying = int(image.getexif().get(0x0112, UPRIGHT)) >= LYING
+        return (image.width, image.height) if lying else (image.height, image.width)
 
 
 def _heic(path: Path) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class RawSet:
     weights: Array | None = None  # of the samples in a loss
     pictures: bool = False  # pixels, whatever the network's input looks like
     preparation: str = ""  # what was done to the pictures before, as text
+    resized: int = 0  # pictures that had another size than the network takes
 
 
 def as_labels(y: Array) -> Array:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from netsheet.data.arrays import npz_names, read_npz
-from netsheet.data.datasets import read_dataset, split_name
+from netsheet.data.datasets import Dataset, read_dataset, split_name
 from netsheet.data.fit import shaped_batch, taken
 from netsheet.data.named_arrays import WEIGHTS
 from netsheet.data.scaling import Scaling, decided
@@ -73,7 +74,7 @@ def new_training_set(
         if count < 2 or len(np.unique(y)) < 2:
             raise NetsheetError(f"{samples.name}: all samples are of one class: nothing to learn.")
         y = targets(y[:, 0], (count,), samples.name)
-    note = f"{samples.name}: {len(samples):,} samples; {samples.note}"
+    note = _note(samples, spec)
     made = TrainingSet(
         samples.name, {tensor.name: samples.x}, {"": y.astype(np.float32)}, note,
         samples.sample_weight, samples.class_names or (), samples.preparation,
@@ -99,12 +100,24 @@ def read_training_set(
     if samples.y is None:
         raise NetsheetError(no_labels(samples.name))
     y = targets(samples.y, bound(network, [samples.x])[0].shape, samples.name)
-    note = f"{samples.name}: {len(samples):,} samples; {samples.note}"
+    note = _note(samples, spec)
     names = samples.class_names or ()
     return TrainingSet(
         samples.name, {tensor.name: samples.x}, {output.name: y}, note, samples.sample_weight,
         names if len(names) == y.shape[-1] else (), samples.preparation,
     )  # fmt: skip
+
+
+def _note(samples: Dataset, spec: str) -> str:
+    """What there is, and what is better than to stretch pictures of another size."""
+    note = f"{samples.name}: {len(samples):,} samples; {samples.note}"
+    if not samples.resized:
+        return note
+    advice = (
+        f"netsheet data {quote(spec)} -o set.npz makes a set of them first, cut to what is "
+        "written, cropped or padded; the network then prepares every picture alike."
+    )
+    return f"{note}\n{advice}"
 
 
 def no_labels(name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,8 +16,12 @@ from netsheet.engine.optimizers import OPTIMIZERS, Optimizer, Weights
 from netsheet.engine.rounds import Epoch, Stepped, epochs
 from netsheet.engine.training import Arrays, Measured, Trainer, by_name, rows_of
 from netsheet.equations import FloatArray
-from netsheet.errors import FormatError, NetsheetError, UsageError
+from netsheet.errors import FormatError, InputWarning, NetsheetError, UsageError
 from netsheet.files import atomic
+
+# How far, as a share, a loss may lie above that of the start before it counts as a rise: held-out
+# samples are the same ones but may be few, the first step's are one batch alone.
+ROOM_HELD_OUT, ROOM_BATCH = 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,31 @@ class Fit:
     history: list[Epoch] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
     best_epoch: int = 0
+    start: float = math.nan  # the loss before anything was learnt; nan where it is not known
 
     @property
     def best_loss(self) -> float:
         """The smallest held-out loss (without held-out samples: of the training)."""
         return min((_judged(epoch).loss for epoch in self.history), default=float("inf"))
+
+    def warn_if_worse(self) -> None:
+        """Warns where the loss of every epoch is above that of the start: too great a rate."""
+        if not self.history:
+            return
+        held = self.history[0].held_out is not None
+        room = ROOM_HELD_OUT if held else ROOM_BATCH
+        if not self.best_loss > self.start + room * abs(self.start):
+            return
+        where = "on held-out samples" if held else "in its first step"
+        warnings.warn(
+            InputWarning(
+                f"no epoch made the network better: the loss {where} was {self.start:.4g} before, "
+                f"and is {self.best_loss:.4g} at best. Try a smaller rate (--rate "
+                f"{self.plan.rate / 10:g}), and look whether the inputs are scaled and the labels "
+                "are right."
+            ),
+            stacklevel=3,
+        )
 
 
 def fit(
@@ -105,10 +131,19 @@ def fit(
     if plan.balanced:
         counts = counts * class_weights(trainer, rows_of(targets, own))
     held_out = (rows_of(given, apart), rows_of(targets, apart)) if held else None
+    if held_out is not None and not found.history:
+        found.start = trainer.measure(*held_out).loss
+
+    def step_seen(now: Stepped) -> None:
+        if now.epoch == now.number == 1 and held_out is None:
+            found.start = now.so_far.loss
+        if stepped is not None:
+            stepped(now)
+
     rounds = epochs(
         trainer, optimizer, rows_of(given, own), rows_of(targets, own),
         held_out=held_out, rounds=plan.epochs, seed=plan.seed, sample_weights=counts,
-        begin=len(found.history), stepped=stepped,
+        begin=len(found.history), stepped=step_seen,
     )  # fmt: skip
     try:
         for epoch in rounds:
@@ -124,6 +159,7 @@ def fit(
     except KeyboardInterrupt:
         if not found.history:
             raise
+    found.warn_if_worse()
     return found
 
 
@@ -164,7 +200,7 @@ def _keep(state: Path, trainer: Trainer, optimizer: Optimizer, found: Fit) -> No
     arrays |= {f"best/{name}": array for name, array in found.best.items()}
     about = {
         "plan": asdict(found.plan), "steps": optimizer.steps, "best_epoch": found.best_epoch,
-        "history": [asdict(epoch) for epoch in found.history],
+        "start": found.start, "history": [asdict(epoch) for epoch in found.history],
     }  # fmt: skip
     with atomic(state) as path, path.open("wb") as file:
         np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
@@ -192,6 +228,7 @@ def _restore(state: Path, trainer: Trainer, optimizer: Optimizer, found: Fit) ->
     optimizer.slots.update(_parts(arrays, "slot/"))
     optimizer.steps = int(about["steps"])
     found.best, found.best_epoch = _parts(arrays, "best/"), int(about["best_epoch"])
+    found.start = float(about.get("start", math.nan))
     found.history += [_epoch(entry) for entry in about["history"]]
 
 

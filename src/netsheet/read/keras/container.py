@@ -11,16 +11,10 @@ from typing import Any
 from netsheet.errors import FormatError, NetsheetError
 from netsheet.read.hdf5 import file as hdf5
 from netsheet.read.keras import zip_archive as keras_zip
-from netsheet.read.keras.stored import (
-    METADATA,
-    TAUGHT,
-    KerasFile,
-    StoredLayer,
-    StoredWeight,
-    Taught,
-)
+from netsheet.read.keras.stored import METADATA, KerasFile, StoredLayer, StoredWeight
 from netsheet.read.limits import MAX_JSON, Budget, parse_json
 from netsheet.read.sniff import sniff
+from netsheet.read.taught import TAUGHT, read_taught
 
 _ASSETS = "assets/"
 # Vocabularies of strings, which may be long, are not read.
@@ -133,22 +127,8 @@ def _hdf5(path: Path, content: Any = None, budget: Budget | None = None) -> Kera
             layout="v3" if listed is None else "legacy",
             sha256=_digest(path),
             notes=notes,
-            taught=_taught(hdf5.attribute(root, TAUGHT), notes),
+            taught=read_taught(hdf5.attribute(root, TAUGHT), notes),
         )
-
-
-def _taught(stored: Any, notes: list[str]) -> Taught:
-    """What was kept of the training's data; broken, it does not keep the model from opening."""
-    if stored is None:
-        return Taught()
-    try:
-        kept = stored if isinstance(stored, dict) else _json(stored, TAUGHT)
-    except FormatError as error:
-        notes.append(f"What the file says of its training's data is left out: {error}.")
-        return Taught()
-    names, form = kept.get("class_names"), kept.get("preparation")
-    sound = isinstance(names, list) and all(isinstance(one, str) for one in names)
-    return Taught(tuple(names or ()) if sound else (), form if isinstance(form, dict) else None)
 
 
 def _legacy_layer(group: Any, name: str, budget: Budget) -> StoredLayer:
@@ -251,7 +231,7 @@ def _zip(path: Path) -> KerasFile:
     notes: list[str] = []
     return KerasFile(
         path=path,
-        taught=_taught(metadata.get(TAUGHT), notes),
+        taught=read_taught(metadata.get(TAUGHT), notes),
         notes=notes,
         kind="keras",
         keras_version=str(metadata.get("keras_version", "3")),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from netsheet.equations import FloatArray
+from netsheet.read.taught import Taught
 
-TAUGHT = "netsheet"  # the attribute of an HDF5 file, the entry of METADATA, that keeps it
 METADATA = "metadata.json"  # of a .keras file
 
 
@@ -28,14 +28,6 @@ class StoredLayer:
     name: str
     weights: list[StoredWeight]
     keras_name: str | None = None
-
-
-@dataclass(frozen=True)
-class Taught:
-    """What a file says of the data that its network was trained with; nothing in Keras's own."""
-
-    class_names: Sequence[str] = ()
-    preparation: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,4 +50,4 @@ class KerasFile:
     sha256: str
     assets: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    taught: Taught = Taught()
+    taught: Taught = field(default_factory=Taught)

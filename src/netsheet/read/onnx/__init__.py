@@ -33,6 +33,7 @@ from netsheet.read.onnx.batch import (
     symbolic,
 )
 from netsheet.read.onnx.file import in_order, opsets, read_proto
+from netsheet.read.onnx.message import taught_of
 from netsheet.read.onnx.open_sizes import tell_open_sizes
 from netsheet.read.onnx.original import OnnxOriginal
 from netsheet.read.onnx.values import Computed, KnownValue, Uncomputed
@@ -122,7 +123,8 @@ def from_proto(
     if unbound:
         _explain(assembly.calls, unbound)
     results = {entry.name: assembly.result(entry.name) for entry in graph.output}
-    version = opsets(proto).get("", 0)
+    version, notes = opsets(proto).get("", 0), list[str]()
+    taught = taught_of(proto, notes)
 
     def again(given: Shapes) -> Network:
         bound = from_proto(proto, path, sha256, batch, constants, given)
@@ -146,7 +148,9 @@ def from_proto(
         stored=assembly.stored,
         reread=again,
         deciding=assembly.deciding,
-        class_names=assembly.class_names,
+        class_names=assembly.class_names or taught.class_names,
+        preparation=taught.preparation,
+        notes=notes,
         original=OnnxOriginal(proto, assembly.tensors, constants),
     )
     network.notes += _lost_outputs(graph, constants)

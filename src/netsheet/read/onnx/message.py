@@ -1,11 +1,15 @@
-"""What nodes of a message say: attributes, the names of inputs, the values that are read."""
+"""What a message says: attributes, names of inputs, values that are read, its training's data."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from netsheet.read.taught import TAUGHT, Taught, read_taught
+
 if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
+    from onnx import GraphProto, ModelProto, NodeProto
 
 
 def names_read(graph: GraphProto) -> set[str]:
@@ -42,3 +46,19 @@ def input_names(proto: NodeProto, version: int) -> list[str]:
         formal = []
     names = [formal[n] if n < len(formal) else f"input{n}" for n in range(len(proto.input))]
     return [name if names.count(name) == 1 else f"{name}{n}" for n, name in enumerate(names)]
+
+
+def taught_of(proto: ModelProto, notes: list[str]) -> Taught:
+    """What an entry of the metadata says of the data that the network was trained with."""
+    kept = [entry.value for entry in proto.metadata_props if entry.key == TAUGHT]
+    return read_taught(kept[0] if kept else None, notes)
+
+
+def keep_taught(proto: ModelProto, taught: Mapping[str, Any] | None) -> None:
+    """Puts it into that entry, in place of what stood there; with nothing to keep all stays."""
+    if not taught:
+        return
+    others = [entry for entry in proto.metadata_props if entry.key != TAUGHT]
+    del proto.metadata_props[:]
+    proto.metadata_props.extend(others)
+    proto.metadata_props.add(key=TAUGHT, value=json.dumps(taught, ensure_ascii=False))

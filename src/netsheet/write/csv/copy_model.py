@@ -17,8 +17,9 @@ from netsheet.equations.entry import with_scales
 from netsheet.errors import FormatError, NetsheetError, UnsupportedError
 from netsheet.files import atomic
 from netsheet.read.hdf5.file import attribute, child
-from netsheet.read.keras.stored import METADATA, TAUGHT
+from netsheet.read.keras.stored import METADATA
 from netsheet.read.sniff import sniff
+from netsheet.read.taught import TAUGHT
 
 if TYPE_CHECKING:
     import h5py
@@ -71,8 +72,8 @@ def write_copy(
     ``changed`` has arrays by the path of their dataset inside the file (of model.weights.h5 in a
     .keras file; in an ONNX file by the name of the stored value, in a TensorFlow Lite file by the
     tensor's number), of as many elements as there;
-    shape and dtype stay those of the file. ``taught``: what a Keras file is to keep of the data
-    that it was trained with.
+    shape and dtype stay those of the file. ``taught``: what a Keras or an ONNX file is to
+    keep of the data that it was trained with.
 
     Raises:
         NetsheetError: ``target`` is ``source``, or cannot be written.
@@ -90,7 +91,7 @@ def write_copy(
         elif kind == "onnx":
             from netsheet.write.csv.copy_onnx import write_onnx_copy
 
-            write_onnx_copy(source, changed, temporary)
+            write_onnx_copy(source, changed, temporary, taught)
         elif zipfile.is_zipfile(source):
             _copy_archive(source, changed, temporary, taught)
         else:

@@ -11,16 +11,22 @@ import numpy.typing as npt
 
 from netsheet.errors import FormatError, UnsupportedError
 from netsheet.read.onnx.file import MAX_FILE, array_of, read_proto
+from netsheet.read.onnx.message import keep_taught
 
 if TYPE_CHECKING:
     from onnx import GraphProto, TensorProto
 
 
-def write_onnx_copy(source: Path, changed: Mapping[str, npt.NDArray[Any]], target: Path) -> None:
+def write_onnx_copy(
+    source: Path,
+    changed: Mapping[str, npt.NDArray[Any]],
+    target: Path,
+    taught: Mapping[str, Any] | None = None,
+) -> None:
     """The file again; ``changed`` has arrays by the name of an initializer or a Constant's output.
 
     Each keeps the shape and the element type that it has in the file. Data that lay in other files
-    beside the model become part of the copy.
+    beside the model become part of the copy. ``taught``: what it keeps of its training's data.
 
     Raises:
         UnsupportedError: a name is worked out from other values, not stored.
@@ -44,6 +50,7 @@ def write_onnx_copy(source: Path, changed: Mapping[str, npt.NDArray[Any]], targe
             array = np.rint(array)
         label = stored[name].name
         stored[name].CopyFrom(numpy_helper.from_array(array.astype(old.dtype), label))
+    keep_taught(proto, taught)
     if proto.ByteSize() > MAX_FILE:
         raise FormatError(f"{source}: with its data it is too large for one ONNX file.")
     target.write_bytes(proto.SerializeToString())

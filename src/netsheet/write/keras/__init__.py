@@ -14,7 +14,8 @@ import numpy as np
 
 from netsheet.engine.architectures import Described
 from netsheet.files import atomic
-from netsheet.read.keras.stored import METADATA, TAUGHT
+from netsheet.read.keras.stored import METADATA
+from netsheet.read.taught import TAUGHT
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same network makes the same file
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from netsheet.equations import Tensor
 from netsheet.errors import UnsupportedError, UsageError
 from netsheet.files import atomic
+from netsheet.read.onnx.message import keep_taught
+from netsheet.read.taught import known_of_data
 from netsheet.selection import refused, require_layers
 from netsheet.write.onnx import edges
 from netsheet.write.onnx.builder import Builder
@@ -102,10 +104,14 @@ def to_onnx(
     outputs: str | Iterable[str] = "outputs",
     form: str = "exact",
 ) -> Path:
-    """Write the ONNX file, after the ONNX checker has found nothing wrong with it."""
+    """Write the ONNX file, after the ONNX checker has found nothing wrong with it.
+
+    An entry of its metadata keeps what the network knows of the data that it was trained with.
+    """
     import onnx
 
     proto = build(model, outputs, form)
+    keep_taught(proto, known_of_data(model) if outputs == "outputs" else None)
     onnx.checker.check_model(proto, full_check=True)
     with atomic(target) as path:
         path.write_bytes(proto.SerializeToString())

@@ -90,6 +90,7 @@ def quantise(
     content = file_bytes(graph, DESCRIPTION)
     found = network_of(content, f"{network.name}_int8")
     found.training_config, found.class_names = network.training_config, network.class_names
+    found.preparation = network.preparation
     numbers = {number: name for name, number in found.original.numbers.items()}
     tensors = graph.tensors()
     meaning = {
