@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import netsheet
+from netsheet.engine.gradients import backward
 from netsheet.equations import (
     Equation,
     FloatArray,
@@ -23,6 +24,7 @@ from netsheet.equations import (
     reduce,
 )
 from netsheet.equations.evaluation import evaluate
+from netsheet.errors import UnsupportedError
 from netsheet.gradient import gradients
 from netsheet.layer import default_axes
 from netsheet.layers.base import constant
@@ -197,3 +199,20 @@ def test_keras(name: str, tmp_path: Path) -> None:
         assert ours.shape == theirs.shape
         largest = max(float(np.abs(theirs).max()), 1e-3)
         assert np.abs(ours - theirs).max() < 1e-4 * largest
+
+
+@pytest.mark.parametrize("called", [
+    lambda model, x: model.gradients(x, np.zeros((1, 2)), "mse"),
+    lambda model, x: model.saliency(x, 1),
+    lambda model, x: backward(model, "mse"),
+])  # fmt: skip
+def test_a_network_that_is_not_computed_to_its_end_names_the_layer(
+    called: Callable[[Any, Any], object], tmp_path: Path
+) -> None:
+    keras = pytest.importorskip("keras")
+    given = keras.Input((4, 3))
+    median = keras.ops.median(given, axis=1)
+    path = tmp_path / "median.keras"
+    keras.Model(given, keras.layers.Dense(2)(median)).save(path)
+    with pytest.raises(UnsupportedError, match=r"not computed to its end: layer 'median"):
+        called(netsheet.load(path), np.zeros((1, 4, 3), np.float32))

@@ -93,3 +93,16 @@ def test_gradients_are_json_as_equations_are() -> None:
     for equations in found.values():
         for eq in equations:
             assert eq["text"] in text
+
+
+def test_gradients_are_of_the_loss_of_the_file(tmp_path: Path) -> None:
+    """A square's slope is twice the difference; without a loss in the file the guess is said."""
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, name="line")])
+    model.save(tmp_path / "plain.keras")
+    model.compile(loss="mse")
+    model.save(tmp_path / "compiled.keras")
+    shown = run("equations", tmp_path / "compiled.keras", "line", "--gradients").stdout
+    assert b"line[c] - target[c]" in shown, shown
+    done = run("equations", tmp_path / "plain.keras", "line", "--gradients")
+    assert b"names no loss that is known here: categorical_crossentropy" in done.stderr

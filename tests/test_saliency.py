@@ -123,3 +123,15 @@ def test_drawn_over_the_picture(tmp_path: Path) -> None:
     assert np.abs(drawn[2, 0] - np.array(VALUES[1]) / 2).max() <= 1
     assert laid_over(values[:1, :1], ground, -4.0, 4.0).shape == (3, 2, 3)
     assert ground_of(Tensor("x", ("time",), (3,)), np.zeros(3, np.float32)) is None
+
+
+def test_tokens_have_no_slope(tmp_path: Path) -> None:
+    """Zeros for every token would read as if none of them mattered."""
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    keras.Sequential([
+        keras.Input((6,), dtype="int32"), layers.Embedding(9, 4, mask_zero=True), layers.GRU(3),
+        layers.Dense(2, activation="softmax"),
+    ]).save(tmp_path / "words.keras")  # fmt: skip
+    with pytest.raises(UnsupportedError, match=r"class 1 has no slope .*\(tokens\)"):
+        netsheet.load(tmp_path / "words.keras").saliency(np.array([[1, 2, 3, 4, 0, 0]]), 1)

@@ -58,7 +58,7 @@ def test_from_nothing_to_a_file_that_keras_loads(
         assert type(model.optimizer).__name__ == "RMSprop"
         assert float(np.asarray(model.optimizer.learning_rate)) == pytest.approx(0.01)
     assert len((tmp_path / "curves.csv").read_text().splitlines()) == 9
-    assert not target.with_name(f"net{suffix}.training.npz").exists()
+    assert target.with_name(f"net{suffix}.training.npz").exists()
     again = tmp_path / f"again{suffix}"
     run("--data", str(stripes), "--arch", arch, "--size", "16x16x1", "--epochs", "8",
         "--rate", "0.01", "--optimizer", "rmsprop", "-o", str(again))  # fmt: skip
@@ -124,6 +124,49 @@ def test_ended_and_resumed_as_if_it_had_not_been(number: signal.Signals, tmp_pat
     done = run(*usual, "-o", str(parts), "--resume")
     assert done.returncode == 0, done.stderr
     assert weights_of(parts) == weights_of(whole)
+
+
+def test_a_finished_training_goes_on_with_more_epochs(stripes: Path, tmp_path: Path) -> None:
+    """As if it had been meant so from the start; anything else that changes is refused."""
+    usual = ["--data", str(stripes), "--arch", "mlp", "--size", "16x16x1", "--rate", "0.01"]
+    whole, parts = tmp_path / "whole.h5", tmp_path / "parts.h5"
+    assert run(*usual, "--epochs", "6", "-o", str(whole), "--json").returncode == 0
+    usual += ["-o", str(parts)]
+    assert run(*usual, "--epochs", "3").returncode == 0
+    done = run(*usual, "--epochs", "6", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch   ") == 3
+    assert parts.read_bytes() == whole.read_bytes()
+    again = run(*usual, "--epochs", "6", "--resume")
+    assert "all 6 epochs were behind it already; --resume --epochs 12" in again.stderr
+    assert parts.read_bytes() == whole.read_bytes()
+    stored = np.load(stripes)
+    np.savez(tmp_path / "other.npz", x=stored["x"], y=np.roll(stored["y"], 1))
+    for change, sentence in (
+        (["--epochs", "4"], "6 epochs behind it, more than 4"),
+        (["--loss", "mse"], "began with loss categorical_crossentropy, not mean_squared_error"),
+        (["--augment", "shift=1"], "began with augment none, not shift=1"),
+        (["--data", str(tmp_path / "other.npz")], "began with other samples"),
+        (["--arch", str(whole)], "began with another network"),
+    ):
+        refused = run(*usual, "--resume", *([] if "--epochs" in change else ["--epochs", "9"]),
+                      *change)  # fmt: skip
+        assert (refused.returncode, sentence in refused.stderr) == (2, True), refused.stderr
+    assert parts.read_bytes() == whole.read_bytes()
+
+
+def test_patience_that_has_run_out_stays_so(stripes: Path, tmp_path: Path) -> None:
+    """Resumed, it does not train an epoch that the uninterrupted run would not have had."""
+    usual = ["--data", str(stripes), "--arch", "mlp", "--size", "16x16x1", "--rate", "0.5",
+             "--epochs", "9", "-o", str(tmp_path / "net.h5"), "--json"]  # fmt: skip
+    first = run(*usual, "--patience", "1")
+    ended = json.loads(first.stdout)["epochs"]
+    assert len(ended) < 9
+    assert "no better loss for 1 epochs; --resume with a larger --patience" in first.stderr
+    second = run(*usual, "--patience", "1", "--resume")
+    assert json.loads(second.stdout)["epochs"] == ended
+    third = run(*usual, "--patience", "9", "--resume")
+    assert len(json.loads(third.stdout)["epochs"]) == 9
 
 
 def weights_of(path: Path) -> dict[str, bytes]:

@@ -312,8 +312,9 @@ def equations(
         bool, Option("--gradients", help="Those of the adjoints, from the loss backwards.")
     ] = False,
     loss: Annotated[
-        str, Option("--loss", help="For --gradients: the loss, as Keras names it.")
-    ] = "categorical_crossentropy",
+        str | None,
+        Option("--loss", help="For --gradients: the loss, as Keras names it; the file's own."),
+    ] = None,
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
@@ -355,7 +356,28 @@ def _equation_json(eq: Equation) -> dict[str, str]:
     return {"text": printer.text(eq), "latex": printer.latex(eq), "where": printer.ranges(eq)}
 
 
-def _show_gradients(model: Model, layer: str | None, loss: str, latex: bool, as_json: bool) -> None:
+def _losses(model: Model, asked: str | None) -> list[str]:
+    """The loss of each output: asked for, or the file's own; what is guessed is said."""
+    from netsheet.engine.goals import goals_named, stored_goals
+
+    if asked is not None:
+        return [goal.loss for goal in goals_named(model, asked)]
+    try:
+        goals = stored_goals(model)
+    except UsageError:
+        usual = "categorical_crossentropy"
+        show.note(
+            f"the file names no loss that is known here: {usual} is taken; --loss says another."
+        )
+        return [usual] * len(model.outputs)
+    if any(goal.smoothing or goal.weight != 1 for goal in goals):
+        show.note("weights of losses and smoothing of labels are left out.")
+    return [goal.loss for goal in goals]
+
+
+def _show_gradients(
+    model: Model, layer: str | None, loss: str | None, latex: bool, as_json: bool
+) -> None:
     """The equations of adjoints; of one layer those of its output, its steps and its weights."""
     from netsheet.engine.gradients import backward
     from netsheet.write import mathematics as printer
@@ -363,7 +385,7 @@ def _show_gradients(model: Model, layer: str | None, loss: str, latex: bool, as_
     own = None if layer is None else model.node(layer)
     weights = [] if own is None else [weight.name for weight in own.layer.weights.values()]
     found: dict[str, list[Equation]] = {}
-    for eq in backward(model, loss).backward:
+    for eq in backward(model, _losses(model, loss)).backward:
         name = eq.target.name.removesuffix("/grad")
         if own is None or name in (own.key, *weights) or name.startswith(f"{own.key}/"):
             found.setdefault(eq.target.name, []).append(eq)

@@ -70,7 +70,8 @@ def train(
         Option("--curves", help="Loss and accuracy by epoch, as CSV or as a picture (.png)."),
     ] = None,
     resume: Annotated[
-        bool, Option("--resume", help="Go on with the training of this output.")
+        bool,
+        Option("--resume", help="Go on with the training of this output, also with more --epochs."),
     ] = False,
     label: Label = None,
     batch_axis: BatchAxis = "auto",
@@ -108,10 +109,10 @@ def train(
         found = fit(
             trainer, start.samples.x, start.samples.y, plan, stepped=stepped,
             sample_weights=start.samples.sample_weight, seen=seen, state=state, resume=resume,
+            options={"freeze": ",".join(sorted(names(freeze))), "augment": augment,
+                     "still": ",".join(sorted(names(still)))},
         )  # fmt: skip
     start.write(output, found)
-    if len(found.history) >= epochs:
-        state.unlink(missing_ok=True)
     if curves is not None:
         write_curves(curves, found)
-    report(output, found, plan, as_json)
+    report(output, found, plan, state, as_json)

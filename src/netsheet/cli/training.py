@@ -287,19 +287,34 @@ def write_curves(path: Path, found: Fit) -> None:
         temporary.write_text("\n".join([head, *rows]) + "\n", "utf-8")
 
 
-def report(output: Path, found: Fit, plan: Plan, as_json: bool) -> None:
+def _say_end(found: Fit, plan: Plan) -> None:
+    """Why it ended where it did not come to its last epoch, and what goes on from there."""
+    count = len(found.history)
+    if found.patience_ended:
+        show.note(
+            f"ended: no better loss for {plan.patience} epochs; --resume with a larger --patience "
+            "goes on from here."
+        )
+    elif count < plan.epochs:
+        show.note("ended early; --resume goes on from here.")
+    elif found.resumed_at == count:
+        show.note(
+            f"all {count} epochs were behind it already; --resume --epochs {2 * count} goes on."
+        )
+
+
+def report(output: Path, found: Fit, plan: Plan, state: Path, as_json: bool) -> None:
     """The best epoch, or everything as JSON."""
     best = found.history[found.best_epoch - 1]
+    _say_end(found, plan)
     if as_json:
         show.as_json({
             "output": str(output), "plan": asdict(plan), "best_epoch": found.best_epoch,
             "epochs": [asdict(epoch) for epoch in found.history],
         })  # fmt: skip
         return
-    if len(found.history) < plan.epochs:
-        show.note("ended early; --resume goes on from here.")
     judged = best.held_out or best.trained
     right = "" if judged.accuracy is None else f", accuracy {judged.accuracy:.2%}"
     where = "held-out samples" if best.held_out else "the samples"
     show.say(f"best: epoch {found.best_epoch}, on {where} loss {judged.loss:.4f}{right}")
-    show.note(f"wrote {output}")
+    show.note(f"wrote {output}; from {state.name} beside it --resume goes on")

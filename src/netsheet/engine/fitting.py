@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from netsheet.engine.checkpoint import NETWORK, SAMPLES, Checkpoint, fingerprint
 from netsheet.engine.optimizers import OPTIMIZERS, Optimizer, Weights
 from netsheet.engine.rounds import Epoch, Stepped, epochs
 from netsheet.engine.training import Arrays, Measured, Trainer, by_name, rows_of
 from netsheet.equations import FloatArray
-from netsheet.errors import FormatError, InputWarning, NetsheetError, UsageError
-from netsheet.files import atomic
+from netsheet.errors import InputWarning, NetsheetError, UsageError
 
 # How far, as a share, a loss may lie above that of the start before it counts as a rise: held-out
 # samples are the same ones but may be few, the first step's are one batch alone.
@@ -64,11 +62,25 @@ class Fit:
     best: Weights = field(default_factory=dict)
     best_epoch: int = 0
     start: float = math.nan  # the loss before anything was learnt; nan where it is not known
+    resumed_at: int = 0  # so many epochs are of runs before this one
 
     @property
     def best_loss(self) -> float:
         """The smallest held-out loss (without held-out samples: of the training)."""
         return min((_judged(epoch).loss for epoch in self.history), default=float("inf"))
+
+    def take(self, epoch: Epoch, weights: Mapping[str, FloatArray]) -> None:
+        """One epoch more, and what the weights are after it, kept if they are the best so far."""
+        if _judged(epoch).loss < self.best_loss or not self.history:
+            self.best = {name: array.copy() for name, array in weights.items()}
+            self.best_epoch = epoch.number
+        self.history.append(epoch)
+
+    @property
+    def patience_ended(self) -> bool:
+        """Whether no better loss came for as many epochs as the plan waits."""
+        waited = len(self.history) - self.best_epoch
+        return 0 < self.plan.patience <= waited
 
     def warn_if_worse(self) -> None:
         """Warns where the loss of every epoch is above that of the start: too great a rate."""
@@ -101,6 +113,7 @@ def fit(
     stepped: Callable[[Stepped], None] | None = None,
     state: Path | None = None,
     resume: bool = False,
+    options: Mapping[str, str] | None = None,
 ) -> Fit:
     """Train as planned; an interruption ends it with what there is.
 
@@ -110,9 +123,12 @@ def fit(
         seen: is told of each epoch, stepped of each step in it.
         state: after each epoch everything that is needed to go on is kept there.
         resume: go on from there. The result is that of a run without interruption.
+        options: what else the result hangs on, by the name of its option; a training that began
+            with others is not gone on with.
 
     Raises:
         NetsheetError: the loss is no number any more, or there are too few samples.
+        UsageError: ``resume``, but that training was another one.
     """
     given, targets = by_name(x, trainer.network.inputs), by_name(y, trainer.network.outputs)
     count = len(next(iter(given.values())))
@@ -124,9 +140,11 @@ def fit(
     own, apart = order[held:], order[:held]
     optimizer = OPTIMIZERS[plan.optimizer](plan.rate)
     found = Fit(plan)
-    if resume and state is not None:
-        _restore(state, trainer, optimizer, found)
     counts = np.ones(count, np.float32) if sample_weights is None else sample_weights
+    conditions = _conditions(trainer, plan, {**given, **targets, "": counts}) if state else {}
+    conditions |= options or {}
+    if resume and state is not None:
+        _go_on(Checkpoint.read(state), conditions, trainer, optimizer, found)
     counts = np.asarray(counts[own], np.float32)
     if plan.balanced:
         counts = counts * class_weights(trainer, rows_of(targets, own))
@@ -140,21 +158,19 @@ def fit(
         if stepped is not None:
             stepped(now)
 
+    last = found.resumed_at if found.patience_ended else plan.epochs
     rounds = epochs(
         trainer, optimizer, rows_of(given, own), rows_of(targets, own),
-        held_out=held_out, rounds=plan.epochs, seed=plan.seed, sample_weights=counts,
-        begin=len(found.history), stepped=step_seen,
+        held_out=held_out, rounds=last, seed=plan.seed, sample_weights=counts,
+        begin=found.resumed_at, stepped=step_seen,
     )  # fmt: skip
     try:
         for epoch in rounds:
-            if _judged(epoch).loss < found.best_loss or not found.history:
-                found.best = {name: array.copy() for name, array in trainer.weights.items()}
-                found.best_epoch = epoch.number
-            found.history.append(epoch)
+            found.take(epoch, trainer.weights)
             if state is not None:
-                _keep(state, trainer, optimizer, found)
+                _standing(found, conditions, trainer, optimizer).write(state)
             seen(epoch)
-            if plan.patience and epoch.number - found.best_epoch >= plan.patience:
+            if found.patience_ended:
                 break
     except KeyboardInterrupt:
         if not found.history:
@@ -191,54 +207,63 @@ def class_weights(trainer: Trainer, targets: Mapping[str, FloatArray]) -> FloatA
     return np.asarray(weights[classes], np.float32)
 
 
-# --------------------------------------------------------------------------- kept between runs
-
-
-def _keep(state: Path, trainer: Trainer, optimizer: Optimizer, found: Fit) -> None:
-    arrays = {f"weight/{name}": array for name, array in trainer.weights.items()}
-    arrays |= {f"slot/{name}": array for name, array in optimizer.slots.items()}
-    arrays |= {f"best/{name}": array for name, array in found.best.items()}
-    about = {
-        "plan": asdict(found.plan), "steps": optimizer.steps, "best_epoch": found.best_epoch,
-        "start": found.start, "history": [asdict(epoch) for epoch in found.history],
+def _conditions(
+    trainer: Trainer, plan: Plan, samples: Mapping[str, FloatArray]
+) -> dict[str, object]:
+    """What the result of a training hangs on, beside how long it lasts."""
+    own = asdict(plan)
+    layers = trainer.network.layers.items()
+    weights = {
+        f"{key}/{label}": weight.values
+        for key, layer in layers for label, weight in layer.weights.items()
     }  # fmt: skip
-    with atomic(state) as path, path.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+    return {
+        **{name: value for name, value in own.items() if name not in ("epochs", "patience")},
+        "loss": ", ".join(
+            goal.loss
+            + f"*{goal.weight:g}" * (goal.weight != 1)
+            + f"(label_smoothing={goal.smoothing:g})" * (goal.smoothing != 0)
+            for goal in trainer.goals
+        ),
+        "penalties": trainer.penalised,
+        NETWORK: fingerprint(weights),
+        SAMPLES: fingerprint(samples),
+    }
 
 
-def _restore(state: Path, trainer: Trainer, optimizer: Optimizer, found: Fit) -> None:
-    try:
-        with np.load(state, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
-            arrays = {name: stored[name] for name in stored.files if name != "about"}
-    except FileNotFoundError:
-        raise NetsheetError(f"{state}: is not there; there is no training to go on with.") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise FormatError(f"{state}: is no state of a training: {error}.") from error
-    own, given = asdict(found.plan), about.get("plan", {})
-    for name in ("batch", "rate", "optimizer", "validation", "seed", "balanced"):
-        if own[name] != given.get(name):
-            raise UsageError(
-                f"--resume: this training began with {name} {given.get(name)}, not {own[name]}."
-            )
-    weights = _parts(arrays, "weight/")
-    if {n: a.shape for n, a in weights.items()} != {n: a.shape for n, a in trainer.weights.items()}:
-        raise UsageError(f"--resume: {state} is of another network.")
-    trainer.weights.update(weights)
-    optimizer.slots.update(_parts(arrays, "slot/"))
-    optimizer.steps = int(about["steps"])
-    found.best, found.best_epoch = _parts(arrays, "best/"), int(about["best_epoch"])
-    found.start = float(about.get("start", math.nan))
-    found.history += [_epoch(entry) for entry in about["history"]]
+def _standing(
+    found: Fit, conditions: Mapping[str, object], trainer: Trainer, optimizer: Optimizer
+) -> Checkpoint:
+    return Checkpoint(
+        conditions, found.history, trainer.weights, optimizer.slots, optimizer.steps,
+        found.best, found.best_epoch, found.start,
+    )  # fmt: skip
 
 
-def _parts(arrays: Mapping[str, FloatArray], prefix: str) -> Weights:
-    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+def _go_on(
+    begun: Checkpoint,
+    conditions: Mapping[str, object],
+    trainer: Trainer,
+    optimizer: Optimizer,
+    found: Fit,
+) -> None:
+    """Everything as it stood.
 
-
-def _epoch(entry: Mapping[str, Any]) -> Epoch:
-    held = entry["held_out"]
-    return Epoch(entry["number"], Measured(**entry["trained"]), Measured(**held) if held else None)
+    Raises:
+        UsageError: it was another training, or lasted longer already.
+    """
+    begun.check(conditions, trainer.weights)
+    if len(begun.history) > found.plan.epochs:
+        raise UsageError(
+            f"--resume: this training has {len(begun.history)} epochs behind it, more than "
+            f"{found.plan.epochs}; say more --epochs to go on."
+        )
+    trainer.weights.update(begun.weights)
+    optimizer.slots.update(begun.slots)
+    optimizer.steps = begun.steps
+    found.best, found.best_epoch, found.start = begun.best, begun.best_epoch, begun.start
+    found.history += begun.history
+    found.resumed_at = len(found.history)
 
 
 def curves(history: Sequence[Epoch]) -> list[tuple[float | None, ...]]:

@@ -21,6 +21,7 @@ from netsheet.equations import (
 )
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.gradient import LOSSES, Gradients, from_logits, gradients, loss_equations, shifts
+from netsheet.write.onnx import check_outputs
 from netsheet.write.onnx.builder import Builder
 from netsheet.write.onnx.generic import Printer
 
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 TARGET = "target"  # the graph's input beside those of the network
 
 
-def backward(network: Network, loss: str) -> Gradients:
-    """Adjoints of every tensor of a network behind one sample's loss.
+def backward(network: Network, loss: str | Sequence[str]) -> Gradients:
+    """Adjoints of every tensor of a network behind one sample's loss; of several outputs, one each.
 
     Raises:
-        UsageError: there is no such loss.
-        UnsupportedError: the network has several outputs, or is not computed to its end.
+        UsageError: there is no such loss, or not one for each output.
+        UnsupportedError: the network is not computed to its end.
     """
     found, _ = _backward(network, loss)
     return found
@@ -147,6 +148,7 @@ def _weights(network: Network) -> list[Weight]:
 
 def _backward(network: Network, loss: str | Sequence[str]) -> tuple[Gradients, list[Tensor]]:
     """Adjoints behind the loss, and what has to be given: a target for each output."""
+    check_outputs(network)
     outputs = network.outputs
     asked = [loss] * len(outputs) if isinstance(loss, str) else list(loss)
     names = [goal_named(name).loss for name in asked]

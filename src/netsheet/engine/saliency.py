@@ -11,6 +11,7 @@ from netsheet.engine.run import Engine
 from netsheet.equations import Equation, FloatArray, Tensor, equation
 from netsheet.errors import UnsupportedError, UsageError
 from netsheet.gradient import from_logits, gradients
+from netsheet.write.onnx import check_outputs
 
 if TYPE_CHECKING:
     from netsheet.network import Network
@@ -40,7 +41,8 @@ def saliency(
 
     Raises:
         UsageError: there is no such class or layer, or the layer has no feature maps.
-        UnsupportedError: the network has not one output with one axis, or cannot be differentiated.
+        UnsupportedError: the network has not one output with one axis, or cannot be differentiated,
+            or nothing of its inputs has a slope.
     """
     arrays = Engine(network).inputs(x)
     if None in {size for tensor in network.inputs for size in tensor.shape}:
@@ -49,6 +51,11 @@ def saliency(
     maps = _feature_maps(network, layer)
     wanted = [*network.inputs, *([maps] if maps is not None else [])]
     found = gradients(forward, score, wanted)
+    if all(found.adjoints.get(tensor) in {None, *found.flat} for tensor in network.inputs):
+        raise UnsupportedError(
+            f"class {label} has no slope along the inputs of {network.name}: they are whole "
+            "numbers that pick rows of a table (tokens), or only steps are made of them."
+        )
     if maps is not None and maps not in found.adjoints:
         if layer is not None:
             raise UsageError(f"class {label} does not depend on the layer {layer!r}.")
@@ -81,6 +88,7 @@ def grad_cam(maps: FloatArray, adjoint: FloatArray, channel: int) -> FloatArray:
 
 
 def _score(network: Network, label: int) -> tuple[Tensor, list[Equation]]:
+    check_outputs(network)
     if len(network.outputs) != 1 or len(network.outputs[0].shape) != 1:
         raise UnsupportedError(
             f"{network.name} has not one output with a number for each class: "

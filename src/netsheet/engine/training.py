@@ -19,16 +19,14 @@ from netsheet.engine.objective import PRESENT, objective
 from netsheet.engine.optimizers import Optimizer
 from netsheet.equations import (
     Batch,
-    Const,
     Equation,
     FloatArray,
     Tensor,
     Weight,
     multiply_accumulates,
-    reads,
 )
 from netsheet.errors import UnsupportedError, UsageError
-from netsheet.gradient import Gradients, gradients
+from netsheet.gradient import gradients
 from netsheet.network import Network
 from netsheet.write.onnx import check_outputs
 from netsheet.write.onnx.builder import Builder
@@ -119,7 +117,7 @@ class Trainer:
         forward = _over_batch(self.network, batch)
         made = objective(self.network, self.goals, batch, forward, self.penalised)
         found = gradients([*forward, *made.equations], made.total, learnt, made.constant)
-        flat = _without_slope(found)
+        flat = found.flat
         trained = [w for w in learnt if w in found.adjoints and found.adjoints[w] not in flat]
         if not trained:
             raise UnsupportedError(
@@ -330,17 +328,6 @@ def _over_batch(network: Network, batch: Batch, training: bool = True) -> list[E
         else:
             made += batch.lift(network.node_equations(node))
     return made
-
-
-def _without_slope(found: Gradients) -> set[Tensor]:
-    """Adjoints that are 0 whatever goes in: behind them everything goes through steps."""
-    adjoints, flat = set(found.adjoints.values()), set[Tensor]()
-    for eq in found.backward:
-        read = {read.tensor for read in reads(eq.value)} & adjoints
-        nothing = isinstance(eq.value, Const) and eq.value.value == 0
-        if eq.target in adjoints and (nothing or (read and read <= flat)):
-            flat.add(eq.target)
-    return flat
 
 
 def _session(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from netsheet.equations import (
     FLOAT,
+    Const,
     Equation,
     Expr,
     Guard,
@@ -47,6 +48,17 @@ class Gradients:
     def equations(self) -> list[Equation]:
         """Forward, then backward."""
         return [*self.forward, *self.backward]
+
+    @property
+    def flat(self) -> set[Tensor]:
+        """Adjoints that are 0 whatever goes in: behind them everything goes through steps."""
+        adjoints, found = set(self.adjoints.values()), set[Tensor]()
+        for eq in self.backward:
+            read = {read.tensor for read in reads(eq.value)} & adjoints
+            nothing = isinstance(eq.value, Const) and eq.value.value == 0
+            if eq.target in adjoints and (nothing or (read and read <= found)):
+                found.add(eq.target)
+        return found
 
 
 def gradients(
