@@ -135,7 +135,7 @@ def _other(old: Any, rng: random.Random) -> Any:
         ways: list[Callable[[], Any]] = [lambda: [*old, 1], lambda: old[:-1], lambda: old[::-1]]
         return rng.choice(ways)()
     near = [old + 1, old - 1, old * 2, old + 2, -old]
-    return rng.choice([*near, *near, 0, -1, 1, 10**6, 2**31, 2**63, 1.5, [old, old], "3"])
+    return rng.choice([*near, *near, 0, -1, 1, 10**5, 2**31, 2**63, 1.5, [old, old], "3"])
 
 
 def _word(document: Document, rng: random.Random) -> str | None:

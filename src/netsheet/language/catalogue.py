@@ -158,6 +158,8 @@ class Catalogue:
         words = set(re.findall(r"\w+", text))
         for word in ("", *sorted(words)):
             for template in self._templates.get(word, ()):
+                if not all(literal in text for literal in template.literals):
+                    continue  # a pattern of many gaps is slow to find out that it does not fit
                 found = template.pattern.fullmatch(text)
                 if found is None or any(len(found[gap + 1]) > 1 for gap in template.dropped):
                     continue
