@@ -342,3 +342,62 @@ def test_sums_over_windows_are_convolutions(stride: int, pad: int, backwards: bo
     (got,) = session.run(None, {"x": given})
     expected = [evaluate([equation(y[p, o], total)], {x: sample})[y] for sample in given]
     assert np.abs(got - np.stack(expected)).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "taps, stride, dilation, pad", [(2, 2, 1, 0), (3, 1, 1, 1), (3, 2, 1, 2), (2, 3, -1, 0)]
+)
+def test_largest_values_of_windows_are_pooled(
+    taps: int, stride: int, dilation: int, pad: int
+) -> None:
+    """Printed from equations alone, where all values are known as numbers."""
+    x, y = Tensor("x", ("height", "channel"), (9, 2)), Tensor("y", ("height", "channel"), (3, 2))
+    p, c = indices_of(y)
+    u = Index("u", taps)
+    place = p * stride + u * dilation - pad + (1 if dilation < 0 else 0)
+    largest = equation(y[p, c], reduce("max", [u], x[place, c], [Guard(place, 0, 9)]))
+    given = np.random.default_rng(2).normal(size=(5, 9, 2)).astype(np.float32)
+    for finite in (frozenset([x]), frozenset[Tensor]()):
+        graph = Builder([x], ["y"])
+        graph.finite = finite
+        graph.define(y, graph.print([largest], {}, [y])[0], 0)
+        kinds = [node.op_type for node in graph.finish("windows", [y]).graph.node]
+        assert kinds.count("MaxPool") == len(finite) and ("Max" in kinds) != bool(finite)
+        if not finite:
+            given[0] = -np.inf
+            given[1, :4] = np.inf
+        (got,) = run(graph, [y], {"x": given})
+        assert (got == np.stack([evaluate([largest], {x: sample})[y] for sample in given])).all()
+
+
+@pytest.mark.parametrize("size, place", [(3, (2, 1, -2)), (1, (1, 2, -1))])
+def test_windows_may_have_no_largest_value(size: int, place: tuple[int, int, int]) -> None:
+    """MaxPool cannot say so: where a window may be empty, the maximum is printed."""
+    x, y = Tensor("x", ("height",), (size,)), Tensor("y", ("height",), (size,))
+    (p,) = indices_of(y)
+    u = Index("u", 2)
+    stride, dilation, start = place
+    at = p * stride + u * dilation + start
+    largest = equation(y[p], reduce("max", [u], x[at], [Guard(at, 0, size)]))
+    graph = Builder([x], ["y"])
+    graph.finite = frozenset([x])
+    graph.define(y, graph.print([largest], {}, [y])[0], 0)
+    (got,) = run(graph, [y], {"x": np.arange(1, size + 1, dtype=np.float32)[np.newaxis]})
+    assert got[0].tolist() == [-np.inf, 2.0, 3.0][:size]
+
+
+def test_values_known_as_numbers_are_picked_by_a_product() -> None:
+    x, y = Tensor("x", ("height", "width"), (2, 5)), Tensor("y", ("height", "width"), (2, 9))
+    r, p = indices_of(y)
+    repeated = equation(y[r, p], x[r, p // 2])
+    given = np.random.default_rng(2).normal(size=(3, 2, 5)).astype(np.float32)
+    results = []
+    for finite in (frozenset(), frozenset([x])):
+        graph = Builder([x], ["y"])
+        graph.finite = finite
+        graph.define(y, graph.print([repeated], {}, [y])[0], 0)
+        kinds = {node.op_type for node in graph.finish("picked", [y]).graph.node}
+        assert ("MatMul" in kinds) == bool(finite) and ("Gather" in kinds) != bool(finite)
+        results.append(run(graph, [y], {"x": given})[0])
+    assert (results[0] == results[1]).all()
+    assert (results[0] == given[:, :, np.arange(9) // 2]).all()

@@ -92,25 +92,28 @@ TYPED = [page for page in PAGES if page.stem != "int8"]
 
 
 @pytest.mark.parametrize("page", TYPED, ids=lambda page: page.stem)
-def test_the_commands_of_the_japanese_pages_can_be_typed(demo: Path, page: Path) -> None:
+def test_the_commands_of_the_japanese_pages_can_be_typed(
+    demo: Path, page: Path, request: pytest.FixtureRequest
+) -> None:
     if page.stem == "own-data":
-        photographed(demo)
+        request.getfixturevalue("photographed")
     typed(demo, page, "ja")
 
 
-def photographed(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def photographed(demo: Path) -> None:
     """The photographs that the page of one's own data begins with, as it says."""
     script = ROOT / "tools" / "make_photographs.py"
     words = [sys.executable, script, "digits", "photos"]
     assert "python tools/make_photographs.py digits photos" in OWN_DATA.read_text("utf-8")
-    subprocess.run(words, cwd=folder, check=True)
+    subprocess.run(words, cwd=demo, check=True)
 
 
+@pytest.mark.usefixtures("photographed")
 def test_a_sitting_with_photographs(demo: Path) -> None:
     """From a folder of photographs to network, report, workbook, C and their proofs."""
     japanese = ROOT / "docs" / "ja" / "own-data.md"
     assert [c for c, _ in commands(OWN_DATA)] == [c for c, _ in commands(japanese)]
-    photographed(demo)
     typed(demo, OWN_DATA, "en")
     assert (demo / "report" / "index.html").is_file()
     assert 'NET_CLASS_NAMES {"0", "1",' in (demo / "mine-c" / "net.h").read_text("utf-8")

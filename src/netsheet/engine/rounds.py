@@ -62,7 +62,7 @@ def epochs(
     steps = -(-count // trainer.batch)
     for number in range(begin, rounds):
         order = np.random.default_rng((seed, number)).permutation(count)
-        parts = []
+        so_far, done = Measured(0.0, None), 0
         for step, start in enumerate(range(0, count, trainer.batch)):
             own = order[start : start + trainer.batch]
             noise = trainer.drawn(np.random.default_rng((seed, number, step, NOISE)))
@@ -71,11 +71,12 @@ def epochs(
             )
             if not np.isfinite(found.loss):
                 raise _diverged(found.loss, step, number, optimizer.rate)
-            parts.append((found, len(own)))
+            so_far = Measured.mean([(so_far, done), (found, len(own))]) if done else found
+            done += len(own)
             if stepped is not None:
-                stepped(Stepped(number + 1, step + 1, steps, Measured.mean(parts)))
+                stepped(Stepped(number + 1, step + 1, steps, so_far))
         held = trainer.measure(*held_out) if held_out else None
-        yield Epoch(number + 1, Measured.mean(parts), held)
+        yield Epoch(number + 1, so_far, held)
 
 
 def _diverged(loss: float, step: int, number: int, rate: float) -> NetsheetError:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from netsheet.engine.constraints import Held, held
+from netsheet.engine.finite import finite_tensors
 from netsheet.engine.goals import Goal, goal_named
 from netsheet.engine.objective import PRESENT, objective
 from netsheet.engine.optimizers import Optimizer
@@ -137,7 +138,7 @@ class Trainer:
         wanted += [moving.value for moving in self._moving]
         noise = [drawn.tensor for drawn in self.noise]
         # an adjoint that is no number makes weights that are none, and the loss says so
-        finite = frozenset(found.adjoints.values())
+        finite = found.points.union(found.adjoints.values(), finite_tensors(found.forward))
         self._session = _session([*fed, *noise], changing, found.equations, wanted, finite)
         self._forward = self._predicting(changing)
 

@@ -37,12 +37,14 @@ class Gradients:
 
     ``forward`` computes what the network computes, each reduction in an equation of its own;
     ``backward`` reads it. ``adjoints`` has the tensor ``<tensor>/grad`` of each tensor that the
-    loss depends on; one that is not in it has the gradient 0.
+    loss depends on; one that is not in it has the gradient 0. ``points`` are tensors of the
+    numbers of points, whatever is computed.
     """
 
     forward: list[Equation]
     backward: list[Equation]
     adjoints: dict[Tensor, Tensor]
+    points: frozenset[Tensor] = frozenset()
 
     @property
     def equations(self) -> list[Equation]:
@@ -101,7 +103,8 @@ def gradients(
     for tensor in wanted:
         if tensor in backward.active:
             backward.fill(tensor)
-    return Gradients(forward, backward.equations, backward.adjoints)
+    points = frozenset([*helpers.first.values(), *helpers.count.values()])
+    return Gradients(forward, backward.equations, backward.adjoints, points)
 
 
 def _between(equations: Sequence[Equation], loss: Tensor, wanted: Sequence[Tensor]) -> Set[Tensor]:

@@ -22,10 +22,11 @@ from netsheet.equations import (
 )
 from netsheet.equations.grids import Grid, union
 from netsheet.write.onnx.contraction import Part, contracted, spread
-from netsheet.write.onnx.convolution import Windowed, convolution_of, in_order
+from netsheet.write.onnx.convolution import WindowedSum, convolution_of, in_order
 from netsheet.write.onnx.exact_sums import ExactSum, exact_sum
 from netsheet.write.onnx.functions import FLOAT as FLOAT32
 from netsheet.write.onnx.functions import cast
+from netsheet.write.onnx.pooling import WindowedMaximum, pooling_of
 from netsheet.write.onnx.whole import as_whole
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class Arrays:
             part = self._convolution(found)
             if part is not None:
                 return part
+        pooling = pooling_of(expr, self._fixed.keys()) if dtype == FLOAT else None
+        if pooling is not None and pooling.windows.x.tensor in self.graph.finite:
+            return self._pooling(pooling)
         mask = self._mask(expr.where)
         if isinstance(mask, Grid) and mask.array.all():
             if _is_small(expr) and dtype == FLOAT:
@@ -166,26 +170,37 @@ class Arrays:
         total = self._reduce(exact.total, FLOAT)
         return as_whole(self.graph, total)
 
-    def _convolution(self, found: Windowed) -> Part | None:
+    def _convolution(self, found: WindowedSum) -> Part | None:
         """One Conv; rows of samples lie in front of the other rows."""
-        places = found.places
-        x, w = self._value(found.image(places)), self._value(found.w)
+        windows, places = found.windows, found.windows.places
+        x, w = self._value(windows.image(places)), self._value(found.w)
         if w.batched and not self.graph.single:
             return None
-        points = tuple(window.point for window in found.windows)
-        taps = tuple(window.tap for window in found.windows)
         channels, outputs = (math.prod(i.size for i in g) for g in (found.channels, found.outputs))
         image = self._spread(x, (*found.rows, *found.channels, *places))
         sizes = [place.size for place in places]
         image = self._reshape(image, [-1, channels, *sizes], False)
-        kernel = self._spread(w, (*found.outputs, *found.channels, *taps))
-        kernel = self._reshape(kernel, [outputs, channels, *(tap.size for tap in taps)], False)
+        kernel = self._spread(w, (*found.outputs, *found.channels, *windows.taps))
+        taps = [tap.size for tap in windows.taps]
+        kernel = self._reshape(kernel, [outputs, channels, *taps], False)
         kernel = in_order(self.graph, kernel, found)
-        name = self.graph.node("Conv", [image, kernel], **found.attributes)
-        dims = (*found.rows, *found.outputs, *points)
+        name = self.graph.node("Conv", [image, kernel], **windows.attributes)
+        dims = (*found.rows, *found.outputs, *windows.points)
         shape = [index.size for index in dims]
         batched = x.batched or w.batched
         return Part(self._reshape(name, [-1] * batched + shape, False), dims, batched)
+
+    def _pooling(self, found: WindowedMaximum) -> Part:
+        """One MaxPool; rows of samples lie in front of the other rows."""
+        windows, places = found.windows, found.windows.places
+        x = self._value(windows.image(places))
+        image = self._spread(x, (*found.rows, *places))
+        image = self._reshape(image, [-1, 1, *(place.size for place in places)], False)
+        taps = [tap.size for tap in windows.taps]
+        name = self.graph.node("MaxPool", [image], kernel_shape=taps, **windows.attributes)
+        dims = (*found.rows, *windows.points)
+        shape = [-1] * x.batched + [index.size for index in dims]
+        return Part(self._reshape(name, shape, False), dims, x.batched)
 
     def _reduced(self, expr: Reduce, body: Part) -> Part:
         axes = [axis + body.batched for axis, i in enumerate(body.dims) if i in expr.over]

@@ -24,7 +24,7 @@ _SAME = {
     "erf": "Erf", "sigmoid": "Sigmoid",
 }  # fmt: skip
 
-_COMPARE = {
+COMPARE = {
     "less": "Less", "less_equal": "LessOrEqual", "equal": "Equal",
     "isnan": "IsNaN", "isinf": "IsInf",
 }  # fmt: skip
@@ -39,8 +39,8 @@ def spell(graph: Graph, function: str, args: Sequence[str]) -> str:
     """
     if function in _SAME:
         return str(graph.node(_SAME[function], args))
-    if function in _COMPARE:
-        return cast(graph, graph.node(_COMPARE[function], args), FLOAT)
+    if function in COMPARE:
+        return cast(graph, graph.node(COMPARE[function], args), FLOAT)
     if function in _LOGIC:
         truths = [cast(graph, arg, BOOL) for arg in args]
         return cast(graph, graph.node(_LOGIC[function], truths), FLOAT)
@@ -50,10 +50,6 @@ def spell(graph: Graph, function: str, args: Sequence[str]) -> str:
 def cast(graph: Graph, name: str, to: int) -> str:
     """The value as another element type."""
     return str(graph.node("Cast", [name], to=to))
-
-
-def _if(graph: Graph, test: str, then: str, otherwise: str) -> str:
-    return str(graph.node("Where", [cast(graph, test, BOOL), then, otherwise]))
 
 
 def _fmod(graph: Graph, x: str, divisor: str) -> str:
@@ -156,7 +152,8 @@ _WHOLE: dict[str, Callable[..., str]] = {
     "real": _real,
 }  # fmt: skip
 
-_COMPOSED: dict[str, Callable[..., Any]] = {"if": _if, "fmod": _fmod, "mod": _mod}
+_COMPOSED: dict[str, Callable[..., Any]] = {"fmod": _fmod, "mod": _mod}
 
-SPELLED = frozenset({*_SAME, *_COMPARE, *_LOGIC, *_COMPOSED})
+# an "if" is a Where, whose test the printer leaves as true and false
+SPELLED = frozenset({*_SAME, *COMPARE, *_LOGIC, *_COMPOSED, "if"})
 WHOLE_SPELLED = frozenset(_WHOLE)

@@ -48,8 +48,8 @@ from netsheet.equations.grids import (
 )
 from netsheet.write.onnx.arrays import Arrays
 from netsheet.write.onnx.contraction import Part
+from netsheet.write.onnx.functions import BOOL, COMPARE, INT64, cast, spell
 from netsheet.write.onnx.functions import FLOAT as FLOAT32
-from netsheet.write.onnx.functions import INT64, cast, spell
 from netsheet.write.onnx.pieces import Filling
 from netsheet.write.onnx.reading import read_static
 from netsheet.write.onnx.whole import NUMBERS, as_whole, computed
@@ -167,6 +167,8 @@ class Printer(Arrays):
         if isinstance(expr, Call):
             if self._is_share(expr):
                 return self._apply("Mul", *map(self._value, expr.args[:2]))
+            if expr.function == "if":
+                return self._choice(expr, dtype)
             wanted = {"real": WHOLE, "whole": FLOAT}.get(expr.function, dtype)
             parts = [self._value(arg, wanted) for arg in expr.args]
             names, dims, batched = self._elementwise(parts)
@@ -175,6 +177,19 @@ class Printer(Arrays):
             return self._select(expr, dtype)
         assert isinstance(expr, Reduce)
         return self._reduce(expr, dtype)
+
+    def _choice(self, expr: Call, dtype: str) -> Part:
+        """One of two values, by a test."""
+        test, *values = expr.args
+        parts = [self._truth(test, dtype), *(self._value(arg, dtype) for arg in values)]
+        return self._apply("Where", *parts)._replace(dtype=dtype)
+
+    def _truth(self, expr: Expr, dtype: str) -> Part:
+        """A test as true and false; elsewhere it is 1 and 0."""
+        if isinstance(expr, Call) and expr.function in COMPARE:
+            return self._apply(COMPARE[expr.function], *(self._value(a, dtype) for a in expr.args))
+        found = self._value(expr, dtype)
+        return found._replace(name=cast(self.graph, found.name, BOOL))
 
     def _is_share(self, expr: Call) -> bool:
         """True for ``value if test else 0`` of a finite value: a product, which is much faster."""
@@ -252,7 +267,8 @@ class Printer(Arrays):
             name, dims = read_static(self.graph, source, True, shape, tables)
             return Part(name, dims, True)
         source, batched = self._source(tensor)
-        name, dims = read_static(self.graph, source, batched, tensor.shape, tables)
+        finite = tensor in self.graph.finite
+        name, dims = read_static(self.graph, source, batched, tensor.shape, tables, finite)
         return Part(name, dims, batched)
 
     def _source(self, tensor: Tensor) -> tuple[str, bool]:

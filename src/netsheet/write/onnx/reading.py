@@ -12,19 +12,26 @@ from netsheet.equations.grids import Grid, counts_up, element_grid, union
 from netsheet.layer import Graph
 
 INT64_MIN = -(2**63)
+SHORT = 48  # values of a row that a product with zeros and ones picks from sooner than Gather
 
 
 def read_static(
-    graph: Graph, source: str, batched: bool, shape: Sequence[int], places: Sequence[Grid]
+    graph: Graph,
+    source: str,
+    batched: bool,
+    shape: Sequence[int],
+    places: Sequence[Grid],
+    finite: bool = False,
 ) -> tuple[str, tuple[Index, ...]]:
     """``source`` of ``shape`` (behind the batch axis if ``batched``) at one place per axis.
 
     Returns the value and the indices that its axes are. Positions outside are clipped: they
-    occur only where a guard fails.
+    occur only where a guard fails. ``finite``: all of its values are numbers, which may be
+    multiplied by zero.
     """
     dims = union(place.dims for place in places)
     if sum(len(place.dims) for place in places) == len(dims):
-        return _by_axis(graph, source, int(batched), shape, places), dims
+        return _by_axis(graph, source, int(batched), shape, places, finite), dims
     table = element_grid(places, shape, dims)
     lead = [0] if batched else []
     sizes = [index.size for index in dims]
@@ -37,7 +44,7 @@ def read_static(
 
 
 def _by_axis(
-    graph: Graph, name: str, lead: int, shape: Sequence[int], places: Sequence[Grid]
+    graph: Graph, name: str, lead: int, shape: Sequence[int], places: Sequence[Grid], finite: bool
 ) -> str:
     """Each axis by itself; axes that only change their form do so in one Reshape at the end.
 
@@ -53,7 +60,12 @@ def _by_axis(
         if counts_up(array, shape[axis]):
             continue
         step = _step(array)
-        if step is not None:
+        alone = finite and axis == len(shape) - 1 and axis + lead and shape[axis] <= SHORT
+        if alone and step != 1:
+            # one value at a time is what Slice and Gather are slowest with
+            picked = np.arange(shape[axis])[:, np.newaxis] == array.reshape(-1)
+            name = graph.node("MatMul", [name, graph.constant(picked.astype(np.float32))])
+        elif step is not None:
             name = _slice(graph, name, axis + lead, array.tolist(), step)
         else:
             name = graph.node("Gather", [name, graph.constant(array.reshape(-1))], axis=axis + lead)
