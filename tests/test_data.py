@@ -479,7 +479,7 @@ def test_csv_data(tmp_path: Path) -> None:
     [
         ("0.5;1,5;2\n1,5;2;0\n0;1;1\n", [2, 0, 1], "the last column"),
         ("2\t0.5\t1.5\n0\t1.5\t2\n1\t0\t1.5\n", [2, 0, 1], "the first column"),
-        ("a,b,Species\n1,2,cat\n4,5,ant\n", [1, 0], "'Species', the only one of words"),
+        ("a,b,Species\n1,2,cat\n4,5,ant\n6,7,bee\n", [2, 0, 1], "'Species', the only one of words"),
         (",a,b,target\n0,1.5,2,1\n1,4,5.5,0\n2,1,1,1\n", [1, 0, 1], "'target'"),
         ("0,1,2\n0.5,1.5,1\n2,2.5,0\n", [1, 0], "the last column"),
         ("1.5,2,0,1,0\n2.5,1,1,0,0\n", [[0, 1, 0], [1, 0, 0]], "one-hot"),
@@ -554,7 +554,7 @@ def test_folders_that_are_no_classes(tmp_path: Path) -> None:
     data = read_dataset(tmp_path, network)
     assert (data.class_names, data.y.tolist()) == (["cat", "dog"], [0, 1])
     network.outputs = [Tensor("y", ("channel",), (5,))]
-    with pytest.raises(NetsheetError, match=r"2 folders of classes \(cat, dog\), but the network"):
+    with pytest.raises(NetsheetError, match=r"has 2 classes \(cat, dog\), but the network"):
         read_dataset(tmp_path, network)
     (tmp_path / "labels.txt").write_text("0 ant\n1 dog\n2 cat\n3 cow\n4 elk\n")
     assert sorted(read_dataset(tmp_path, network).y.tolist()) == [1, 2]

@@ -87,17 +87,22 @@ def read_idx(path: Path) -> Array:
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
-def read_npy(path: Path) -> Array:
-    """The array in a .npy file; objects (pickles) are refused."""
+def read_npy(path: Path, texts: bool = False) -> Array:
+    """The array in a .npy file; objects (pickles) are refused, and so are ``texts`` if False."""
     try:
         with readable(path).open("rb") as file:
-            return _npy(path, file, path.stat().st_size)
+            return _npy(path, file, path.stat().st_size, "biufUS" if texts else "biuf")
     except OSError as error:
         raise FormatError(f"{path}: cannot be read: {error}.") from error
 
 
-def read_npz(path: Path, wanted: Sequence[str] | None = None) -> dict[str, Array]:
-    """The arrays in an .npz file by name, in their order; only those ``wanted``, where given."""
+def read_npz(
+    path: Path, wanted: Sequence[str] | None = None, texts: str | None = None
+) -> dict[str, Array]:
+    """The arrays in an .npz file by name, in their order; only those ``wanted``, where given.
+
+    The one that ``texts`` names may hold texts in the place of numbers.
+    """
     arrays: dict[str, Array] = {}
     try:
         with zipfile.ZipFile(readable(path)) as archive:
@@ -108,7 +113,8 @@ def read_npz(path: Path, wanted: Sequence[str] | None = None) -> dict[str, Array
                 _check_expansion(path, item.file_size, item.compress_size)
                 with archive.open(item) as file:
                     member = cast("BinaryIO", file)
-                    arrays[name] = _npy(Path(f"{path}/{name}"), member, item.file_size)
+                    kinds = "biufUS" if name == texts else "biuf"
+                    arrays[name] = _npy(Path(f"{path}/{name}"), member, item.file_size, kinds)
     except _DAMAGED as error:
         raise FormatError(f"{path}: not an .npz file, or damaged: {error}.") from error
     return arrays
@@ -201,6 +207,6 @@ def _npy(path: Path, file: BinaryIO, size: int, kinds: str = "biuf") -> Array:
         reason = str(error).partition("\n")[0]
         raise FormatError(f"{path}: not a .npy file, or damaged: {reason}.") from error
     if array.dtype.kind not in kinds:
-        wanted = "numbers" if kinds == "biuf" else "texts"
+        wanted = "texts" if kinds == "U" else "numbers"
         raise FormatError(f"{path}: holds {array.dtype}, not {wanted}.")
     return array

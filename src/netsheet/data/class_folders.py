@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from netsheet.data.fit import picture, taken_size, text
 from netsheet.data.images import SUFFIXES, picture_size
+from netsheet.data.known_classes import KnownClasses
 from netsheet.data.raw_set import Progress, RawSet
 from netsheet.data.tables import text_of
 from netsheet.errors import NetsheetError
@@ -111,7 +112,7 @@ def no_classes(folder: Path) -> str:
 def class_folders(
     folder: Path,
     tensor: Tensor,
-    outputs: int | None,
+    known: KnownClasses,
     limit: int | None,
     progress: Progress | None,
     part: str | None = None,
@@ -129,11 +130,10 @@ def class_folders(
     """
     folder, what = of_part(folder, part, usual)
     check_nesting(folder)
-    numbers = folder_numbers(folder, outputs)
-    classes = list(numbers)
+    names, classes = folder_classes(folder, known)
     files = [
-        (item, numbers[name])
-        for name in classes
+        (item, classes.index(name))
+        for name in names
         for item in sorted((folder / name).rglob("*"))
         if item.suffix.lower() in SUFFIXES and not hidden(item.relative_to(folder))
     ]
@@ -156,9 +156,9 @@ def class_folders(
         if progress is not None:
             progress(done, len(files))
     y = np.array([number for _, number in files])
-    names = [str(item.relative_to(folder)) for item, _ in files]
-    note = f"{folder.name}, {what}{len(classes)} classes{_of_size(resized, len(files), tensor)}"
-    return RawSet(np.stack(pixels), y, note, classes, names, pictures=True, resized=resized)
+    called = [str(item.relative_to(folder)) for item, _ in files]
+    note = f"{folder.name}, {what}{len(names)} classes{_of_size(resized, len(files), tensor)}"
+    return RawSet(np.stack(pixels), y, note, classes, called, pictures=True, resized=resized)
 
 
 def _of_size(resized: int, count: int, tensor: Tensor) -> str:
@@ -174,22 +174,18 @@ def hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def folder_numbers(folder: Path, outputs: int | None) -> dict[str, int]:
-    """The folders' names with their classes: in the order of labels.txt, of numbers or of names."""
+def folder_classes(folder: Path, known: KnownClasses) -> tuple[list[str], list[str]]:
+    """The folders' names, and those of all classes by number: in the order of labels.txt, of what
+    the network calls them, of numbers or of names.
+    """
     names = [item.name for item in folders_in(folder)]
     listed = folder / "labels.txt"
-    if listed.is_file():
-        order = [re.sub(r"^\d+[ :,]\s*", "", line.strip()) for line in text_of(listed).splitlines()]
-        order = [name for name in order if name]
-        missing = [name for name in names if name not in order]
-        if missing:
-            raise NetsheetError(f"{listed}: does not list the folder {missing[0]!r}.")
-        return {name: order.index(name) for name in order if name in names}
-    if outputs is None or len(names) in (outputs, 0):
-        return {name: number for number, name in enumerate(names)}
-    if all(name.isdecimal() and int(name) < outputs for name in names):
-        return {name: int(name) for name in names}
-    raise NetsheetError(
-        f"{folder}: has {len(names)} folders of classes ({', '.join(names[:8])}), but the network "
-        f"tells {outputs} apart: which are they? List all classes in their order in {listed}."
-    )
+    if not listed.is_file():
+        advice = f"List all classes in their order in {listed}."
+        return names, known.order(names, str(folder), advice)
+    order = [re.sub(r"^\d+[ :,]\s*", "", line.strip()) for line in text_of(listed).splitlines()]
+    order = [name for name in order if name]
+    missing = [name for name in names if name not in order]
+    if missing:
+        raise NetsheetError(f"{listed}: does not list the folder {missing[0]!r}.")
+    return [name for name in order if name in names], order

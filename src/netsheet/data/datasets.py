@@ -14,6 +14,7 @@ import numpy.typing as npt
 from netsheet.data.fit import shaped_batch, taken, text
 from netsheet.data.ground import warn_of_inversion
 from netsheet.data.inputs import InputValue, Sample, quantised_text
+from netsheet.data.known_classes import KnownClasses
 from netsheet.data.own.preparation import trained_form
 from netsheet.data.raw_set import Progress, RawSet, as_labels
 from netsheet.data.scaling import Scaling, decided
@@ -132,9 +133,11 @@ def read_dataset(
         raise UsageError(f"the number of samples must be at least 1, not {limit}.")
     where, part, number = split_name(spec, part)
     limit = limit if number is None else None
-    classes = class_total(network)
+    known = KnownClasses(
+        class_total(network), () if network is None else network.class_names, usual == "train"
+    )
     form = trained_form(network)
-    found = raw_set(where, tensors[0], classes, label, limit, progress, part, form, usual)
+    found = raw_set(where, tensors[0], known, label, limit, progress, part, form, usual)
     name = str(where)
     if found.y is not None and len(found.y) != len(found.x):
         raise FormatError(f"{spec}: has {len(found.x)} samples, but {len(found.y)} labels.")

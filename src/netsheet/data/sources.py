@@ -21,6 +21,7 @@ from netsheet.data.arrays import (
 )
 from netsheet.data.class_folders import class_folders, parts_of
 from netsheet.data.download import KNOWN, fetch
+from netsheet.data.known_classes import KnownClasses
 from netsheet.data.named_arrays import NamedArrays, beside, named_arrays
 from netsheet.data.raw_set import Progress, RawSet
 from netsheet.data.tables import columns_of, read_table
@@ -44,7 +45,7 @@ SETS = (("t10k", "the test set"), ("test", "the test set"), ("train", "the train
 def raw_set(
     spec: str | Path,
     tensor: Tensor,
-    classes: int | None,
+    known: KnownClasses,
     label: str | None,
     limit: int | None = None,
     progress: Progress | None = None,
@@ -55,7 +56,8 @@ def raw_set(
     """What ``spec`` holds (:func:`netsheet.data.datasets.read_dataset` says what that may be).
 
     ``part`` is ``train`` or ``test`` where a source has both; without it the ``usual`` one is
-    taken. ``form``: how pictures in folders are prepared.
+    taken. ``known``: of the classes that labels name. ``form``: how pictures in folders are
+    prepared.
 
     Raises:
         NetsheetError: there is no such source, or no such part of it.
@@ -67,10 +69,10 @@ def raw_set(
         stems = [item.stem for item in sorted(path.glob("*.npy"))]
         arrays = named_arrays(stems, part=part, usual=usual)
         if arrays is not None:
-            return _npy_files(path, arrays)
+            return known.numbered(_npy_files(path, arrays), str(path))
         if named_arrays(stems) is not None:
             raise NetsheetError(f"{path}: has no x_{part}.npy; it has {', '.join(stems)}.")
-        return class_folders(path, tensor, classes, limit, progress, part, form, usual)
+        return class_folders(path, tensor, known, limit, progress, part, form, usual)
     name = str(spec).lower().replace("-", "_")
     if not path.exists() and name in KNOWN:
         return _known(name, progress, part or usual)
@@ -79,13 +81,13 @@ def raw_set(
             f"{spec}: no such file or folder, and not one of the data sets {', '.join(KNOWN)}."
         )
     if path.suffix.lower() == ".npz":
-        return _npz(path, part, usual)
+        return known.numbered(_npz(path, part, usual), str(path))
     if part is not None:
         raise NetsheetError(f"{path}: is one set, which has no {part} set of its own.")
     if path.suffix.lower() == ".npy":
-        return _npy_files(path.parent, beside(path))
+        return known.numbered(_npy_files(path.parent, beside(path)), str(path))
     if path.suffix.lower() in (".csv", ".tsv", ".data", ".txt"):
-        return _csv(path, tensor, classes, label)
+        return _csv(path, tensor, known, label)
     if is_idx(path):
         return _idx_pair(path, path.name)
     raise UsageError(
@@ -157,7 +159,7 @@ def _npz(path: Path, part: str | None, usual: str) -> RawSet:
         known = ", ".join(names) or "none"
         expected = f"x_{part} and y_{part}" if part else "x and y, or x_test and y_test"
         raise NetsheetError(f"{path}: has the arrays {known}; samples are expected as {expected}.")
-    made = _of_names(found, read_npz(path, found.all), f"{path.name}, {found}")
+    made = _of_names(found, read_npz(path, found.all, texts=found.y), f"{path.name}, {found}")
     classes = npz_texts(path, CLASS_NAMES) if CLASS_NAMES in names else None
     end = found.x[1:] if found.x[:1] in "xX" else ""
     called = npz_texts(path, NAMES + end) if NAMES + end in names else []
@@ -169,7 +171,7 @@ def _npz(path: Path, part: str | None, usual: str) -> RawSet:
 
 def _npy_files(folder: Path, found: NamedArrays) -> RawSet:
     """Samples in a .npy file, with the files of labels and weights beside it."""
-    arrays = {name: read_npy(folder / f"{name}.npy") for name in found.all}
+    arrays = {name: read_npy(folder / f"{name}.npy", texts=name == found.y) for name in found.all}
     return _of_names(found, arrays, ", ".join(f"{name}.npy" for name in found.all))
 
 
@@ -179,14 +181,14 @@ def _of_names(found: NamedArrays, arrays: dict[str, Array], note: str) -> RawSet
     return RawSet(arrays[found.x], y, note, weights=weights)
 
 
-def _csv(path: Path, tensor: Tensor, classes: int | None, label: str | None) -> RawSet:
+def _csv(path: Path, tensor: Tensor, known: KnownClasses, label: str | None) -> RawSet:
     """A sample a row; which column is its label is found out (:mod:`netsheet.data.tables`)."""
     table = read_table(readable(path))
     width, size = len(table.rows[0]), tensor.size if None not in tensor.shape else None
     for number, row in enumerate(table.rows, 2 if table.heading else 1):
         if len(row) != width:
             raise FormatError(f"{path}: row {number} has {len(row)} cells, the first has {width}.")
-    columns = columns_of(table, size, classes, label)
+    columns = columns_of(table, size, known.count, label)
     values = [[row[n] for n in columns.values] for row in table.rows]
     if columns.pixels:
         values = [row[0].split() for row in values]
@@ -203,9 +205,8 @@ def _csv(path: Path, tensor: Tensor, classes: int | None, label: str | None) -> 
     try:
         return RawSet(x, np.array(labels, np.float64), note, pictures=columns.pixels)
     except ValueError:  # names of classes
-        names = sorted(set(labels))
-        y = np.array([names.index(one) for one in labels])
-        return RawSet(x, y, f"{note}: {', '.join(names[:10])}", names, pictures=columns.pixels)
+        named = RawSet(x, np.array(labels), note, pictures=columns.pixels)
+        return known.numbered(named, str(path))
 
 
 def _known(name: str, progress: Progress | None, part: str) -> RawSet:

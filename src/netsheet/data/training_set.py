@@ -15,6 +15,7 @@ import numpy.typing as npt
 from netsheet.data.arrays import npz_names, read_npz
 from netsheet.data.datasets import Dataset, read_dataset, split_name
 from netsheet.data.fit import shaped_batch, taken
+from netsheet.data.known_classes import KnownClasses
 from netsheet.data.named_arrays import WEIGHTS
 from netsheet.data.scaling import Scaling, decided
 from netsheet.data.sources import raw_set
@@ -135,7 +136,7 @@ def shape_of_pictures(spec: str) -> tuple[int, int, int] | None:
         return None
     open_sizes: Any = (None, None, None)
     tensor = Tensor("input_1", default_axes(3), open_sizes)
-    shape = raw_set(where, tensor, None, None, part=part, usual="train").x.shape[1:]
+    shape = raw_set(where, tensor, KnownClasses(), None, part=part, usual="train").x.shape[1:]
     whole = (*shape, 1) if len(shape) == 2 else shape
     return whole if len(whole) == 3 and whole[-1] in (1, 3) else None
 

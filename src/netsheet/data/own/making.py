@@ -14,6 +14,7 @@ import numpy.typing as npt
 from netsheet.data.arrays import npz_names, npz_texts
 from netsheet.data.class_folders import of_part
 from netsheet.data.datasets import split_name
+from netsheet.data.known_classes import KnownClasses
 from netsheet.data.own.division import divided
 from netsheet.data.own.pictures import (
     LOOKED_AT,
@@ -167,7 +168,7 @@ def _part(
         form = form or form_of([one for one, _ in found.files], wanted, source)
         return _of_pictures(read_pictures(found, form, progress), form)
     tensor = Tensor("sample", ("height", "width", "channel"), _open_shape(wanted))
-    raw = raw_set(source, tensor, None, label, None, progress, part)
+    raw = raw_set(source, tensor, KnownClasses(), label, None, progress, part)
     return _of_raw(source, raw, form, wanted)
 
 

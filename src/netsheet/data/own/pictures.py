@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from netsheet.data.class_folders import (
     check_nesting,
-    folder_numbers,
+    folder_classes,
     folders_in,
     hidden,
     no_classes,
 )
 from netsheet.data.images import SUFFIXES, image_array
+from netsheet.data.known_classes import KnownClasses
 from netsheet.data.own.preparation import Preparation, resolved
 from netsheet.data.own.strokes import strokes_in
 from netsheet.data.raw_set import Progress
@@ -68,10 +69,10 @@ def class_files(folder: Path) -> ClassFiles:
         NetsheetError: there are no such folders; the text says what to do.
     """
     check_nesting(folder)
-    numbers = folder_numbers(folder, None)
+    names, classes = folder_classes(folder, KnownClasses())
     found = [
-        (item, number)
-        for name, number in numbers.items()
+        (item, classes.index(name))
+        for name in names
         for item in sorted((folder / name).rglob("*"))
         if item.is_file() and not hidden(item.relative_to(folder))
     ]
@@ -81,13 +82,13 @@ def class_files(folder: Path) -> ClassFiles:
     for inner in folders_in(folder):
         deeper = [one.name for one in folders_in(inner)]
         own = [one for one, _ in files if one.parent == inner]
-        if len(deeper) > 1 and not own and len(numbers) > 1:
+        if len(deeper) > 1 and not own and len(names) > 1:
             raise NetsheetError(
                 f"{folder}: {inner.name} holds folders ({', '.join(deeper[:3])}), not pictures: "
                 "which folders are the classes? Give the one that they lie in."
             )
     others = [one for one, _ in found if one.suffix.lower() not in SUFFIXES]
-    return ClassFiles(folder, list(numbers), files, others)
+    return ClassFiles(folder, classes, files, others)
 
 
 def form_of(files: Sequence[Path], wanted: Wanted, where: str) -> Preparation:
