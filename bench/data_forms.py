@@ -40,7 +40,9 @@ where it happens.
 Of a set that is split the test set is taken; `mnist#train`, `d.npz#train`, or a folder of the
 folders `train` and `test` with `#train` behind it, is the training set, `mnist#train:0` its first
 sample.
-An array `class_names` in an `.npz` says what the classes are called.
+An array `class_names` in an `.npz` says what the classes are called; labels may be the names
+themselves, as in a CSV. A name means what the network calls so, also where the data lack some of
+its classes; one that it does not know is refused (to learn new ones is another matter).
 
 | data | input | decided |
 |---|---|---|"""
