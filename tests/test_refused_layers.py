@@ -177,3 +177,115 @@ def test_center_crop_enlarges_as_keras_does(kind: str, size: Any, tmp_path: Path
     x = RANDOM.uniform(0, 255, (2, 6, 5, 2)).astype("f4")
     expected = np.asarray(model.predict(x, verbose=0))
     np.testing.assert_allclose(netsheet.load(path).predict(x), expected, rtol=1e-5, atol=1e-3)
+
+
+# What a configuration says, what is said of it, and whether Keras takes it: then so do we.
+ARGUMENTS: dict[str, tuple[tuple[int, ...], Callable[[Any], Any], Config, str]] = {
+    "bias of no output axis": (
+        (5, 4), lambda k: k.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d"),
+        {"bias_axes": "c"}, "bias_axes has to be letters of the output"),
+    "bias axes that are numbers": (
+        (5, 4), lambda k: k.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d"),
+        {"bias_axes": [2]}, "bias_axes has to be a word"),
+    "no variance": (
+        (2,), lambda k: k.Normalization(mean=[1.0, 2.0], variance=[1.0, 4.0]),
+        {"variance": None}, "variance has to be numbers, as mean and variance are given"),
+    "no mean": (
+        (2,), lambda k: k.Normalization(mean=[1.0, 2.0], variance=[1.0, 4.0]),
+        {"mean": None}, "mean has to be numbers"),
+    "merged otherwise": (
+        (5, 3), lambda k: k.Bidirectional(k.LSTM(2)),
+        {"merge_mode": "max"}, "merge_mode has to be concat, sum, mul, ave or null"),
+    "merged by a list": (
+        (5, 3), lambda k: k.Bidirectional(k.LSTM(2)),
+        {"merge_mode": ["sum"]}, "merge_mode has to be"),
+    "cells that are none": (
+        (5, 3), lambda k: k.RNN([k.LSTMCell(2)]),
+        {"cell": {"class_name": "StackedRNNCells", "config": {"cells": {"a": 1}}}},
+        "cells has to be a list of layers"),
+    "no cells": (
+        (5, 3), lambda k: k.RNN([k.LSTMCell(2)]),
+        {"cell": {"class_name": "StackedRNNCells", "config": {}}}, "cells has to be a list"),
+    "a dilation past 32 bits": (
+        (9, 3), lambda k: k.SeparableConv1D(4, 1), {"dilation_rate": [2**31]},
+        "dilation_rate has to be 1 positive whole number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_an_argument_that_keras_refuses_is_named(name: str, tf_keras: Any, tmp_path: Path) -> None:
+    shape, make, false, said = ARGUMENTS[name]
+    model = tf_keras.Sequential([tf_keras.Input(shape), made := make(tf_keras.layers)])
+    model.save(path := tmp_path / "m.h5")
+    x = RANDOM.standard_normal((3, *shape)).astype("f4")
+    np.testing.assert_allclose(netsheet.load(path).predict(x), model(x), rtol=1e-5, atol=1e-6)
+
+    reconfigured(path, says(type(made).__name__, **false))
+    with pytest.raises(Exception, match="."):  # its kernels take the dilation as 32 bits
+        tf_keras.models.load_model(path, compile=False).predict(x, verbose=0)
+    with pytest.raises(UnsupportedError, match=said):
+        netsheet.load(path).predict(x)
+
+
+def test_what_keras_leaves_open_is_taken(tf_keras: Any, tmp_path: Path) -> None:
+    """No bias of an EinsumDense, both directions of a sequence by themselves."""
+    layers = tf_keras.layers
+    inputs = tf_keras.Input((5, 4))
+    apart = layers.Bidirectional(layers.GRU(3), merge_mode=None)(inputs)
+    model = tf_keras.Model(inputs, [layers.EinsumDense("...c,cd->...d", 3)(inputs), *apart])
+    model.save(path := tmp_path / "m.h5")
+    x = RANDOM.standard_normal((2, 5, 4)).astype("f4")
+    found = netsheet.load(path).predict(x)
+    for values, wanted in zip(found, model(x), strict=True):
+        np.testing.assert_allclose(values, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize("center", [True, False])
+def test_renorm_changes_training_alone(
+    suffix: str, center: bool, tf_keras: Any, tmp_path: Path
+) -> None:
+    """Its statistics of training lie between other weights, in a nested model too."""
+    layers = tf_keras.layers
+    block = tf_keras.Sequential(
+        [tf_keras.Input((6, 3)), layers.Conv1D(4, 2), layers.BatchNormalization(renorm=True)]
+    )
+    model = tf_keras.Sequential(
+        [tf_keras.Input((6, 3)), block, layers.BatchNormalization(renorm=True, center=center),
+         layers.Dense(2)]
+    )  # fmt: skip
+    model.compile("sgd", "mse")
+    x = RANDOM.normal(2, 3, (8, 6, 3)).astype("f4")
+    model.fit(x, RANDOM.normal(size=(8, 5, 2)), epochs=2, verbose=0)
+    model.save(path := tmp_path / f"m.{suffix}")
+    network = netsheet.load(path)
+    np.testing.assert_allclose(
+        network.predict(x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-5
+    )
+    assert network.params == model.count_params()
+
+
+@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
+@pytest.mark.parametrize("mode", ["one_hot", "multi_hot", "count"])
+@pytest.mark.parametrize("name", ["CategoryEncoding", "Discretization", "IntegerLookup"])
+def test_one_number_per_sample_as_a_category(
+    name: str, mode: str, kind: str, tmp_path: Path
+) -> None:
+    """Of the samples themselves Keras makes one encoding, but for one_hot: they are mixed."""
+    keras = pytest.importorskip(kind)
+    made = {
+        "CategoryEncoding": lambda k: k.CategoryEncoding(4, output_mode=mode),
+        "Discretization": lambda k: k.Discretization([0.5, 1.5, 2.5], output_mode=mode),
+        "IntegerLookup": lambda k: k.IntegerLookup(vocabulary=[0, 1, 2], output_mode=mode),
+    }[name]
+    inputs = keras.Input((), dtype="float32" if name == "Discretization" else "int32")
+    model = keras.Model(inputs, made(keras.layers)(inputs))
+    model.save(path := tmp_path / "m.keras")
+    x = np.array([2, 0, 3, 3, 1]).astype(inputs.dtype if kind == "keras" else "int32")
+    wanted = np.asarray(model(x))
+    if mode == "one_hot":
+        assert np.array_equal(netsheet.load(path).predict(x), wanted)
+        return
+    assert wanted.shape == (4,)
+    with pytest.raises(UnsupportedError, match="all samples together"):
+        netsheet.load(path).predict(x)

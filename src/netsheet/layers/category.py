@@ -23,6 +23,7 @@ from netsheet.equations import (
     indices_of,
     reduce,
 )
+from netsheet.errors import UnsupportedError
 from netsheet.layer import Layer, Signature
 from netsheet.layers.base import constant
 
@@ -53,6 +54,11 @@ class CategoryEncoding(Layer):
 
     def infer(self, inputs: Sequence[Tensor]) -> list[Signature]:
         kept = self._kept(inputs[0])
+        if self.output_mode != "one_hot" and not inputs[0].shape:
+            raise UnsupportedError(
+                f"of one number per sample its output_mode {self.output_mode} makes a single "
+                "encoding of all samples together; one_hot gives each its own"
+            )
         if self.output_mode != "one_hot" and len(inputs[0].shape) > 1:
             raise ValueError(f"it takes one axis of categories, not {inputs[0].shape}")
         return [

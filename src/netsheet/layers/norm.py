@@ -28,6 +28,11 @@ from netsheet.layer import Graph, Layer, Signature
 from netsheet.layers.base import Along, broadcast, constant
 
 EPSILON = 1e-7  # keras.config.epsilon()
+_RENORM: dict[str, tuple[str, ...]] = {
+    "moving_stddev": ("out",),
+    "renorm_mean": ("out",),
+    "renorm_stddev": ("out",),
+}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -38,21 +43,27 @@ class _SameShape(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class BatchNormalization(_SameShape):
-    """``(x - moving_mean[c]) * gamma[c] / sqrt(moving_variance[c] + epsilon) + beta[c]``."""
+    """``(x - moving_mean[c]) * gamma[c] / sqrt(moving_variance[c] + epsilon) + beta[c]``.
+
+    ``renorm`` of Keras 2 changes its training alone, which keeps three more statistics
+    (tf_keras/src/layers/normalization/batch_normalization.py).
+    """
 
     axis: int = -1
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
     momentum: float = 0.99
+    renorm: bool = False
     # Keras 2 computes maps in one kernel, whose variance for later use divides by N - 1.
     unbiased_maps: bool = False
 
-    statistics = ("moving_mean", "moving_variance")
+    statistics = ("moving_mean", "moving_variance", *_RENORM)
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         labels = ["gamma"] * self.scale + ["beta"] * self.center
-        return dict.fromkeys((*labels, "moving_mean", "moving_variance"), ("out",))
+        axes = dict.fromkeys((*labels, "moving_mean", "moving_variance"), ("out",))
+        return axes | (_RENORM if self.renorm else {})
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
         x, y = inputs[0], outputs[0]

@@ -73,7 +73,7 @@ class Arguments:
         if (
             not isinstance(value, (list, tuple))
             or len(value) != rank
-            or not all(isinstance(n, int) and n > 0 for n in value)
+            or not all(isinstance(n, int) and 0 < n < 2**31 for n in value)
         ):
             self.refuse(key, f"{rank} positive whole numbers")
         return tuple(value)

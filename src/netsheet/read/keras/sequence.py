@@ -109,7 +109,10 @@ def _rnn(a: Arguments, c: Context) -> Layer:
 
 
 def _stacked(a: Arguments, c: Context) -> Layer:
-    inner = [c.make(entry, f"cell{n}") for n, entry in enumerate(a.get("cells", []))]
+    entries = a.get("cells")
+    if not (isinstance(entries, list) and all(isinstance(each, Mapping) for each in entries)):
+        a.refuse("cells", "a list of layers")
+    inner = [c.make(entry, f"cell{n}") for n, entry in enumerate(entries)]
     if not inner or not all(isinstance(cell, cells.Cell) for cell in inner):
         raise UnsupportedError("it stacks cells that are not known")
     return cells.StackedRNNCells(cells=tuple(c for c in inner if isinstance(c, cells.Cell)))
@@ -132,6 +135,8 @@ def _bidirectional(a: Arguments, c: Context) -> Layer:
     if a.get("backward_layer") is not None:
         backward = _inner(a, c, "backward_layer", recurrent.Loop)
     mode = a.config.get("merge_mode", "concat")
+    if mode is not None and not (isinstance(mode, str) and mode in wrappers.MERGES):
+        a.refuse("merge_mode", ", ".join(wrappers.MERGES) + " or null")
     return wrappers.Bidirectional(forward_layer=forward, backward_layer=backward, merge_mode=mode)
 
 

@@ -235,10 +235,13 @@ def _einsum_dense(a: Arguments, c: Context) -> Layer:
     equation = a.text("equation", "").replace(" ", "")
     if not re.fullmatch(r"(\.\.\.)?[a-zA-Z]*,[a-zA-Z]+->(\.\.\.)?[a-zA-Z]*", equation):
         a.refuse("equation", "as 'abc,cd->abd'")
+    bias = a.text("bias_axes", "")
+    if not set(bias) <= set(equation.partition("->")[2].replace(".", "")):
+        a.refuse("bias_axes", f"letters of the output of {equation}")
     return dense.EinsumDense(
         einsum=equation,
         output_shape=tuple(sizes),
-        bias_axes=a.get("bias_axes"),
+        bias_axes=bias or None,
         activation=c.activation(a),
     )
 
@@ -259,6 +262,7 @@ def _batch_norm(a: Arguments, c: Context) -> Layer:
         center=a.flag("center", True),
         scale=a.flag("scale", True),
         momentum=a.number("momentum", 0.99),
+        renorm=c.major < 3 and a.flag("renorm", False),
         unbiased_maps=c.major < 3,
     )
 
@@ -295,11 +299,15 @@ def _values(a: Arguments, key: str) -> Any:
 
 def _normalization(a: Arguments, c: Context) -> Layer:
     without_axis = "axis" in a.config and a.config["axis"] in (None, [])
+    mean, variance = _values(a, "mean"), _values(a, "variance")
+    if (mean is None) != (variance is None):
+        lacking = "mean" if mean is None else "variance"
+        a.refuse(lacking, "numbers, as mean and variance are given together")
     return norm.Normalization(
         axis=() if without_axis else a.axes("axis"),
         invert=a.flag("invert", False),
-        mean=_values(a, "mean"),
-        variance=_values(a, "variance"),
+        mean=mean,
+        variance=variance,
     )
 
 

@@ -11,8 +11,11 @@ Shape = tuple[int, ...]
 Axes = tuple[str, ...]
 
 _CHANNELS = frozenset(
-    {"gamma", "beta", "moving_mean", "moving_variance", "running_mean", "running_std", "bias"}
-)
+    {
+        "gamma", "beta", "bias", "moving_mean", "moving_variance", "running_mean", "running_std",
+        "moving_stddev", "renorm_mean", "renorm_stddev",
+    }
+)  # fmt: skip
 # Folders of .weights.h5 are named after classes; their arrays are numbered.
 _NUMBERED = {"dense": 0, "conv1d": 1, "conv2d": 2, "conv3d": 3}
 

@@ -14,8 +14,11 @@ from netsheet.read.keras.old_weights import Era, modern_weights, stored_labels
 from netsheet.read.keras.stored import StoredWeight
 
 NOT_TRAINED = frozenset(
-    {"moving_mean", "moving_variance", "mean", "variance", "count", "running_mean", "running_std"}
-)
+    {
+        "moving_mean", "moving_variance", "mean", "variance", "count", "running_mean",
+        "running_std", "moving_stddev", "renorm_mean", "renorm_stddev",
+    }
+)  # fmt: skip
 
 
 @dataclass
