@@ -401,3 +401,25 @@ def test_values_known_as_numbers_are_picked_by_a_product() -> None:
         results.append(run(graph, [y], {"x": given})[0])
     assert (results[0] == results[1]).all()
     assert (results[0] == given[:, :, np.arange(9) // 2]).all()
+
+
+@pytest.mark.parametrize("taps", [(5, 4), (2, 2)])
+def test_few_large_windows_are_one_product(taps: tuple[int, int]) -> None:
+    """As in the gradient of a kernel, whose batch is an axis of the equations."""
+    image = Tensor("image", ("batch", "height", "width", "channel"), (3, 6, 5, 2))
+    maps = Tensor("maps", ("batch", "height", "width", "channel"), (3, *taps, 4))
+    sizes = tuple(n - tap + 1 for n, tap in zip(image.shape[1:3], taps, strict=True))
+    y = Tensor("y", ("height", "width", "channel", "filter"), (*sizes, 2, 4))
+    p, q, c, o = indices_of(y)
+    n, u, v = Index("n", 3), Index("u", taps[0]), Index("v", taps[1])
+    total = reduce("sum", [n, u, v], image[n, p + u, q + v, c] * maps[n, u, v, o])
+    graph = Builder([image, maps], ["y"], single=True)
+    graph.define(y, graph.print([equation(y[p, q, c, o], total)], {}, [y])[0], 0)
+    kinds = [node.op_type for node in graph.finish("windows", [y]).graph.node]
+    few = sizes[0] * sizes[1] < taps[0] * taps[1]
+    assert (kinds.count("MatMul"), kinds.count("Conv")) == ((1, 0) if few else (0, 1))
+    rng = np.random.default_rng(3)
+    given = {t: rng.normal(size=t.shape).astype(np.float32) for t in (image, maps)}
+    (got,) = run(graph, [y], {tensor.name: array[np.newaxis] for tensor, array in given.items()})
+    expected = evaluate([equation(y[p, q, c, o], total)], given)[y]
+    np.testing.assert_allclose(got[0], expected, rtol=1e-5, atol=1e-5)

@@ -44,7 +44,10 @@ class Optimizer:
         raise NotImplementedError
 
     def _slot(self, name: str, kind: str, like: FloatArray) -> FloatArray:
-        return self.slots.setdefault(f"{name}:{kind}", np.zeros_like(like))
+        key = f"{name}:{kind}"
+        if key not in self.slots:
+            self.slots[key] = np.zeros_like(like)
+        return self.slots[key]
 
 
 @dataclass

@@ -22,7 +22,7 @@ from netsheet.equations import (
 )
 from netsheet.equations.grids import Grid, union
 from netsheet.write.onnx.contraction import Part, contracted, spread
-from netsheet.write.onnx.convolution import WindowedSum, convolution_of, in_order
+from netsheet.write.onnx.convolution import WindowedSum, convolution_of, in_order, unfolded
 from netsheet.write.onnx.exact_sums import ExactSum, exact_sum
 from netsheet.write.onnx.functions import FLOAT as FLOAT32
 from netsheet.write.onnx.functions import cast
@@ -171,7 +171,7 @@ class Arrays:
         return as_whole(self.graph, total)
 
     def _convolution(self, found: WindowedSum) -> Part | None:
-        """One Conv; rows of samples lie in front of the other rows."""
+        """One Conv or MatMul; rows of samples lie in front of the other rows."""
         windows, places = found.windows, found.windows.places
         x, w = self._value(windows.image(places)), self._value(found.w)
         if w.batched and not self.graph.single:
@@ -184,10 +184,14 @@ class Arrays:
         taps = [tap.size for tap in windows.taps]
         kernel = self._reshape(kernel, [outputs, channels, *taps], False)
         kernel = in_order(self.graph, kernel, found)
-        name = self.graph.node("Conv", [image, kernel], **windows.attributes)
-        dims = (*found.rows, *found.outputs, *windows.points)
-        shape = [index.size for index in dims]
         batched = x.batched or w.batched
+        if windows.are_few and self.graph.single:
+            name = unfolded(self.graph, image, kernel, found)
+            dims = (*found.outputs, *windows.points, *found.rows)
+        else:
+            name = self.graph.node("Conv", [image, kernel], **windows.attributes)
+            dims = (*found.rows, *found.outputs, *windows.points)
+        shape = [index.size for index in dims]
         return Part(self._reshape(name, [-1] * batched + shape, False), dims, batched)
 
     def _pooling(self, found: WindowedMaximum) -> Part:

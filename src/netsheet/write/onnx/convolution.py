@@ -9,6 +9,7 @@ reads a reversed ``w``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -97,3 +98,30 @@ def in_order(graph: Graph, kernel: str, found: WindowedSum) -> str:
     ends = [[-1] * len(axes), [-(2**31)] * len(axes), axes, [-1] * len(axes)]
     given = [graph.constant(np.array(values, np.int64)) for values in ends]
     return str(graph.node("Slice", [kernel, *given]))
+
+
+def unfolded(graph: Graph, image: str, kernel: str, found: WindowedSum) -> str:
+    """The sums (outputs, points .., rows) as one product of matrices.
+
+    A Conv copies its windows value by value, which takes long for few that are large: here whole
+    lines of the image are copied.
+    """
+
+    def numbers(*values: int) -> str:
+        return graph.constant(np.array(values, np.int64))
+
+    along = found.windows.along
+    for window in reversed(along):
+        image = graph.node("Unsqueeze", [image, numbers(0)])
+        axis = numbers(
+            len(along) + 2
+        )  # in front are as many axes of points as axes behind are done
+        shifted = [
+            graph.node("Slice", [image, numbers(n), numbers(n + window.tap.size), axis])
+            for n in range(window.point.size)
+        ]
+        image = graph.node("Concat", shifted, axis=0)
+    length = math.prod(index.size for index in (*found.channels, *found.windows.taps))
+    rows = graph.node("Reshape", [image, numbers(-1, length)])
+    outputs = graph.node("Reshape", [kernel, numbers(-1, length)])
+    return str(graph.node("MatMul", [outputs, graph.node("Transpose", [rows], perm=[1, 0])]))

@@ -261,13 +261,13 @@ class Printer(Arrays):
             filling = self._filling[tensor]
             flat = filling.gather(self.graph, table.array.reshape(-1).astype(np.int64))
             return Part(self._reshape(flat, table.array.shape, True), table.dims, True)
+        finite = tensor in self.graph.finite
         if tensor in self._turned:
             source, order = self._turned[tensor]
             shape, tables = [tensor.shape[k] for k in order], [tables[k] for k in order]
-            name, dims = read_static(self.graph, source, True, shape, tables)
+            name, dims = read_static(self.graph, source, True, shape, tables, finite)
             return Part(name, dims, True)
         source, batched = self._source(tensor)
-        finite = tensor in self.graph.finite
         name, dims = read_static(self.graph, source, batched, tensor.shape, tables, finite)
         return Part(name, dims, batched)
 

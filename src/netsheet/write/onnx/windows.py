@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,13 @@ class Windows:
             "dilations": [abs(window.dilation) for window in self.along],
             "pads": [pad[side] for side in (0, 1) for pad in pads],
         }
+
+    @property
+    def are_few(self) -> bool:
+        """True for fewer windows than there are places in one, side by side and all inside."""
+        plain = all((w.stride, abs(w.dilation), w.pads) == (1, 1, (0, 0)) for w in self.along)
+        points, taps = (math.prod(i.size for i in found) for found in (self.points, self.taps))
+        return plain and points < taps
 
     def image(self, places: Sequence[Index]) -> Read:
         """``x`` itself, at every place."""
