@@ -142,6 +142,18 @@ def test_a_training_that_diverges_says_where(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("validation", [0.25, 0.0])
+def test_the_last_step_is_looked_at_too(validation: float, tmp_path: Path) -> None:
+    """No step after it says that its weights are no numbers."""
+    keras = pytest.importorskip("keras")
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "line.keras")
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    plan = Plan(epochs=1, batch=64, rate=3e38, optimizer="sgd", validation=validation)
+    trainer = Trainer(netsheet.load(tmp_path / "line.keras"), "mean_squared_error", 64)
+    with pytest.raises(NetsheetError, match="at step 1 of epoch 1: the training diverges"):
+        fit(trainer, x, 1000 * x[:, :1], plan)
+
+
+@pytest.mark.parametrize("validation", [0.25, 0.0])
 def test_a_training_that_makes_it_worse_says_so(
     small: Any, validation: float, recwarn: pytest.WarningsRecorder, tmp_path: Path
 ) -> None:

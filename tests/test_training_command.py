@@ -276,7 +276,14 @@ def test_a_network_is_continued_with_layers_that_stay(stripes: Path, tmp_path: P
 
 @pytest.mark.parametrize("change, code, expected", [
     (["--epochs", "0"], 2, "at least 1"),
-    (["--rate", "0"], 2, "more than 0"),
+    (["--rate", "0"], 2, "a number above 0, not 0"),
+    (["--rate", "inf"], 2, "a number above 0, not inf"),
+    (["--rate", "1e38"], 1, "the training diverges. Try a smaller rate (--rate 1e+37)"),
+    (["--seed", "-1"], 2, "--seed must be 0 or more"),
+    (["--arch", "other.h5"], 1, "other.h5: no such file"),
+    (["--curves", "c.svg"], 2, "curves are written as .csv or .png"),
+    (["--curves", "nowhere/c.csv"], 1, "c.csv: there is no folder"),
+    (["-o", "nowhere/net.h5"], 1, "net.h5: there is no folder"),
     (["--optimizer", "magic"], 2, "optimizers are"),
     (["--arch", "resnet"], 2, "there is no architecture 'resnet'"),
     (["--size", "16"], 2, "28x28x1"),
@@ -290,6 +297,8 @@ def test_mistakes(
                str(tmp_path / "net.h5"), *change)  # fmt: skip
     assert done.returncode == code, done.stderr
     assert expected in done.stderr
+    assert "epoch" not in done.stdout, "said before anything is learnt"
+    assert "Warning" not in done.stderr
     assert not (tmp_path / "net.h5").exists()
 
 
@@ -330,3 +339,40 @@ def test_an_onnx_file_is_continued_as_such(tmp_path: Path) -> None:
     }
     changed = {name for name, array in arrays.items() if not np.array_equal(array, after[name])}
     assert changed == {"w", "g", "b", "u"}
+
+
+def _table(folder: Path, x: np.ndarray, y: np.ndarray) -> Path:
+    np.savez(folder / "table.npz", x=x.astype(np.float32), y=y)
+    return folder / "table.npz"
+
+
+def test_what_is_no_number_is_no_divergence(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    model.save(tmp_path / "line.keras")
+    usual = ["--arch", str(tmp_path / "line.keras"), "-o", str(tmp_path / "new.keras")]
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    for place in ("x", "y"):
+        values, labels = x.copy(), x[:, 0].copy()
+        (values if place == "x" else labels)[[7, 9]] = np.nan if place == "x" else np.inf
+        done = run("--data", str(_table(tmp_path, values, labels)), *usual)
+        assert done.returncode == 1
+        assert re.search(r"sample 7 has (nan|inf) for '.*', as have 2 of 40 samples", done.stderr)
+
+
+@pytest.mark.parametrize("loss, said", [
+    ("sparse_categorical_crossentropy", True), ("mse", False),
+    ("categorical_crossentropy_from_logits", False),
+])  # fmt: skip
+def test_logits_taken_for_probabilities_are_said(loss: str, said: bool, tmp_path: Path) -> None:
+    """Keras cuts them off without a word, and learns nothing."""
+    keras = pytest.importorskip("keras")
+    keras.utils.set_random_seed(0)
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)]).save(tmp_path / "logits.keras")
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    done = run("--data", str(_table(tmp_path, x, x.argmax(-1))), "--epochs", "1", "--loss", loss,
+               "--arch", str(tmp_path / "logits.keras"), "-o", str(tmp_path / "n.keras"),
+               )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert ("--loss categorical_crossentropy_from_logits is made for that" in done.stderr) == said

@@ -28,23 +28,13 @@ def atomic(target: str | Path) -> Iterator[Path]:
             program holds ``target`` open.
     """
     target = Path(target)
-    if target.exists() and not target.is_file() and not target.is_dir():
+    if _is_stream(target):
         with _streamed(target) as temporary:
             yield temporary
         return
     if target.is_symlink():
         target = Path(os.path.realpath(target))
-    if target.is_dir():
-        raise NetsheetError(f"{target}: is a folder; name a file inside it.")
-    if not target.parent.is_dir():
-        raise NetsheetError(f"{target}: there is no folder {target.parent}; make it first.")
-    _remove_leftovers(target)
-    try:
-        handle, name = tempfile.mkstemp(prefix=_prefix(target), suffix=".tmp", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise _explained(target, error) from error
-    temporary = Path(name)
+    temporary = _made_beside(target)
     try:
         yield temporary
         # mkstemp makes the file private; give it the mode a plain open() would have.
@@ -55,6 +45,33 @@ def atomic(target: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(target: str | Path) -> None:
+    """What :func:`atomic` raises at once, before the work whose result is to be written there."""
+    target = Path(target)
+    if not _is_stream(target):
+        _made_beside(Path(os.path.realpath(target)) if target.is_symlink() else target).unlink()
+
+
+def _is_stream(target: Path) -> bool:
+    """True for a pipe or a device."""
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+def _made_beside(target: Path) -> Path:
+    """An empty temporary file in the target's folder."""
+    if target.is_dir():
+        raise NetsheetError(f"{target}: is a folder; name a file inside it.")
+    if not target.parent.is_dir():
+        raise NetsheetError(f"{target}: there is no folder {target.parent}; make it first.")
+    _remove_leftovers(target)
+    try:
+        handle, name = tempfile.mkstemp(prefix=_prefix(target), suffix=".tmp", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _explained(target, error) from error
+    return Path(name)
 
 
 def _prefix(target: Path, process: int | None = None) -> str:

@@ -81,6 +81,7 @@ def train(
     """Train a network on labelled samples: its backward equations, run by ONNX Runtime."""
     from netsheet.cli.training import (
         begun,
+        check_places,
         ended_by_signals,
         names,
         report,
@@ -96,6 +97,7 @@ def train(
     plan = Plan(epochs, batch, rate, optimizer, validation, patience, seed, balanced)
     if output.suffix.lower() not in (".h5", ".keras", ".hdf5", ".onnx"):
         raise UsageError(f"{output}: a network is written as .h5 or .keras; name it so.")
+    check_places(output, curves)
     start = begun(arch, size, data, seed, output, loss, wanted, label, batch_axis)
     network = prepared(start.network, names(freeze), names(still))
     say_layers(network)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import netsheet
 from netsheet.cli import options, show
-from netsheet.errors import UnsupportedError, UsageError
+from netsheet.errors import NetsheetError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from netsheet.data.scaling import Scaling
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netsheet.network import Network
 
 MNIST = 28, 28, 1  # height, width and channels, where nothing says others
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 UNEVEN = 10  # times as many samples of the commonest class as of the rarest
 
 
@@ -93,6 +94,8 @@ def begun(
     if arch not in architecture_names() and path.exists():
         options.spare(output, path, data)
         return _continued(path, output, data, loss, wanted, label, batch_axis)
+    if arch not in architecture_names() and path.suffix:
+        raise NetsheetError(f"{arch}: no such file.")
     if output.suffix.lower() == ".onnx":
         raise UsageError(f"{output}: a network is written as .h5 or .keras; name it so.")
     shape = _size(size) if size else shape_of_pictures(data) or MNIST
@@ -262,13 +265,30 @@ def _line(epoch: Epoch, epochs: int) -> str:
 # --------------------------------------------------------------------------- what came of it
 
 
+def check_places(output: Path, curves: Path | None) -> None:
+    """Refuses, before anything is learnt, places where nothing can be written.
+
+    Raises:
+        NetsheetError: there is no such folder, or it does not take files.
+        UsageError: curves are asked for in a form that they are not drawn in.
+    """
+    from netsheet.files import check_writable
+
+    check_writable(output)
+    if curves is None:
+        return
+    if curves.suffix.lower() not in (*PICTURES, ".csv"):
+        raise UsageError(f"--curves {curves}: curves are written as .csv or .png; name them so.")
+    check_writable(curves)
+
+
 def write_curves(path: Path, found: Fit) -> None:
     """Loss and accuracy by epoch: as CSV, or a picture by the ending of its name."""
     from netsheet.engine.fitting import curves
     from netsheet.files import atomic
 
     table = curves(found.history)
-    if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
+    if path.suffix.lower() in PICTURES:
         from netsheet.cli.language import word
         from netsheet.write.pictures.curves import Curve, draw_curves
 

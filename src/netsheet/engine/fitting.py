@@ -11,15 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from netsheet.engine.checkpoint import NETWORK, SAMPLES, Checkpoint, fingerprint
+from netsheet.engine.goals import FROM_LOGITS
 from netsheet.engine.optimizers import OPTIMIZERS, Optimizer, Weights
 from netsheet.engine.rounds import Epoch, Stepped, epochs
 from netsheet.engine.training import Arrays, Measured, Trainer, by_name, rows_of
 from netsheet.equations import FloatArray
 from netsheet.errors import InputWarning, NetsheetError, UsageError
+from netsheet.gradient import LOSSES
 
 # How far, as a share, a loss may lie above that of the start before it counts as a rise: held-out
 # samples are the same ones but may be few, the first step's are one batch alone.
 ROOM_HELD_OUT, ROOM_BATCH = 0.1, 0.5
+ROOM_SHARES = 1e-3  # how far a probability may lie outside 0 .. 1, by rounding
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,10 @@ class Plan:
         for name, low in (("epochs", 1), ("batch", 1), ("patience", 0)):
             if getattr(self, name) < low:
                 raise UsageError(f"--{name} must be at least {low}, not {getattr(self, name)}.")
-        if not self.rate > 0:
-            raise UsageError(f"--rate must be more than 0, not {self.rate}.")
+        if not 0 < self.rate < math.inf:
+            raise UsageError(f"--rate must be a number above 0, not {self.rate}.")
+        if self.seed < 0:
+            raise UsageError(f"--seed must be 0 or more, not {self.seed}.")
         if not 0 <= self.validation < 1:
             raise UsageError(f"--validation is a share from 0 to below 1, not {self.validation}.")
         if self.optimizer not in OPTIMIZERS:
@@ -134,6 +139,7 @@ def fit(
     count = len(next(iter(given.values())))
     order = np.random.default_rng(plan.seed).permutation(count)
     held = round(count * plan.validation)
+    _check_numbers({**given, **targets})
     _check_probabilities(trainer, targets)
     if count - held < 1:
         raise NetsheetError(f"there are {count} samples: too few to train with.")
@@ -149,6 +155,7 @@ def fit(
     if plan.balanced:
         counts = counts * class_weights(trainer, rows_of(targets, own))
     held_out = (rows_of(given, apart), rows_of(targets, apart)) if held else None
+    _warn_of_logits(trainer, given, targets)
     if held_out is not None and not found.history:
         found.start = trainer.measure(*held_out).loss
 
@@ -181,6 +188,38 @@ def fit(
 
 def _judged(epoch: Epoch) -> Measured:
     return epoch.held_out or epoch.trained
+
+
+def _check_numbers(samples: Mapping[str, FloatArray]) -> None:
+    for name, array in samples.items():
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            value = array[tuple(bad[0])]
+            raise NetsheetError(
+                f"sample {bad[0][0]} has {value} for {name!r}, as have {len(np.unique(bad[:, 0]))} "
+                f"of {len(array)} samples: nothing can be learnt from what is no number. Leave "
+                "them out, or put a number in its place."
+            )
+
+
+def _warn_of_logits(
+    trainer: Trainer, given: Mapping[str, FloatArray], targets: Mapping[str, FloatArray]
+) -> None:
+    """Warns where a crossentropy of probabilities is given what are none."""
+    few = slice(0, trainer.batch)
+    outputs = trainer.predicted(rows_of(given, few), rows_of(targets, few))
+    for goal, (name, output) in zip(trainer.goals, outputs.items(), strict=True):
+        low, high = float(output.min()), float(output.max())
+        behind = f"{goal.loss}{FROM_LOGITS}"
+        if behind in LOSSES and not (low >= -ROOM_SHARES and high <= 1 + ROOM_SHARES):
+            warnings.warn(
+                InputWarning(
+                    f"{name} runs from {low:.4g} to {high:.4g}, but {goal.loss} takes "
+                    "probabilities, 0 to 1, and cuts off the rest: the network ends without a "
+                    f"softmax or sigmoid. --loss {behind} is made for that."
+                ),
+                stacklevel=3,
+            )
 
 
 def _check_probabilities(trainer: Trainer, targets: Mapping[str, FloatArray]) -> None:

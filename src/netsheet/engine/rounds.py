@@ -66,9 +66,10 @@ def epochs(
         for step, start in enumerate(range(0, count, trainer.batch)):
             own = order[start : start + trainer.batch]
             noise = trainer.drawn(np.random.default_rng((seed, number, step, NOISE)))
-            found = trainer.step(
-                rows_of(given, own), rows_of(targets, own), counts[own], optimizer, noise
-            )
+            with np.errstate(over="ignore", invalid="ignore"):  # the loss says so, below
+                found = trainer.step(
+                    rows_of(given, own), rows_of(targets, own), counts[own], optimizer, noise
+                )
             if not np.isfinite(found.loss):
                 raise _diverged(found.loss, step, number, optimizer.rate)
             so_far = Measured.mean([(so_far, done), (found, len(own))]) if done else found
@@ -76,6 +77,10 @@ def epochs(
             if stepped is not None:
                 stepped(Stepped(number + 1, step + 1, steps, so_far))
         held = trainer.measure(*held_out) if held_out else None
+        # the last step has been taken, and no later one says what came of it
+        sound = all(np.isfinite(weight).all() for weight in trainer.weights.values())
+        if not sound or (held is not None and not np.isfinite(held.loss)):
+            raise _diverged(held.loss if held else float("nan"), steps - 1, number, optimizer.rate)
         yield Epoch(number + 1, so_far, held)
 
 

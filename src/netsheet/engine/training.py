@@ -194,6 +194,14 @@ class Trainer:
             own *= kept
             own += (1 - kept) * values[moving.value.name]
 
+    def predicted(self, x: Arrays, y: Arrays) -> dict[str, FloatArray]:
+        """Each output for at most ``batch`` samples, computed as in prediction, by name."""
+        given, targets = by_name(x, self.network.inputs), by_name(y, self.network.outputs)
+        count = len(next(iter(given.values())))
+        values = self._run(self._forward, given, targets, np.ones(count, np.float32), {})
+        pairs = zip(self.network.outputs, self._made.outputs, strict=True)
+        return {own.name: values[tensor.name][:count] for own, tensor in pairs}
+
     def measure(self, x: Arrays, y: Arrays) -> Measured:
         """Loss and accuracy on any number of samples, computed as in prediction."""
         given, targets = by_name(x, self.network.inputs), by_name(y, self.network.outputs)

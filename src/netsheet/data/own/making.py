@@ -56,6 +56,8 @@ class Wanted:
     def __post_init__(self) -> None:
         if self.share is not None and not 0 < self.share < 1:
             raise UsageError(f"--split is a share between 0 and 1, not {self.share:g}.")
+        if self.seed < 0:
+            raise UsageError(f"--seed must be 0 or more, not {self.seed}.")
 
 
 @dataclass(eq=False)
