@@ -208,14 +208,31 @@ def test_what_is_missing_is_asked_for(seed: tuple[Model, Sample], tmp_path: Path
         (Learning("anger"), sample, "there is no loss 'anger'"),
         (Learning("mean_squared_error", own_input=True), sample, "not that of the one input"),
         (Learning("mean_squared_error", target=np.zeros(3)), sample, r"shape \(3,\)"),
+        (Learning("categorical_crossentropy", target=np.full(10, 2.0)), sample,
+         "--target: categorical_crossentropy compares with probabilities, 0 to 1, not with 2;"),
+        (Learning("mse", target=np.full(10, np.nan)), sample, "values that are no numbers"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=said):
             to_excel(model, target, [given], learn=learn)
     with pytest.raises(UsageError, match="at least 1"):
         Learning(steps=0)
-    with pytest.raises(UsageError, match="more than 0"):
-        Learning(rate=0.0)
+    for rate in (0.0, float("inf"), float("nan")):
+        with pytest.raises(UsageError, match="more than 0"):
+            Learning(rate=rate)
     assert not target.exists()
+
+
+def test_a_single_output_is_taught_what_its_loss_takes(tmp_path: Path) -> None:
+    """A sigmoid's class is 0 or 1; a number of any size needs another loss."""
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile(loss="binary_crossentropy")
+    model.save(tmp_path / "net.keras")
+    ours = netsheet.load(tmp_path / "net.keras")
+    sample = Sample("x", {ours.inputs[0].name: InputValue(np.ones(2, np.float32))}, 2)
+    with pytest.raises(UsageError, match=r"x: binary_crossentropy compares .* not with 2"):
+        to_excel(ours, tmp_path / "x.xlsx", [sample], learn=Learning())
+    to_excel(ours, tmp_path / "x.xlsx", [sample], learn=Learning("mse"))
 
 
 def test_too_many_steps_are_refused_with_numbers(

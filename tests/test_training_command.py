@@ -276,8 +276,8 @@ def test_a_network_is_continued_with_layers_that_stay(stripes: Path, tmp_path: P
 
 @pytest.mark.parametrize("change, code, expected", [
     (["--epochs", "0"], 2, "at least 1"),
-    (["--rate", "0"], 2, "a number above 0, not 0"),
-    (["--rate", "inf"], 2, "a number above 0, not inf"),
+    (["--rate", "0"], 2, "a number more than 0, not 0"),
+    (["--rate", "inf"], 2, "a number more than 0, not inf"),
     (["--rate", "1e38"], 1, "the training diverges. Try a smaller rate (--rate 1e+37)"),
     (["--seed", "-1"], 2, "--seed must be 0 or more"),
     (["--arch", "other.h5"], 1, "other.h5: no such file"),

@@ -47,7 +47,7 @@ class Plan:
             if getattr(self, name) < low:
                 raise UsageError(f"--{name} must be at least {low}, not {getattr(self, name)}.")
         if not 0 < self.rate < math.inf:
-            raise UsageError(f"--rate must be a number above 0, not {self.rate}.")
+            raise UsageError(f"--rate must be a number more than 0, not {self.rate}.")
         if self.seed < 0:
             raise UsageError(f"--seed must be 0 or more, not {self.seed}.")
         if not 0 <= self.validation < 1:

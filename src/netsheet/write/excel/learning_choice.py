@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from netsheet.data.inputs import Sample
 from netsheet.equations import Equation, FloatArray
@@ -39,8 +42,8 @@ class Learning:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise UsageError(f"--steps must be at least 1, not {self.steps}.")
-        if not self.rate > 0:
-            raise UsageError(f"--rate must be more than 0, not {self.rate}.")
+        if not 0 < self.rate < math.inf:
+            raise UsageError(f"--rate must be a number more than 0, not {self.rate}.")
 
     def check(self, network: Network, samples: Sequence[Sample]) -> None:
         """Refuses what cannot be learnt from, with what to say instead.
@@ -69,6 +72,9 @@ class Learning:
             return
         if self.target is not None:
             self._check_target(output.shape, samples)
+            self._check_range(
+                network, "--target", float(self.target.min()), float(self.target.max())
+            )
             return
         if len(output.shape) != 1:
             raise UsageError(
@@ -77,11 +83,27 @@ class Learning:
             )
         for sample in samples:
             _check_label(sample, output.shape[0])
+            if output.shape == (1,):
+                label = float(sample.label or 0)
+                self._check_range(network, sample.name, label, label)
+
+    def _check_range(self, network: Network, name: str, low: float, high: float) -> None:
+        from netsheet.engine.goals import goal_named
+        from netsheet.engine.gradients import stored_loss
+
+        goal = goal_named(stored_loss(network) if self.loss is None else self.loss)
+        if goal.of_probabilities and not 0 <= low <= high <= 1:
+            raise UsageError(
+                f"{name}: {goal.loss} compares with probabilities, 0 to 1, not with "
+                f"{low if low < 0 else high:g}; correct it, or say another --loss."
+            )
 
     def _check_target(self, shape: tuple[int, ...], samples: Sequence[Sample]) -> None:
         assert self.target is not None
         if self.target.shape != shape:
             raise UsageError(f"--target has the shape {self.target.shape}, but the output {shape}.")
+        if not np.isfinite(self.target).all():
+            raise UsageError("--target has values that are no numbers (nan or inf).")
         if len(samples) > 1:
             raise UsageError("--target belongs to one input; give one.")
 
@@ -111,7 +133,7 @@ def _check_label(sample: Sample, size: int) -> None:
     if sample.label is None:
         raise UsageError(
             f"{sample.name}: it is not known what the network should give for it; say --true-class "
-            "5, or take samples with labels (--data)."
+            "5, or --target y.npy with its values, or take samples with labels (--data)."
         )
     if size > 1 and not 0 <= sample.label < size:
         raise UsageError(
