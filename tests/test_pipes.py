@@ -95,6 +95,17 @@ def test_gradients_are_json_as_equations_are() -> None:
             assert eq["text"] in text
 
 
+@pytest.mark.parametrize("words", [["summary", NETWORK], ["csv", NETWORK, "-o", "-"]])
+def test_a_full_disk_behind_standard_output(words: list[object]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("a device that is always full is Linux's")
+    command = [sys.executable, "-m", "netsheet", *map(str, words)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "No space left on device" in done.stderr or "disk is full" in done.stderr
+
+
 def test_gradients_are_of_the_loss_of_the_file(tmp_path: Path) -> None:
     """A square's slope is twice the difference; without a loss in the file the guess is said."""
     keras = pytest.importorskip("keras")

@@ -145,7 +145,7 @@ def test_a_finished_training_goes_on_with_more_epochs(stripes: Path, tmp_path: P
     for change, sentence in (
         (["--epochs", "4"], "6 epochs behind it, more than 4"),
         (["--loss", "mse"], "began with loss categorical_crossentropy, not mean_squared_error"),
-        (["--augment", "shift=1"], "began with augment none, not shift=1"),
+        (["--augment", "shift=1"], "began without --augment shift=1"),
         (["--data", str(tmp_path / "other.npz")], "began with other samples"),
         (["--arch", str(whole)], "began with another network"),
     ):

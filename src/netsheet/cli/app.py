@@ -28,7 +28,10 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # who reads has seen enough: head, or a pager that was left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _hear_no_more()
+        sys.exit(1)
+    except OSError as error:
+        _complain(_of_the_system(error))
         sys.exit(1)
     except NetsheetError as error:
         _complain(str(error))
@@ -39,6 +42,20 @@ def main() -> None:
     except MemoryError:
         _complain("there is not enough memory for this")
         sys.exit(1)
+
+
+def _hear_no_more() -> None:
+    """What is still to be printed goes nowhere: the end of the program tries once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _of_the_system(error: OSError) -> str:
+    """What a system refuses that no command has put into words; without a file it is the output."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{error.filename}: {reason}."
+    _hear_no_more()
+    return f"standard output cannot be written: {reason}."
 
 
 def _complain(text: str) -> None:

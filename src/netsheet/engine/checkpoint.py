@@ -92,8 +92,11 @@ class Checkpoint:
                 )
             if name == NETWORK:
                 raise UsageError("--resume: this training began with another network (--arch).")
-            old, new = ("none" if text == "" else text for text in (begun, now))
-            raise UsageError(f"--resume: this training began with {name} {old}, not {new}.")
+            if begun == "":
+                raise UsageError(f"--resume: this training began without --{name} {now}.")
+            if now == "":
+                raise UsageError(f"--resume: this training began with --{name} {begun}; say so.")
+            raise UsageError(f"--resume: this training began with {name} {begun}, not {now}.")
         if {n: a.shape for n, a in self.weights.items()} != {
             n: a.shape for n, a in weights.items()
         }:
