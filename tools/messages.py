@@ -58,7 +58,7 @@ NO_MESSAGES = frozenset({
     "@lib_test.c @lib.c@more @lib_weights.c",
     "-Iinclude examples/classify/main/@lib_test.c *.c",
     "-Isrc examples/Test/src/@lib_test.c src/*.c",
-    "(step {0})", "loss (step ", "loss before", "loss after", "loss change",
+    "(step {0})", "(step {0}, row {1})", "loss (step ", "loss before", "loss after", "loss change",
     "largest slope", "chosen weight", "its sheet",
 })  # fmt: skip
 

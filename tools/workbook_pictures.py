@@ -3,7 +3,7 @@
     NETSHEET_SHARED=../shared python tools/workbook_pictures.py
 
 The network is the article's. Overview, Explain, Flow and the learning sheets are pictures of a
-window, taken by hand.
+window, taken by hand; Steps is printed from a small network of its own, a stateful LSTM.
 """
 
 from __future__ import annotations

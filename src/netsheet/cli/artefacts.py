@@ -138,7 +138,10 @@ def excel(
     as_json: Json = False,
     batch_axis: BatchAxis = "auto",
 ) -> None:
-    """Write the workbook that is the network: live formulas from the input to the output."""
+    """Write the workbook that is the network: live formulas from the input to the output.
+
+    Of a network that keeps states, several inputs are computed one after another, a row for each.
+    """
     from netsheet.write.excel import to_excel
 
     if output.suffix.lower() != ".xlsx" and str(output) != "-":
@@ -156,6 +159,8 @@ def excel(
         listed = read_vocabulary(vocabulary)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
+    if model.states:
+        show.note(_steps_told(len(chosen)))
     with show.written_to(output, ".xlsx", as_json) as place, show.progress("writing cells") as bar:
         report = to_excel(
             model, place, chosen, lang=language.chosen, until=until, arrangement=arrangement,
@@ -165,6 +170,19 @@ def excel(
     show.wrote(output, f"{output}: {report}")
     if as_json:
         show.as_json(asdict(report) | {"path": str(output)})
+
+
+def _steps_told(count: int) -> str:
+    """What the workbook has of a network that keeps states."""
+    if count == 1:
+        return (
+            "The network keeps states: with several inputs (--input repeated, or --data) the "
+            "workbook computes one after another, a row for each on the sheet Steps."
+        )
+    return (
+        f"The network keeps states: the {count} inputs are computed one after another, a row for "
+        "each on the sheet Steps; with one alone (--samples 1) the states before it are zeros."
+    )
 
 
 def _spare_edited(output: Path) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
     from netsheet.fidelity import Verdict
     from netsheet.network import Network
-    from netsheet.verify.engines.base import Artefact, OutsideEngine, Recomputed
+    from netsheet.verify.engines.base import Artefact, OutsideEngine, Recomputed, Values
 
 __all__ = ["TARGETS", "recompute", "verify"]
 
@@ -55,12 +55,15 @@ def verify(
         found = _recomputed(chosen.engine(options), artefact, samples)
         show(2, 4)
         if not samples:
-            samples = [_own_sample(artefact, found)]
-            network = part(network, None, [array.shape for array in samples[0].arrays])
+            samples = [_own_sample(artefact, values) for values in found.samples]
+            given = samples[0].inputs
+            network = part(network, None, [given[t.name].values.shape for t in network.inputs])
             require_computed(network)
             artefact = chosen.write(network, samples, Path(folder), options)
         held = chosen.reference() if chosen.reference is not None else reference_of(network)
         reference = _recomputed(held, artefact, samples)
+        if artefact.succession is not None:
+            samples = artefact.succession.carried(samples, reference.samples)
         if artefact.lesson is not None:
             reference = with_lesson(artefact.lesson, artefact.taught, samples, found, reference)
     show(3, 4)
@@ -113,14 +116,14 @@ def _recomputed(engine: OutsideEngine, artefact: Artefact, samples: Sequence[Sam
     return engine.recompute(artefact, samples)
 
 
-def _own_sample(artefact: Artefact, found: Recomputed) -> Sample:
-    """The input that stands in an artefact (a workbook) at present."""
+def _own_sample(artefact: Artefact, values: Values) -> Sample:
+    """The input, and the states before it, that stand in an artefact (a workbook) at present."""
     import numpy as np
 
     from netsheet.data.inputs import InputValue, Sample
     from netsheet.errors import FormatError
 
-    values, inputs = found.samples[0], artefact.network.inputs
+    inputs = artefact.network.explicit.inputs
     missing = [tensor.name for tensor in inputs if tensor.name not in values]
     if missing:
         raise FormatError(

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.data.states import with_states
 from netsheet.engine.run import engine
 from netsheet.equations import FLOAT, FloatArray
 from netsheet.fidelity import BOUND, ROUNDING, LayerVerdict, Verdict, judge, worst
@@ -96,7 +97,11 @@ def _explained(
     off: dict[str, float] = {}
     for sample in samples:
         exact = in_doubles(network, sample)
-        single = engine(network).activations([array[None] for array in sample.arrays])
+        explicit = network.explicit
+        whole = with_states(sample, explicit)
+        single = engine(explicit).activations(
+            {tensor.name: whole.inputs[tensor.name].values[None] for tensor in explicit.inputs}
+        )
         for key in tensors & exact.keys() & single.keys():
             own = _distance(single[key][0], exact[key])
             if own > BOUND * max(1.0, float(np.abs(exact[key]).max(initial=0.0))) / ROUNDING:

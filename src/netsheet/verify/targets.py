@@ -72,6 +72,7 @@ def _workbook(
 ) -> Artefact:
     from netsheet.verify.engines.base import Artefact
     from netsheet.verify.lesson import lesson_of, proved
+    from netsheet.verify.steps import succession_of
     from netsheet.write.excel import to_excel
 
     book = options.get("xlsx")
@@ -82,6 +83,9 @@ def _workbook(
     read = {tensor for node in nodes for tensor in node.inputs}
     keys = [tensor.name for tensor in network.inputs if tensor in read]
     keys += network.tensors()
+    row = succession_of(network, Path(book), len(samples))
+    if row is not None:
+        return Artefact(network, keys, Path(book), folder, succession=row)
     taught = lesson_of(network, Path(book))
     if taught is None:
         return Artefact(network, keys, Path(book), folder)

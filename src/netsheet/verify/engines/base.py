@@ -12,6 +12,7 @@ from netsheet.equations import FloatArray
 
 if TYPE_CHECKING:
     from netsheet.data.inputs import Sample
+    from netsheet.data.succession import Succession
     from netsheet.engine.lesson import Lesson
     from netsheet.equations import Tensor
     from netsheet.network import Network
@@ -34,6 +35,7 @@ class Artefact:
     folder: Path
     lesson: Lesson | None = None  # of a workbook that learns
     taught: Sequence[Tensor] = ()  # what of the lesson is proved
+    succession: Succession | None = None  # where the samples are calls one after another
 
 
 @dataclass(frozen=True, eq=False)

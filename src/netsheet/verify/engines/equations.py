@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.data.succession import going_on
 from netsheet.equations.evaluation import evaluate
 from netsheet.network import Network
 from netsheet.verify.engines.base import Artefact, Recomputed, Values
@@ -26,12 +27,24 @@ class Equations:
 
     def recompute(self, artefact: Artefact, samples: Sequence[Sample]) -> Recomputed:
         """Every tensor of the artefact's network."""
-        found = [in_doubles(artefact.network, sample) for sample in samples]
+        network, found = artefact.network, list[Values]()
+        back = artefact.succession.batch if artefact.succession is not None else len(samples)
+        for number, sample in enumerate(samples):
+            if number >= back:
+                sample = going_on(network, sample, found[number - back])
+            found.append(in_doubles(network, sample))
         return Recomputed(f"{NAME} ({self.why})" if self.why else NAME, found)
 
 
 def in_doubles(network: Network, sample: Sample) -> Values:
-    """The values of every computed tensor for one sample, by name."""
-    given = {t: a.astype(float) for t, a in zip(network.inputs, sample.arrays, strict=True)}
-    given |= {state.before: np.zeros(state.before.shape) for state in network.states}
+    """The values of every computed tensor for one sample, by name.
+
+    States are zeros where the sample gives none.
+    """
+    given = {t: sample.inputs[t.name].values.astype(float) for t in network.inputs}
+    for state in network.states:
+        value = sample.inputs.get(state.before.name)
+        given[state.before] = (
+            np.zeros(state.before.shape) if value is None else value.values.astype(float)
+        )
     return {tensor.name: array for tensor, array in evaluate(network.equations(), given).items()}

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from netsheet.data.inputs import Sample
+from netsheet.data.succession import Succession
 from netsheet.equations import FloatArray
 from netsheet.errors import FormatError, NetsheetError
 from netsheet.verify.engines.base import Artefact, Recomputed
@@ -75,9 +76,14 @@ class WorkbookEngine(ABC):
         return None
 
     def recompute(self, artefact: Artefact, samples: Sequence[Sample]) -> Recomputed:
-        """The tensors on the workbook's Map, for each of its samples or for its own input."""
+        """The tensors on the workbook's Map, for each of its samples or for its own input.
+
+        Where the samples are calls one after another, the workbook computes all of them at once.
+        """
         book: Path = artefact.content
         located = read_map(book)
+        if artefact.succession is not None:
+            return self._all_calls(artefact.succession, book, located)
         found: list[dict[str, FloatArray]] = []
         notes: dict[str, str] = {}
         for number in range(max(len(samples), 1)):
@@ -85,6 +91,19 @@ class WorkbookEngine(ABC):
             values, said = self.recalculated(chosen, located)
             found.append({key: _infinite(array) for key, array in values.items()})
             notes |= said
+        return Recomputed(self.name, found, notes=notes)
+
+    def _all_calls(
+        self, succession: Succession, book: Path, located: Mapping[str, MapRow]
+    ) -> Recomputed:
+        values, said = self.recalculated(book, located)
+        found = succession.apart({key: _infinite(array) for key, array in values.items()})
+        notes = {
+            name: said[there]
+            for names in succession.names
+            for name, there in names.items()
+            if there in said
+        }
         return Recomputed(self.name, found, notes=notes)
 
     def recalculated(

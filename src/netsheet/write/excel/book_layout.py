@@ -67,7 +67,8 @@ class LayerSheet:
     """The blocks of one layer (or of the inputs), and the equations printed in them.
 
     ``title`` and ``about`` stand on top where there is no node to take them from; ``colour`` is
-    that of the tab.
+    that of the tab. Where a network is computed for several inputs one after another, ``nodes`` are
+    the layer's calls, the first one included, and ``begins`` says with which tensor each begins.
     """
 
     name: str
@@ -75,7 +76,10 @@ class LayerSheet:
     title: str = ""
     about: str = ""
     colour: str | None = None
+    nodes: Sequence[Node] = ()
+    begins: dict[Tensor, int] = field(default_factory=dict)
     stated: list[Equation] = field(default_factory=list)  # as the layer says them
+    said: int | None = None  # of these, so many at the front are listed; None: all
     repeats: bool = False  # what other sheets say already: the equations are not listed again
     equations: list[Equation] = field(default_factory=list)  # as the cells compute them
     blocks: list[TensorBlock] = field(default_factory=list)
@@ -83,7 +87,7 @@ class LayerSheet:
     @property
     def listed(self) -> list[Equation]:
         """The equations that are listed above the blocks."""
-        return [] if self.repeats else self.stated
+        return [] if self.repeats else self.stated[: self.said]
 
     @property
     def rows(self) -> int:
@@ -112,11 +116,23 @@ class BookLayout:
         """Everything that is computed, in order."""
         return [eq for sheet in self.computed for eq in sheet.equations]
 
-    def add_layers(self, stated: Sequence[tuple[Node, list[Equation]]], taken: list[str]) -> None:
-        """A sheet for each node, in order."""
-        names = sheet_names([node.key for node, _ in stated], taken)
-        for name, (node, equations) in zip(names, stated, strict=True):
-            sheet = LayerSheet(name, node, stated=equations)
+    def add_layers(
+        self, stated: Sequence[tuple[Node, list[Equation]]], taken: list[str], times: int = 1
+    ) -> None:
+        """A sheet for each node, in order; with all of them ``times`` over, one for each layer."""
+        count = len(stated) // times
+        names = sheet_names([node.key for node, _ in stated[:count]], taken)
+        for number, name in enumerate(names):
+            calls = stated[number::count]
+            node, first = calls[0]
+            sheet = LayerSheet(name, node, nodes=[node for node, _ in calls])
+            sheet.stated = [eq for _, equations in calls for eq in equations]
+            if times > 1:
+                sheet.said = len(first)
+                sheet.begins = {
+                    equations[0].target: number for number, (_, equations) in enumerate(calls)
+                    if equations
+                }  # fmt: skip
             self._add_layer(sheet)
 
     def arrange(self, tensors: Iterable[Tensor], equations: Sequence[Equation]) -> None:
@@ -183,7 +199,7 @@ class BookLayout:
         scales = weight_scales(weights)
         for weight in scales:
             self.places[weight] = arrangements.default(weight, False, arrangements.ROW)
-        keys = set(sheet.node.outputs) if sheet.node else set()
+        keys = {tensor for node in sheet.nodes for tensor in node.outputs}
         roles = dict.fromkeys(keys, OUTPUT) | {
             real: REAL for tensor, real in self.real.of.items() if tensor in keys
         }
@@ -231,7 +247,9 @@ class BookLayout:
         A heading, labels, then its cells. Returns the next free row.
         """
         place, column = self.places[tensor], MARGIN
-        if sheet.blocks:
+        if tensor in sheet.begins:
+            row += 1  # for what is said of the call that begins here
+        elif sheet.blocks:
             last = sheet.blocks[-1]
             beside = last.place.col + max(last.place.width, heading_columns(last.tensor)) + 2
             alike = last.place.height == place.height > 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from netsheet.data.succession import Succession
 from netsheet.equations import Equation, FloatArray, Index, Position, Tensor, equation
 from netsheet.write.excel import arrangements, looks
 from netsheet.write.excel.book_layout import BookLayout, LayerSheet
@@ -49,39 +50,61 @@ class Flow:
     name: str
     maps: list[SmallMaps] = field(default_factory=list)
     equations: list[Equation] = field(default_factory=list)
+    bands: list[int] = field(default_factory=list)  # the first row of each step's maps
 
 
 def planned_flow(
-    plan: BookLayout, name: str, inputs: WorkbookInputs, layers: Sequence[LayerSheet]
+    plan: BookLayout,
+    name: str,
+    inputs: WorkbookInputs,
+    layers: Sequence[LayerSheet],
+    succession: Succession | None = None,
 ) -> Flow:
-    """Places for small maps of every input and layer."""
+    """Places for small maps of every input and layer; a band of them for each step."""
     result = Flow(name)
-    column = 1
-    chosen = list(_tensors(inputs, layers))
-    budget = max(32, MOST_CELLS // max(1, len(chosen)))
-    for tensor, sheet, kind, sources, raw in chosen:
-        source, label = plan.real.first(tensor), tensor.name.removesuffix("/raw")
-        shown, at, stride, maps = _small(source, budget)
-        place = _placement(shown).moved(name, MAP_ROW, column)
-        plan.places[shown] = place
-        tokens = source in inputs.tokens
-        result.maps.append(
-            SmallMaps(label, source, sheet, shown, stride, maps, kind, sources, raw, tokens)
-        )
-        own = [Index(f"n{number}", size) for number, size in enumerate(shown.shape)]
-        result.equations.append(equation(shown[tuple(own)], source[tuple(at(own))]))
-        column += max(place.width, NARROWEST) + 2
+    column, times = 1, 1 if succession is None else succession.count
+    bands = [list(_tensors(inputs, layers, succession, n)) for n in range(times)]
+    budget = max(32, MOST_CELLS // max(1, times * len(bands[0])))
+    columns, row = list[int](), MAP_ROW
+    for number, chosen in enumerate(bands):
+        result.bands.append(row)
+        lowest = row
+        for position, (tensor, sheet, kind, sources, raw) in enumerate(chosen):
+            source, label = plan.real.first(tensor), tensor.name.removesuffix("/raw")
+            shown, at, stride, maps = _small(source, budget, number)
+            if number == 0:
+                columns.append(column)
+            place = _placement(shown).moved(name, row, columns[position])
+            plan.places[shown] = place
+            tokens = source in inputs.tokens
+            result.maps.append(
+                SmallMaps(label, source, sheet, shown, stride, maps, kind, sources, raw, tokens)
+            )
+            own = [Index(f"n{axis}", size) for axis, size in enumerate(shown.shape)]
+            result.equations.append(equation(shown[tuple(own)], source[tuple(at(own))]))
+            column += max(place.width, NARROWEST) + 2
+            lowest = max(lowest, place.area.bottom)
+        row = lowest + 3
     return result
 
 
 def _tensors(
-    inputs: WorkbookInputs, layers: Sequence[LayerSheet]
+    inputs: WorkbookInputs,
+    layers: Sequence[LayerSheet],
+    succession: Succession | None,
+    number: int,
 ) -> Iterator[tuple[Tensor, str, str, tuple[str, ...], bool]]:
-    for tensor, source in inputs.shown.items():
-        yield source, inputs.sheet.name, "", (), source is not tensor
+    if succession is None:
+        for tensor, source in inputs.shown.items():
+            yield source, inputs.sheet.name, "", (), source is not tensor
+    else:
+        for tensor in succession.of.explicit.inputs:
+            here = succession.tensor(tensor.name, number)
+            source = inputs.shown.get(here, here)
+            if succession.tensor(tensor.name, 0) in inputs.shown:
+                yield source, inputs.sheet.name, "", (), source is not here
     for sheet in layers:
-        node = sheet.node
-        assert node is not None
+        node = sheet.nodes[number]
         sources = tuple(tensor.name for tensor in node.inputs)
         for tensor in node.outputs:
             if tensor.size:
@@ -89,7 +112,7 @@ def _tensors(
 
 
 def _small(
-    source: Tensor, budget: int
+    source: Tensor, budget: int, number: int
 ) -> tuple[Tensor, Callable[[Sequence[Index]], list[Position]], int, int]:
     """The tensor shown for a layer's, how to find its elements there, its stride and maps."""
     rank = len(source.shape)
@@ -105,7 +128,8 @@ def _small(
     high, wide = math.ceil(high / stride), math.ceil(wide / stride)
     count = 1 if stack is None else source.shape[stack]
     maps = max(1, min(count, MOST_MAPS, budget // (high * wide)))
-    shown = Tensor(f"flow/{source.name}", ("map", "height", "width"), (maps, high, wide))
+    name = f"flow/{source.name}" if number == 0 else f"flow/{source.name} {number + 1}"
+    shown = Tensor(name, ("map", "height", "width"), (maps, high, wide))
 
     def at(own: Sequence[Index]) -> list[Position]:
         places: list[Position] = [0] * rank
@@ -137,8 +161,14 @@ def flow_sheet(
     result.put(1, 0, words["flow about"], looks.NOTE)
     result.heights.update({0: 27, 1: 15, NAME_ROW: 15, KIND_ROW: 13.5, FROM_ROW: 13.5})
     before = ""
+    for number, row in enumerate(flow.bands if len(flow.bands) > 1 else ()):
+        result.put(row - 1, 1, words["step number"].format(number + 1), looks.HEADING)
+        result.heights[row - 1] = 15
     for maps in flow.maps:
         place = plan.places[maps.shown]
+        if place.row > MAP_ROW:
+            _cells(result, maps, flow, plan, values)
+            continue
         result.link(NAME_ROW, place.col, maps.name, maps.sheet)
         shape = "×".join(map(str, maps.source.shape)) or "1"
         result.put(KIND_ROW, place.col, f"{maps.kind} {shape}".strip(), looks.NOTE)

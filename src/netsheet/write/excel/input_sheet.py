@@ -11,6 +11,7 @@ import numpy as np
 
 from netsheet.data.inputs import InputValue, Sample
 from netsheet.data.scaling import Scaling
+from netsheet.data.succession import Succession
 from netsheet.equations import (
     Expr,
     FloatArray,
@@ -43,6 +44,7 @@ from netsheet.write.excel.sheet_names import distinct
 from netsheet.write.excel.stored_numbers import as_stored
 
 SAMPLE_ROW, SAMPLE_COL = 4, 4  # the first stored value on the Samples sheet
+MOST_IN_ROW = 64  # values of a tensor that the row of a step shows
 
 
 @dataclass(eq=False)
@@ -61,6 +63,11 @@ class WorkbookInputs:
         default_factory=dict
     )  # of a quantised input, its real values
     tokens: set[Tensor] = field(default_factory=set)  # inputs of whole numbers that name something
+    # Where samples are computed one after another: the number of the one that is shown, the sheet
+    # with a row for each, and of which table and row each raw value is.
+    step: Tensor | None = None
+    steps: str = ""
+    rows: dict[Tensor, tuple[Tensor, int]] = field(default_factory=dict)
 
 
 def checked(samples: Sequence[Sample], inputs: Sequence[Tensor]) -> None:
@@ -83,24 +90,33 @@ def laid_out(
     plan: BookLayout,
     tensors: Sequence[Tensor],
     samples: Sequence[Sample],
-    names: tuple[str, str],
+    names: tuple[str, str, str],
     chosen: Placement,
     tokens: Collection[str] = (),
+    succession: Succession | None = None,
 ) -> WorkbookInputs:
     """Put the inputs on their sheet.
 
-    ``names`` are those of the sheets of inputs and of samples, ``chosen`` is the cell with the
-    number of the selected sample, ``tokens`` has the names of inputs of token numbers.
+    ``names`` are those of the sheets of inputs, of samples and of steps, ``chosen`` is the cell
+    with the number of the selected sample, ``tokens`` has the names of inputs of token numbers.
+    With a ``succession`` every sample has inputs of its own among the ``tensors``.
     """
     sheet = LayerSheet(names[0], None)
     labels = [sample.label for sample in samples]
     result = WorkbookInputs(sheet, names[1], distinct(sample.name for sample in samples), labels)
     if len(samples) > 1:
-        result.choice = Tensor("sample", (), ())
-        plan.places[result.choice] = chosen
-        result.given[result.choice] = np.array(1.0)
-    for tensor in tensors:
-        _feed(plan, tensor, samples, result)
+        number = Tensor("sample" if succession is None else "step", (), ())
+        plan.places[number] = chosen
+        result.given[number] = np.array(1.0)
+        if succession is None:
+            result.choice = number
+        else:
+            result.step, result.steps = number, names[2]
+    if succession is None:
+        for tensor in tensors:
+            _feed(plan, [tensor], [sample.inputs[tensor.name] for sample in samples], result)
+    else:
+        _feed_all(plan, tensors, samples, result, succession)
     constants = [w for w in weights_of(sheet.stated) if w not in plan.places]
     for weight in constants:
         plan.places[weight] = _row(weight)
@@ -126,34 +142,72 @@ def laid_out(
     return result
 
 
-def _feed(
-    plan: BookLayout, tensor: Tensor, samples: Sequence[Sample], result: WorkbookInputs
+def _feed_all(
+    plan: BookLayout,
+    tensors: Sequence[Tensor],
+    samples: Sequence[Sample],
+    result: WorkbookInputs,
+    succession: Succession,
 ) -> None:
-    """The equations from stored samples through raw values to the input."""
-    at = indices_of(tensor)
-    values = [sample.inputs[tensor.name] for sample in samples]
+    """Each sample's inputs; the first states too, of a few numbers in a row of their own."""
+    states = {state.before.name for state in succession.of.states}
+    for tensor in succession.of.explicit.inputs:
+        count = succession.count
+        if tensor.name in states:
+            count = min(count, succession.batch)
+            values = [InputValue(np.zeros(tensor.shape, np.float32))] * count
+        else:
+            values = [sample.inputs[tensor.name] for sample in samples]
+        fed = [succession.tensor(tensor.name, number) for number in range(count)]
+        if fed[0] not in tensors:
+            continue
+        if tensor.name in states and tensor.size > MOST_IN_ROW:
+            for one, value in zip(fed, values, strict=True):
+                _feed(plan, [one], [value], result)
+        else:
+            sheet = result.steps if tensor.size <= MOST_IN_ROW else result.samples
+            _feed(plan, fed, values, result, sheet)
+
+
+def _feed(
+    plan: BookLayout,
+    fed: Sequence[Tensor],
+    values: Sequence[InputValue],
+    result: WorkbookInputs,
+    sheet: str = "",
+) -> None:
+    """The equations from stored samples through raw values to the input.
+
+    One input is fed from the chosen sample, several on a ``sheet`` from a row each.
+    """
+    tensor, at = fed[0], indices_of(fed[0])
     scaling = values[0].scaling
     raw = all(v.raw is not None and v.scaling is not None and v.scaling == scaling for v in values)
     raw = raw and (tensor.quantisation is None or _reached(tensor, values))
     arrays: list[Any] = [v.raw if raw else v.values for v in values]
     stored = np.stack([as_stored(np.asarray(array)).reshape(tensor.shape) for array in arrays])
-    source = Tensor(f"{tensor.name}/raw", tensor.axes, tensor.shape) if raw else tensor
-    result.shown[tensor] = source
-    if result.choice is None:
-        result.given[source] = stored[0]
-    else:
-        table = Weight(
-            f"{tensor.name}/samples",
-            ("sample", *tensor.axes),
-            stored.shape,
-            label="samples",
-            values=stored,
-        )
-        _tabled(plan, table, result)
-        number = affine(Gather(result.choice[()], len(samples))) - 1
-        result.sheet.stated.append(equation(source[at], table[(number, *at)]))
-    if raw and scaling is not None:
-        value = scaled(tensor, at, source[at], scaling)
+    table = None
+    if sheet or result.choice is not None:
+        axes = ("sample", *tensor.axes)
+        name = f"{tensor.name}/samples"
+        table = Weight(name, axes, stored.shape, label="samples", values=stored)
+        _tabled(plan, table, result, sheet or result.samples)
+    constants: dict[str, Weight] = {}
+    for row, tensor in enumerate(fed):
+        source = Tensor(f"{tensor.name}/raw", tensor.axes, tensor.shape) if raw else tensor
+        result.shown[tensor] = source
+        if table is None:
+            result.given[source] = stored[0]
+        else:
+            number = affine(row)
+            if result.choice is not None:
+                number = affine(Gather(result.choice[()], len(values))) - 1
+            else:
+                result.rows[source] = table, row
+            result.sheet.stated.append(equation(source[at], table[(number, *at)]))
+        if not raw or scaling is None:
+            continue
+        value = scaled(tensor, at, source[at], scaling, constants)
         if tensor.quantisation is None:
             result.sheet.stated.append(equation(tensor[at], value))
         else:
@@ -181,8 +235,18 @@ def _reached(tensor: Tensor, values: Sequence[InputValue]) -> bool:
     )  # fmt: skip
 
 
-def scaled(tensor: Tensor, at: Sequence[Index], value: Expr, scaling: Scaling) -> Expr:
-    """``((255 - raw) * scale - mean) / std`` with those parts that change something."""
+def scaled(
+    tensor: Tensor,
+    at: Sequence[Index],
+    value: Expr,
+    scaling: Scaling,
+    constants: dict[str, Weight] | None = None,
+) -> Expr:
+    """``((255 - raw) * scale - mean) / std`` with those parts that change something.
+
+    The numbers in it are noted in ``constants``, or taken from there.
+    """
+    known = {} if constants is None else constants
     channel = tensor.axes.index("channel") if "channel" in tensor.axes else len(tensor.axes) - 1
     size = tensor.shape[channel] if tensor.shape else 1
 
@@ -190,9 +254,9 @@ def scaled(tensor: Tensor, at: Sequence[Index], value: Expr, scaling: Scaling) -
         values = np.asarray(numbers, float)
         if len(values) == size and size > 1 and len(set(numbers)) > 1:
             weight = Weight(f"{tensor.name}/{label}", ("channel",), (size,), None, label, values)
-            return weight[at[channel]]
+            return known.setdefault(label, weight)[at[channel]]
         weight = Weight(f"{tensor.name}/{label}", (), (), None, label, values.reshape(-1)[0])
-        return weight[()]
+        return known.setdefault(label, weight)[()]
 
     if scaling.invert:
         value = 255 - value
@@ -213,16 +277,17 @@ def _row(weight: Weight) -> Placement:
     return Placement(axes, "row" if axes else "cell")
 
 
-def _tabled(plan: BookLayout, table: Weight, result: WorkbookInputs) -> None:
+def _tabled(plan: BookLayout, table: Weight, result: WorkbookInputs, name: str) -> None:
     """One row for each sample; one column, on a sheet of its own, where a row would be too long."""
     count, *shape = table.shape
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    after = sum(b.place.width for b in result.tables if b.place.sheet == result.samples)
+    gap = int(name == result.steps)  # between what a row of steps shows of several tensors
+    after = sum(b.place.width + gap for b in result.tables if b.place.sheet == name)
     tall = math.prod(shape) + after + SAMPLE_COL > WIDEST
     axes: list[AxisOffsets] = [along(count, 0, 1) if tall else along(count, 1, 0)]
     for size, step in zip(shape, strides, strict=True):
         axes.append(along(size, step, 0) if tall else along(size, 0, step))
-    sheet = f"{result.samples} {len(result.tables) + 2}" if tall else result.samples
+    sheet = f"{result.samples} {len(result.tables) + 2}" if tall else name
     column = 1 if tall else SAMPLE_COL + after
     place = Placement(tuple(axes), "samples").moved(sheet, SAMPLE_ROW, column)
     plan.places[table] = place

@@ -31,7 +31,7 @@ from netsheet.write.excel.weight_windows import KERNELS
 from netsheet.write.mathematics import text
 
 WIDE_CELLS = 12  # columns from which on cells are square, as in a picture
-MAX_LINK = 16  # characters of a link
+MAX_LINK, MAX_LINKS = 16, 12  # characters of a link; links to blocks
 MAX_INDEX = 2048  # labels along one side of a block
 SINGLE = 3  # square cells of a single long number
 UPRIGHT_HEIGHT = 52.0  # points of a row of ten digits that run upwards
@@ -104,9 +104,16 @@ def _navigation(
     for place, mark, other in ((1, "◀ ", number - 1), (2, "▶ ", number + 1)):
         if 0 <= other < len(sheets):
             result.link(2, place * step, mark + _cut(sheets[other].name), sheets[other].name)
-    for number, block in enumerate(sheet.blocks[:12], 3):
+    blocks, further = list(sheet.blocks), list[TensorBlock]()
+    if sheet.begins:  # of steps behind the first one, only where they begin
+        further = [block for block in blocks if sheet.begins.get(block.tensor, 0) > 0]
+        blocks = blocks[: blocks.index(further[0])]
+    for number, block in enumerate([*blocks, *further][:MAX_LINKS], 3):
         cell = cell_name(block.title, block.place.col - 1)
-        result.link(2, number * step, _cut(_short(block.tensor)), sheet.name, cell)
+        name = _cut(_short(block.tensor))
+        if block in further:
+            name = words["step number"].format(sheet.begins[block.tensor] + 1)
+        result.link(2, number * step, name, sheet.name, cell)
 
 
 def _cut(name: str) -> str:
@@ -133,6 +140,10 @@ def _add_blocks(
     gates = gate_names(sheet)
     for block in sheet.blocks:
         place, tensor = block.place, block.tensor
+        if tensor in sheet.begins:
+            step = words["step number"].format(sheet.begins[tensor] + 1)
+            result.put(block.title - 1, 0, step, looks.RESULT)
+            result.heights[block.title - 1] = 21
         _heading(result, block, words)
         own: Sequence[str] = ()
         if sheet.node is not None and isinstance(tensor, Weight):

@@ -10,6 +10,7 @@ import numpy as np
 
 from netsheet.data.inputs import Sample
 from netsheet.data.scaling import token_inputs, whole_inputs
+from netsheet.data.succession import Succession
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray, Tensor, Weight
 from netsheet.equations.evaluation import evaluate
@@ -38,6 +39,7 @@ from netsheet.write.excel.layer_sheet import layer_sheet
 from netsheet.write.excel.placement import MAX_COLUMNS, MAX_ROWS, Placement
 from netsheet.write.excel.real_values import with_real_values
 from netsheet.write.excel.sheet_content import SheetContent
+from netsheet.write.excel.steps_sheet import StepRows, planned_steps, steps_sheet
 from netsheet.write.excel.stored_numbers import as_stored
 from netsheet.write.excel.vocabulary_sheet import put_words, vocabulary_sheet
 
@@ -62,11 +64,13 @@ class NetworkBook:
         class_names: Sequence[str] | None,
         learning: Learning | None = None,
         vocabulary: Sequence[str] = (),
+        succession: Succession | None = None,
     ) -> None:
         samples = [replace(one, name=translated(one.name, language)) for one in samples]
         self.model, self.samples = model, samples
         self.words, self.language, self.class_names = words, language, class_names
-        self.vocabulary = vocabulary
+        self.vocabulary, self.succession = vocabulary, succession
+        self.origin = model if succession is None else succession.of  # what is said of the network
         stated, real = with_real_values(stated_equations(model))
         self.nodes: list[Node] = [node for node, _ in stated]
         self.plan = BookLayout(arrangement, real)
@@ -76,22 +80,31 @@ class NetworkBook:
             self.plan,
             used,
             samples,
-            (words["input"], words["samples"]),
+            (words["input"], words["samples"], words["steps"]),
             overview_sheet.chosen_place(words["overview"]),
             {*token_inputs(model), *whole_inputs(model)},
+            succession,
         )
         taken = [
             words[key]
-            for key in ("overview", "explain", "flow", "terms", "input", "samples", "check", "map",
-                        "vocabulary")
+            for key in ("overview", "explain", "flow", "terms", "input", "samples", "steps",
+                        "check", "map", "vocabulary")
         ]  # fmt: skip
-        self.plan.add_layers(stated, [*taken, words["reference"]])
+        times = 1 if succession is None else succession.count
+        self.plan.add_layers(stated, [*taken, words["reference"]], times)
         self.layers = [sheet for sheet in self.plan.sheets if sheet.node is not None]
         outputs = [t for node in self.nodes for t in node.outputs]
         ends = [t for t in model.outputs if t in outputs] or list(self.nodes[-1].outputs)
         ends = [real.first(tensor) for tensor in ends]
-        self.front = overview_sheet.planned(self.plan, words["overview"], self.inputs, ends)
-        self.flow = planned_flow(self.plan, words["flow"], self.inputs, self.layers)
+        self.steps: StepRows | None = None
+        if succession is not None:
+            self.steps = planned_steps(self.plan, self.inputs, succession)
+            # all that a layer gives in every step, in rows of the Check that follow each other
+            outputs = [t for sheet in self.layers for node in sheet.nodes for t in node.outputs]
+        self.front = overview_sheet.planned(
+            self.plan, words["overview"], self.inputs, ends, self.steps
+        )
+        self.flow = planned_flow(self.plan, words["flow"], self.inputs, self.layers, succession)
         self.checked = [t for t in outputs if t.name in model.tensors()]
         self.learns: LearningSheets | None = None
         if learning is not None:
@@ -134,6 +147,8 @@ class NetworkBook:
         cells = self.formulas + self.numbers
         megabytes = cells * BYTES_PER_CELL / 1e6
         advice = f"write fewer layers: --until {self._first_half()}"
+        if self.succession is not None:
+            advice = f"give fewer inputs (--samples), or {advice}"
         if cells > MAX_CELLS:
             raise NetsheetError(
                 f"the workbook would have {self.formulas:,} formulas and {self.numbers:,} numbers "
@@ -166,13 +181,18 @@ class NetworkBook:
         for tensor in self.plan.places:
             if isinstance(tensor, Weight) and tensor not in given:
                 given[tensor] = as_stored(tensor.values)
-        equations = [*self.plan.equations(), *self.front.equations, *self.flow.equations]
+        equations = self.plan.equations()
+        if self.steps is not None:
+            equations += self.steps.equations
+        equations += [*self.front.equations, *self.flow.equations]
         if self.learns is not None:
             given.update(self.learns.given)
             equations += self.learns.equations
         return {**given, **evaluate(equations, given)}
 
     def _references(self) -> ReferenceValues:
+        if self.succession is not None:
+            return self._references_in_a_row(self.succession)
         cells = sum(tensor.size for tensor in self.checked)
         stored = len(self.samples) if cells * len(self.samples) <= MAX_CHOICES else 1
         batch = {
@@ -187,6 +207,22 @@ class NetworkBook:
             found |= self.learns.references(batch, labels)
         keys = [tensor.name for tensor in self.checked]
         return ReferenceValues({key: found[key] for key in keys}, "ONNX Runtime", stored)
+
+    def _references_in_a_row(self, succession: Succession) -> ReferenceValues:
+        """What the network itself gives when it is called with one input after another."""
+        batch = {
+            tensor.name: np.stack([s.inputs[tensor.name].values for s in self.samples])
+            for tensor in succession.of.inputs
+        }
+        found = engine(succession.of).activations(batch)
+        every = {
+            names[key]: array[number : number + 1]
+            for number, names in enumerate(succession.names)
+            for key, array in found.items()
+            if key in names
+        }
+        keys = [tensor.name for tensor in self.checked]
+        return ReferenceValues({key: every[key] for key in keys}, "ONNX Runtime", 1)
 
     # ------------------------------------------------------------------ sheets
 
@@ -207,7 +243,7 @@ class NetworkBook:
             for number, tensor in enumerate(self.checked)
         }
         front = overview_sheet.overview_sheet(
-            self.front, self.model, self.plan, self.layers, self.inputs, values,
+            self.front, self.origin, self.plan, self.layers, self.inputs, values,
             self.class_names, self.words, self.formulas, judged,
         )  # fmt: skip
         yield replace(front, tab_number=1)
@@ -263,7 +299,7 @@ class NetworkBook:
             self.words["check about"].format(references.engine),
             self.words["check changed"],
         ]
-        if references.samples < len(self.samples):
+        if references.samples < len(self.samples) and self.succession is None:
             notes.append(self.words["check first"].format(self.inputs.names[0]))
         return notes
 
@@ -273,6 +309,8 @@ class NetworkBook:
         if self.inputs.choice is not None:
             place = self.plan.places[self.inputs.choice]
             rows.append(("", TensorBlock(self.inputs.choice, place, "selection", 0)))
+        if self.steps is not None:
+            rows += [("", block) for block in self.steps.blocks]
         for tensor, place in places.items():
             rows.append((tensor.name, TensorBlock(tensor, place, "reference", 0)))
         if self.learns is not None:
@@ -280,9 +318,15 @@ class NetworkBook:
         return rows
 
     def _sample_sheets(self, values: Mapping[Tensor, FloatArray]) -> Iterator[SheetContent]:
-        """The stored samples: one row each, name and label in front."""
-        names = dict.fromkeys([self.inputs.samples, *(b.place.sheet for b in self.inputs.tables)])
-        for name in names if self.inputs.choice is not None else ():
+        """The stored samples: one row each, name and label in front; the steps made of them."""
+        if self.steps is not None:
+            yield steps_sheet(self.steps, self.plan, self.inputs, values, self.words)
+        names = dict.fromkeys(block.place.sheet for block in self.inputs.tables)
+        if self.inputs.choice is not None:
+            names = {self.inputs.samples: None} | names
+        for name in names:
+            if name == self.inputs.steps:
+                continue
             result = SheetContent(name, tab="F59E0B", column_width=6.0)
             result.put(0, 0, self.words["samples"], looks.TITLE)
             result.heights[0] = 27

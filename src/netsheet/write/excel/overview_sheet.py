@@ -8,22 +8,30 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from netsheet.equations import FLOAT, Equation, FloatArray, Index, Tensor, equation, reduce
+from netsheet.equations import (
+    FLOAT,
+    Equation,
+    FloatArray,
+    Gather,
+    Index,
+    Tensor,
+    affine,
+    equation,
+    reduce,
+)
 from netsheet.network import Network
 from netsheet.write.excel import arrangements, looks
 from netsheet.write.excel.book_layout import BookLayout, LayerSheet
 from netsheet.write.excel.cell_block import computed
-from netsheet.write.excel.check_sheet import DEVIATION_COLUMN, VERDICT_COLUMN
-from netsheet.write.excel.check_sheet import FIRST as CHECK_FIRST
 from netsheet.write.excel.input_sheet import SAMPLE_ROW, WorkbookInputs
+from netsheet.write.excel.layer_table import layer_table
 from netsheet.write.excel.placement import CellArea, Placement, along, cell_name
-from netsheet.write.excel.sentences import function_names
 from netsheet.write.excel.sheet_content import BarsOver, ColourScale, SheetContent, value_scale
 from netsheet.write.excel.sheet_names import quoted
+from netsheet.write.excel.steps_sheet import StepRows
 
 CHOICE_ROW, VALUE_COL = 8, 1  # the drop-down; the number of the sample stands above it
 TRUE_LABEL = (CHOICE_ROW + 1, VALUE_COL)
-TABLE_ROW = 21
 PICTURE_ROW, PICTURE_COL, NARROW = 4, 3, 18  # square columns under the picture, for both
 CLASS_COL = PICTURE_COL + NARROW + 1
 CHART_COL, CHART_COLUMNS, CHART_ROWS = CLASS_COL + 5, 4, 15
@@ -31,11 +39,6 @@ SQUARE = 2.71  # characters: 20 pixels, as the rows have
 DIGITS_ROW = 12
 NUMBERS_ROW = 15
 MAX_PICTURE, MAX_CLASSES = 16, 100
-# columns of the table of layers: heading, first column, columns that it takes
-TABLE = (
-    ("layer", 0, 1), ("type", 1, 1), ("output shape", 3, 5), ("short parameters", 8, 4),
-    ("short formulas", 12, 3), ("short deviation", 15, 3), ("verdict", 18, 3),
-)  # fmt: skip
 
 
 def chosen_place(name: str) -> Placement:
@@ -57,12 +60,19 @@ class OverviewTensors:
 
 
 def planned(
-    plan: BookLayout, name: str, inputs: WorkbookInputs, outputs: Sequence[Tensor]
+    plan: BookLayout,
+    name: str,
+    inputs: WorkbookInputs,
+    outputs: Sequence[Tensor],
+    steps: StepRows | None = None,
 ) -> OverviewTensors:
-    """Places for the picture of the input and for the list of output values."""
+    """Places for the picture of the input and for the list of output values.
+
+    With several ``steps`` both are those of the step that is chosen.
+    """
     result = OverviewTensors(name)
     for source in inputs.shown.values():
-        if _picture(plan, result, source):
+        if _picture(plan, result, source, inputs):
             break
     output = next((t for t in outputs if len(t.shape) == 1), None)
     if output is not None:
@@ -73,11 +83,17 @@ def planned(
             (along(size, 1, 0),), arrangements.COLUMN, sheet=name, row=4, col=CLASS_COL + 1
         )
         k = Index("k", size)
-        result.equations.append(equation(result.scores[k], output[k]))
+        value = output[k]
+        if steps is not None and inputs.step is not None:
+            step = affine(Gather(inputs.step[()], len(inputs.names))) - 1
+            value = steps.outputs[output][(step, k)]
+        result.equations.append(equation(result.scores[k], value))
     return result
 
 
-def _picture(plan: BookLayout, result: OverviewTensors, source: Tensor) -> bool:
+def _picture(
+    plan: BookLayout, result: OverviewTensors, source: Tensor, inputs: WorkbookInputs
+) -> bool:
     """Every n-th row and column of the input, its channels averaged."""
     rank = len(source.shape)
     if rank == 0 or rank > 3:
@@ -95,7 +111,11 @@ def _picture(plan: BookLayout, result: OverviewTensors, source: Tensor) -> bool:
     over = [Index("c", source.shape[axis]) for axis in rest]
     for axis, index in zip(rest, over, strict=True):
         at[axis] = index + 0
-    value = reduce("mean", over, source[tuple(at)])
+    read = source[tuple(at)]
+    if inputs.step is not None and source in inputs.rows:
+        step = affine(Gather(inputs.step[()], len(inputs.names))) - 1
+        read = inputs.rows[source][0][(step, *at)]
+    value = reduce("mean", over, read)
     result.picture = Tensor("overview/picture", ("height", "width"), (y.size, x.size))
     result.stride, result.source = stride, source
     plan.places[result.picture] = arrangements.matrix(result.picture).moved(
@@ -142,7 +162,7 @@ def overview_sheet(
     _show_picture(result, overview, plan, values, words, tokens)
     known = model.classes is not None or class_names is not None
     _show_scores(result, overview, plan, values, class_names, words, known, inputs)
-    _table(result, layers, words, deviations)
+    layer_table(result, layers, words, deviations)
     return result
 
 
@@ -153,17 +173,20 @@ def _left(look: looks.CellLook) -> looks.CellLook:
 def _sample(result: SheetContent, inputs: WorkbookInputs, words: Mapping[str, str]) -> None:
     """The drop-down, or the one sample's name; the true label."""
     row = CHOICE_ROW
-    result.put(row, 0, words["sample"], looks.HEADING)
-    if inputs.choice is None:
+    heading = words["sample"] if inputs.step is None else words["step shown"]
+    result.put(row, 0, heading, looks.HEADING)
+    if inputs.choice is None and inputs.step is None:
         result.put(row, VALUE_COL, inputs.names[0], looks.PLAIN)
         if inputs.labels[0] is not None:
             result.put(row + 1, 0, words["true label"], looks.HEADING)
             result.put(row + 1, VALUE_COL, inputs.labels[0], _left(looks.RESULT))
         return
-    sheet = quoted(inputs.samples)
+    sheet = quoted(inputs.steps or inputs.samples)
     first, last = SAMPLE_ROW, SAMPLE_ROW + len(inputs.names) - 1
-    names, labels = CellArea(first, 1, last, 1), CellArea(first, 2, last, 2)
-    result.put(row, VALUE_COL, inputs.names[0], looks.CHOICE)
+    column = 1 if inputs.step is None else 0  # steps are chosen by their numbers
+    names, labels = CellArea(first, column, last, column), CellArea(first, 2, last, 2)
+    shown: str | int = inputs.names[0] if inputs.step is None else 1
+    result.put(row, VALUE_COL, shown, _left(looks.CHOICE))
     result.choices.append((CellArea(row, VALUE_COL, row, VALUE_COL), f"{sheet}!{names.absolute()}"))
     chosen = cell_name(row, VALUE_COL, True)
     number = cell_name(row - 1, VALUE_COL, True)
@@ -319,66 +342,3 @@ def _targets(
         (CellArea(4, CLASS_COL + 3, 3 + len(scores), CLASS_COL + 3), looks.all_digits(1.0))
     )
     return True
-
-
-def _table(
-    result: SheetContent,
-    layers: Sequence[LayerSheet],
-    words: Mapping[str, str],
-    deviations: Mapping[Tensor, tuple[int, float, bool]],
-) -> None:
-    """One row for each layer, leading to its sheet."""
-    row = TABLE_ROW
-    result.put(row - 1, 0, words["layers"], looks.HEADING)
-    for head, column, wide in TABLE:
-        result.put(row, column, words[head], replace(looks.HEAD, shrink=True))
-        _spread(result, row, column, wide, looks.HEAD)
-    result.put(row, 2, "", looks.HEAD)
-    counted: set[object] = set()
-    check = quoted(words["check"])
-    for sheet in layers:
-        row += 1
-        node = sheet.node
-        assert node is not None
-        for _, column, wide in TABLE[2:]:
-            _spread(result, row, column, wide, None)
-        result.link(row, 0, node.key, sheet.name, look=replace(looks.LINK, shrink=True))
-        functions = function_names(sheet.stated, "en")
-        kind = f"{node.layer.type} ({functions})" if functions else node.layer.type
-        result.put(row, 1, kind, replace(looks.PLAIN, shrink=True))
-        shape = " × ".join(map(str, node.outputs[0].shape)) or "1"
-        result.put(row, TABLE[2][1], shape, replace(looks.PLAIN, shrink=True))
-        new = node.layer not in counted
-        counted.add(node.layer)
-        result.put(row, TABLE[3][1], node.layer.params if new else 0, looks.WHOLE)
-        result.put(row, TABLE[4][1], sum(_filled(sheet)), looks.WHOLE)
-        found = deviations.get(node.outputs[0])
-        if found is not None:
-            number, deviation, good = found
-            verdict = words["ok"] if good else words["differs"]
-            for (_, column, _), content, source, look in (
-                (TABLE[5], deviation, DEVIATION_COLUMN, looks.SMALL),
-                (TABLE[6], verdict, VERDICT_COLUMN, looks.VERDICT),
-            ):
-                cell = cell_name(CHECK_FIRST + number, source)
-                result.put(row, column, content, look, f"{check}!{cell}")
-    last = TABLE[6][1]
-    judged = CellArea(TABLE_ROW + 1, last, max(row, TABLE_ROW + 1), last)
-    result.verdicts.append((judged, words["ok"], words["differs"]))
-
-
-def _spread(
-    result: SheetContent, row: int, column: int, wide: int, look: looks.CellLook | None
-) -> None:
-    """One cell over several of the narrow columns that the picture needs."""
-    if wide < 2:
-        return
-    result.merged.append(CellArea(row, column, row, column + wide - 1))
-    if look is not None:
-        for n in range(1, wide):
-            result.put(row, column + n, "", look)
-
-
-def _filled(sheet: LayerSheet) -> list[int]:
-    """Formula cells of each tensor that a sheet computes."""
-    return [tensor.size for tensor in {eq.target for eq in sheet.equations}]

@@ -131,6 +131,24 @@ _WORDS: dict[str, tuple[str, str]] = {
         "チャンネルを横に並べています（マップの 1 列につき {0} 列）",
     ),
     "zeros": ("grey zeros fill the gaps of the window", "灰色の 0 は窓のすき間です"),
+    # steps
+    "steps": ("Steps", "ステップ"),
+    "steps about": (
+        "The network keeps states. A row for each call, one after another: what goes in, the "
+        "states that the call before has left, what comes out. Change a yellow cell: its row and "
+        "those below follow. States of 0 in the first row are a reset.",
+        "状態を保持するネットワークを続けて呼び出した結果です。1 行が 1 回の呼び出しで、入力、"
+        "直前の呼び出しが残した状態、出力が並びます。黄色のセルを変えると、その行と下の行が"
+        "再計算されます。最初の行の状態が 0 ならリセット直後です。",
+    ),
+    "step number": ("Step {0}", "ステップ {0}"),
+    "step head": ("Step", "ステップ"),
+    "step row": ("(call {0}, row {1})", "（呼び出し {0}、{1} 行目）"),
+    "step shown": ("Step shown", "表示するステップ"),
+    "fed": ("input", "入力"),
+    "before": ("before the step", "ステップ前の状態"),
+    "result": ("output", "出力"),
+    "left at last": ("left by the last step", "最後のステップが残した状態"),
     # learn
     "learn": ("Learn", "学習"),
     "learn about": (

@@ -12,15 +12,16 @@ import numpy as np
 from netsheet.data.inputs import Sample
 from netsheet.data.scaling import token_inputs
 from netsheet.data.states import with_states
+from netsheet.data.succession import Succession, succession
 from netsheet.equations import Tensor
-from netsheet.errors import UsageError
+from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network
 from netsheet.selection import part, require
 from netsheet.write.excel import input_sheet, sheet_stream
 from netsheet.write.excel.book_layout import ARRANGEMENTS, AUTO, LayerSheet
 from netsheet.write.excel.cell_block import computed
 from netsheet.write.excel.learning_choice import Learning
-from netsheet.write.excel.network_book import NetworkBook
+from netsheet.write.excel.network_book import MAX_CELLS, NetworkBook
 from netsheet.write.excel.placement import Placement, cell_name
 from netsheet.write.excel.sheet_content import SheetContent
 from netsheet.write.excel.sheet_names import quoted
@@ -63,7 +64,8 @@ def to_excel(
     """Write the network as live formulas into an .xlsx file.
 
     Args:
-        samples: what flows in; with several, a drop-down on the first sheet selects one.
+        samples: what flows in; with several, a drop-down on the first sheet selects one. A network
+            that keeps states is computed for one after another, with a row for each.
         lang: of the labels, ``en`` or ``ja``.
         until: the last layer to write; layers that it does not need are left out.
         arrangement: ``planes``, ``interleaved`` (channels side by side) or ``auto``.
@@ -84,21 +86,45 @@ def to_excel(
             f"no arrangement {arrangement!r}; choose one of: {', '.join(ARRANGEMENTS)}"
         )
     shapes = [array.shape for array in samples[0].arrays] if samples else None
-    model = part(model, until, shapes).explicit  # states are inputs, zeros at first, and outputs
-    samples = [with_states(sample, model) for sample in samples]
+    model = part(model, until, shapes)
     if learn is not None:
-        learn.check(model, samples)
+        learn.check(model.explicit, samples)
     if vocabulary and not token_inputs(model):
         raise UsageError(f"{model.name} reads no tokens, which words could stand for.")
     require(model, model.nodes, "formulas")
-    input_sheet.checked(samples, model.inputs)
-    book = NetworkBook(model, samples, words, lang, arrangement, class_names, learn, vocabulary)
+    row = _in_a_row(model, len(samples)) if model.states and len(samples) > 1 else None
+    if row is None:
+        model = model.explicit  # states are inputs, zeros at first, and outputs
+        samples = [with_states(sample, model) for sample in samples]
+        input_sheet.checked(samples, model.inputs)
+    else:
+        input_sheet.checked(samples, model.inputs)
+        model = row.network
+    book = NetworkBook(
+        model, samples, words, lang, arrangement, class_names, learn, vocabulary, row
+    )
     book.refuse_oversized()
     count = book.formulas + book.numbers
     names: list[str] = []
     sheets = _noted(book.sheets_in_order(), names)
     size = sheet_stream.write(target, sheets, count, progress, words["font"])
     return ExcelReport(Path(target), len(names), book.formulas, book.numbers, size)
+
+
+def _in_a_row(model: Network, count: int) -> Succession:
+    """The network for so many inputs one after another.
+
+    Raises:
+        NetsheetError: that would be more cells than Excel holds.
+    """
+    each = sum(tensor.size for tensor in {eq.target for eq in model.equations()})
+    if each * count > MAX_CELLS:
+        raise NetsheetError(
+            f"{count:,} inputs one after another would be {each * count:,} formulas; at most "
+            f"{MAX_CELLS:,} cells open in practice: give {MAX_CELLS // each or 1:,} inputs or "
+            "fewer (--samples), or write fewer layers (--until)."
+        )
+    return succession(model, count)
 
 
 def _noted(sheets: Iterator[SheetContent], names: list[str]) -> Iterator[SheetContent]:
