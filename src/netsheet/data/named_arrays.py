@@ -31,7 +31,7 @@ class NamedArrays:
 
     def __str__(self) -> str:
         what = "the training set" if "train" in self.x else "the test set"
-        said = what if "train" in self.x or "test" in self.x else " and ".join(self.all[:2])
+        said = what if "train" in self.x or "test" in self.x else ", ".join(self.all[:2])
         return f"{said}, weighted by {self.weights}" if self.weights else said
 
 

@@ -7,7 +7,7 @@ Source of the formulas: keras/src/layers/rnn/{simple_rnn,gru,lstm}.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -45,12 +45,15 @@ class Cell(Layer):
     activation: Layer | None = None
     use_bias: bool = True
     dropout: float = 0.0  # of its inputs in training, the same in all steps
+    recurrent_dropout: float = 0.0  # of its first state, which its gates read
+    drops_by_gate: bool = False  # each gate drops inputs of its own
 
     states: ClassVar[tuple[str, ...]] = ("state",)
 
     @property
     def otherwise_in_training(self) -> bool:
-        return super().otherwise_in_training or (self.dropout > 0 and not self.still)
+        drops = self.dropout > 0 or self.recurrent_dropout > 0
+        return super().otherwise_in_training or (drops and not self.still)
 
     def frame(self, x: Signature) -> Signature:
         """Axes and shape of one state, for one step of the input; ValueError if it cannot be."""
@@ -94,16 +97,47 @@ class _VectorCell(Cell):
     def _wide(self, step: Step, name: str, gates: int) -> Tensor:
         return step.gate(name, Signature(("channel",), (gates * self.units,)))
 
-    def _input(self, step: Step, o: Position, row: int | None = None) -> Expr:
+    def _by_gate(
+        self, step: Step, target: Tensor, formula: Callable[[Position, int], Expr], gates: int
+    ) -> list[Equation]:
+        """The columns of some gates: at once, or of each by itself where each drops its own."""
+        if step.dropped is None:
+            o = Index("o", gates * self.units)
+            return [equation(target[step.t, o], formula(o, 0), step.t)]
+        columns = [Index("c", self.units) + gate * self.units for gate in range(gates)]
+        return [
+            equation(target[step.t, column], formula(column, gate), step.t)
+            for gate, column in enumerate(columns)
+        ]
+
+    def _kept(self, step: Step, state: State) -> list[Equation]:
+        """What each gate reads of the state before, where something of it is dropped."""
+        if step.dropped is None or step.dropped.past is None or step.dropped.kept is None:
+            return []
+        kept = step.dropped.kept
+        return [
+            step.fill(step.dropped.past, lambda at: state.before(step.t, at[1:]) * kept[at]),
+        ]
+
+    def _input(self, step: Step, o: Position, gate: int, row: int | None = None) -> Expr:
         """``x W + b``; ``row`` of a bias that has several."""
         i = Index("i", step.x.shape[1])
-        total = reduce("sum", (i,), step.x[step.source, i] * self.weights["kernel"][i, o])
+        x = step.x[step.source, i]
+        if step.dropped is not None and step.dropped.inputs is not None:
+            x = step.dropped.inputs[step.source, gate, i]
+        total = reduce("sum", (i,), x * self.weights["kernel"][i, o])
         return self._plus_bias(total, o, row)
 
-    def _past(self, step: Step, state: State, o: Position) -> Expr:
+    def _past(self, step: Step, state: State, o: Position, gate: int) -> Expr:
         """``h' U``."""
         k = Index("k", self.units)
-        return state.total(step.t, (k,), (k,), self.weights["recurrent_kernel"][k, o])
+        factor = self.weights["recurrent_kernel"][k, o]
+        if step.dropped is None or step.dropped.past is None:
+            return state.total(step.t, (k,), (k,), factor)
+        return reduce("sum", (k,), step.dropped.past[step.t, gate, k] * factor)
+
+    def _sum(self, step: Step, state: State, o: Position, gate: int) -> Expr:
+        return self._input(step, o, gate) + self._past(step, state, o, gate)
 
     def _plus_bias(self, total: Expr, o: Position, row: int | None = None) -> Expr:
         if not self.use_bias:
@@ -179,9 +213,8 @@ class SimpleRNNCell(_VectorCell):
         pre = self._wide(step, "pre", 1)
         steps, new = step.through(self.active(), pre)
         return [
-            step.fill(
-                pre, lambda at: self._input(step, at[0]) + self._past(step, states[0], at[0])
-            ),
+            *self._kept(step, states[0]),
+            *self._by_gate(step, pre, lambda o, gate: self._sum(step, states[0], o, gate), 1),
             *steps,
             step.advance(states[0], new),
         ]
@@ -231,11 +264,12 @@ class GRUCell(_VectorCell):
                 self.active("recurrent_activation"), r, lambda at: from_x[1](at) + from_h[1](at)
             ),
         ]
-        o = Index("o", (3 if self.reset_after else 2) * self.units)
-        past = self._past(step, state, o)
-        if self.reset_after:
-            past = self._plus_bias(past, o, 1)
-        else:
+
+        def recurrent(o: Position, gate: int) -> Expr:
+            past = self._past(step, state, o, gate)
+            return self._plus_bias(past, o, 1) if self.reset_after else past
+
+        if not self.reset_after:
             gates += self._reset(step, state, r, h)
 
         def candidate(at: tuple[Index, ...]) -> Value:
@@ -243,8 +277,9 @@ class GRUCell(_VectorCell):
             return from_x[2](at) + (r[t, at[0]] * own if self.reset_after else own)
 
         return [
-            step.fill(x, lambda at: self._input(step, at[0], row)),
-            equation(h[t, o], past, t),
+            *self._kept(step, state),
+            *self._by_gate(step, x, lambda o, gate: self._input(step, o, gate, row), 3),
+            *self._by_gate(step, h, recurrent, 3 if self.reset_after else 2),
             *gates,
             *step.activate(self.active(), new, candidate),
             step.advance(
@@ -259,8 +294,13 @@ class GRUCell(_VectorCell):
         k, d = Index("k", self.units), Index("c", self.units)
         column = d + 2 * self.units
         kernel = self.weights["recurrent_kernel"]
+        dropped = step.dropped.past if step.dropped is not None else None
+
+        def before(at: tuple[Index, ...]) -> Expr:
+            return state.before(t, at) if dropped is None else dropped[t, 2, at[0]]
+
         return [
-            step.fill(reset, lambda at: r[t, at[0]] * state.before(t, at)),
+            step.fill(reset, lambda at: r[t, at[0]] * before(at)),
             equation(h[t, column], reduce("sum", (k,), reset[t, k] * kernel[k, column]), t),
         ]
 
@@ -283,12 +323,11 @@ class LSTMCell(_VectorCell):
 
     def equations_at(self, step: Step, states: Sequence[State]) -> list[Equation]:
         pre = self._wide(step, "pre", 4)
-        first = step.fill(
-            pre, lambda at: self._input(step, at[0]) + self._past(step, states[0], at[0])
-        )
+        first = self._by_gate(step, pre, lambda o, gate: self._sum(step, states[0], o, gate), 4)
         gates = self._columns(pre, step)
         return [
-            first,
+            *self._kept(step, states[0]),
+            *first,
             *gated(self.active(), self.active("recurrent_activation"), step, states, gates),
         ]
 

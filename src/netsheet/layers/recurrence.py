@@ -64,6 +64,20 @@ def after_first(t: Index, later: Callable[[Position], Expr], first: Value) -> Ex
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """What a cell drops in training, with masks of their own for its gates, alike in all steps.
+
+    ``inputs`` (time, gate, in) are the inputs that each gate reads; None: all read ``x``.
+    ``kept`` (gate, unit) are the factors of the first state, which each gate reads as ``past``
+    (time, gate, unit); None: it is read as it is. Source: keras/src/layers/rnn/{lstm,gru}.py.
+    """
+
+    inputs: Tensor | None
+    kept: Tensor | None
+    past: Tensor | None
+
+
+@dataclass(frozen=True)
 class Step:
     """Step ``t`` of a loop: what a cell reads and under which name it writes.
 
@@ -78,6 +92,7 @@ class Step:
     source: Position
     mask: Tensor | None
     masked: Position
+    dropped: Dropped | None = None
 
     def gate(self, name: str, signature: Signature) -> Tensor:
         """An intermediate tensor with one row for each step."""

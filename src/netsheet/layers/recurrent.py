@@ -33,7 +33,7 @@ from netsheet.layers.cells import (
     StackedRNNCells,
 )
 from netsheet.layers.noise import kept
-from netsheet.layers.recurrence import State, Step, after_first
+from netsheet.layers.recurrence import Dropped, State, Step, after_first
 
 
 def base_tensor(outputs: Sequence[Tensor]) -> Tensor:
@@ -110,6 +110,12 @@ class Loop(Layer):
         return [output, *(frames if self.return_state else [])]
 
     def equations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Equation]:
+        return self._in_steps(inputs, outputs)
+
+    def _in_steps(
+        self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], dropped: Dropped | None = None
+    ) -> list[Equation]:
+        """The loop; ``dropped`` is what its first cell drops."""
         x, y, mask = inputs[0], outputs[0], inputs[0].mask
         key, t = base_tensor(outputs), Index("t", x.shape[0])
         source: Position = (t.size - 1) - t if self.go_backwards else t
@@ -119,8 +125,9 @@ class Loop(Layer):
         result: list[Equation] = []
         below, read = x, source
         for (prefix, cell), own in zip(self.cells_in_order(), states, strict=True):
-            result += cell.equations_at(Step(key, prefix, t, below, read, mask, source), own)
-            below, read = own[0].tensor, t
+            step = Step(key, prefix, t, below, read, mask, source, dropped)
+            result += cell.equations_at(step, own)
+            below, read, dropped = own[0].tensor, t, None
         if held and mask is not None:
             sequence = y if self.return_sequences else replace(below, name=f"{key.name}/output")
             result.append(self._held(sequence, below, t, mask[source]))
@@ -135,20 +142,32 @@ class Loop(Layer):
     def equations_in_training(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise
     ) -> list[Equation]:
-        """With inputs that are dropped, alike in all steps (keras: dropout_rnn_cell.py)."""
-        (_, first), *above = self.cells_in_order()
+        """With inputs and states dropped, alike in all steps (keras: dropout_rnn_cell.py)."""
+        (prefix, first), *above = self.cells_in_order()
         more = any(cell.otherwise_in_training for _, cell in above)
         if not self.otherwise_in_training or self.random or first.random or more:
             return super().equations_in_training(inputs, outputs, noise)
-        x, key = inputs[0], base_tensor(outputs)
-        begin = 0 if self.drops_each_step else 1
-        mask = noise.draw(key.step("kept", x.axes[begin:], x.shape[begin:]), kept(first.dropout))
-        dropped = replace(x, name=f"{key.name}/dropped")
-        at = indices_of(x)
-        return [
-            equation(dropped[at], x[at] * mask[at[begin:]]),
-            *self.equations([dropped, *inputs[1:]], outputs),
-        ]
+        x, key, by_gate = inputs[0], base_tensor(outputs), first.drops_by_gate
+        made, inside = list[Equation](), Dropped(None, None, None)
+        if first.dropout > 0:
+            begin = 0 if self.drops_each_step else 1
+            axes, shape = (("gate",), (first.gates,)) if by_gate else ((), ())
+            frame = Signature((*axes, *x.axes[begin:]), (*shape, *x.shape[begin:]))
+            mask = noise.draw(_step(key, "kept", frame), kept(first.dropout))
+            whole = Signature((*x.axes[:begin], *mask.axes), (*x.shape[:begin], *mask.shape))
+            dropped = replace(_step(key, "dropped", whole), mask=None if by_gate else x.mask)
+            at = indices_of(dropped)
+            read = (at[0], *at[2:]) if by_gate else at
+            made = [equation(dropped[at], x[read] * mask[at[begin:]])]
+            inside = Dropped(dropped if by_gate else None, None, None)
+            x = x if by_gate else dropped
+        if first.recurrent_dropout > 0:
+            frame = Signature(("gate", "channel"), (first.gates, *self._frames(x)[0].shape))
+            mask = noise.draw(_step(key, "states/kept", frame), kept(first.recurrent_dropout))
+            past = Signature(("time", *frame.axes), (x.shape[0], *frame.shape))
+            inside = replace(inside, kept=mask, past=_step(key, f"{prefix}past", past))
+        own = inside if inside.inputs or inside.past else None
+        return [*made, *self._in_steps([x, *inputs[1:]], outputs, own)]
 
     def _states(
         self, inputs: Sequence[Tensor], key: Tensor, output: Tensor | None
@@ -209,6 +228,10 @@ class Loop(Layer):
             # an output of its own, even where it equals the state that is returned as well
             first = graph.node("Identity", [states[0]]) if self.return_state else states[0]
         return [first, *(states if self.return_state else [])]
+
+
+def _step(key: Tensor, name: str, signature: Signature) -> Tensor:
+    return key.step(name, signature.axes, tuple(size or 0 for size in signature.shape))
 
 
 def _last(output: Tensor, sequence: Tensor) -> Equation:

@@ -28,6 +28,7 @@ def _cell(a: Arguments, c: Context) -> dict[str, Any]:
         "activation": c.activation(a, default="tanh"),
         "use_bias": a.flag("use_bias", True),
         "dropout": rate(a, "dropout"),
+        "recurrent_dropout": rate(a, "recurrent_dropout"),
     }
 
 
@@ -36,6 +37,8 @@ def _gated(a: Arguments, c: Context) -> dict[str, Any]:
     return {
         **_cell(a, c),
         "recurrent_activation": c.activation(a, "recurrent_activation", "sigmoid"),
+        # states cannot be dropped where all gates are computed at once
+        "drops_by_gate": bool(a.get("implementation") == 1 or a.get("recurrent_dropout")),
     }
 
 
@@ -73,18 +76,18 @@ def _fast(a: Arguments, c: Context, made: Mapping[str, Any]) -> dict[str, Any]:
     """
     usual = a.get("activation") == "tanh" and a.get("recurrent_activation") == "sigmoid"
     slow = a.get("unroll") or a.get("recurrent_dropout") or not made.get("reset_after", True)
-    fast = c.major < 3 and usual and made["use_bias"] and not slow
-    return {"drops_each_step": bool(fast)}
+    fast = bool(c.major < 3 and usual and made["use_bias"] and not slow)
+    return {"drops_each_step": fast, "drops_by_gate": made["drops_by_gate"] and not fast}
 
 
 def _gru_loop(a: Arguments, c: Context) -> Layer:
     made = _gru(a, c)
-    return recurrent.GRU(**made, **_fast(a, c, made), **_loop(a))
+    return recurrent.GRU(**{**made, **_fast(a, c, made)}, **_loop(a))
 
 
 def _lstm_loop(a: Arguments, c: Context) -> Layer:
     made = _gated(a, c)
-    return recurrent.LSTM(**made, **_fast(a, c, made), **_loop(a))
+    return recurrent.LSTM(**{**made, **_fast(a, c, made)}, **_loop(a))
 
 
 def _conv_lstm(kind: type[conv_lstm.ConvLSTM2D], rank: int) -> Row:

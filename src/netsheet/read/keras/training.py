@@ -68,10 +68,7 @@ def at_random(class_name: str, config: Mapping[str, Any]) -> bool:
     if name == "SpectralNormalization":  # it normalises its kernel at every step
         return True
     if name in _DROPPING:
-        # per gate with implementation 1; rates that are none
-        others = config.get("implementation") == 1 or config.get("recurrent_dropout")
-        rate = config.get("dropout") or 0
-        return bool(others and (rate or config.get("recurrent_dropout"))) or not _share(rate)
+        return not all(_share(config.get(name) or 0) for name in _INNER_RATES)
     if name in _NORMALISING and (config.get("renorm") or config.get("virtual_batch_size")):
         return True
     return any(_given(config, _INNER_RATES, 0.0))
