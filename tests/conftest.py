@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,17 @@ hypothesis.settings.load_profile(os.environ.get("NETSHEET_HYPOTHESIS", "suite"))
 
 # Many tests start the program: with its modules compiled once, each start is a third shorter.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_runtest_setup() -> None:
+    """Lets Keras compute without compiling: each network is asked once, and compiling takes longer.
+
+    As soon as TensorFlow is there: most tests have no need of it.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None and hasattr(tensorflow, "config"):
+        tensorflow.config.run_functions_eagerly(True)
+
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("NETSHEET_SHARED", ROOT.parent / "shared"))
