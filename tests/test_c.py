@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import netsheet
+import warm_start
 from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.data.probe import probe
 from netsheet.equations import Weight
@@ -715,10 +715,7 @@ def test_an_input_that_is_no_number(tmp_path: Path) -> None:
 
 
 def command(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "netsheet", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = warm_start.netsheet(*arguments)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done

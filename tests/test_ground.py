@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from PIL import Image
 
 import netsheet
+import warm_start
 from netsheet.data import __file__ as data_room
 from netsheet.data.arrays import read_idx
 from netsheet.data.datasets import read_dataset
@@ -140,11 +139,9 @@ def test_the_commands_say_it_in_one_line(
     path = black_on_white(tmp_path / "one.png", digits[number])
     output = {"excel": ["-o", "o.xlsx"], "c": ["-o", "o"], "page": ["-o", "o.html"]}
     for options, expected in (([], 1), (["--invert"], 0)):
-        done = subprocess.run(
-            [sys.executable, "-m", "netsheet", command, NETWORK, "--input", path,
-             *output.get(command, []), *options],
-            capture_output=True, text=True, check=True, cwd=tmp_path,
-        )  # fmt: skip
+        words = [command, NETWORK, "--input", path, *output.get(command, []), *options]
+        done = warm_start.netsheet(*words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
         lines = [line for line in done.stderr.splitlines() if "--invert" in line]
         assert len(lines) == expected, done.stderr
         assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+import warm_start
 from netsheet.cli import language
 from netsheet.data import __file__ as data_room
 from netsheet.errors import UsageError
@@ -40,11 +41,7 @@ TRANSLATIONS: dict[str, str] = MESSAGES.read_catalogue()
 
 def netsheet(*words: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "NETSHEET_L"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "netsheet", *map(str, words)], capture_output=True, text=True,
-        encoding="utf-8", check=False,
-        env={**clean, "PYTHONIOENCODING": "utf-8", **environment},
-    )  # fmt: skip
+    done = warm_start.netsheet(*words, env={**clean, **environment})
     assert done.returncode == code, done.stderr
     return done
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import netsheet
+import warm_start
 from netsheet.equations import (
     Equation,
     Guard,
@@ -374,9 +375,7 @@ def test_loops_as_text() -> None:
 
 def command(*arguments: str, code: int = 0) -> str:
     """What the command line says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "netsheet", *arguments], capture_output=True, text=True, check=False
-    )
+    done = warm_start.netsheet(*arguments)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 

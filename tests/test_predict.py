@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import warm_start
 from netsheet.data import __file__ as data_room
 
 SAMPLE = Path(data_room).parent / "sample"
@@ -18,20 +18,10 @@ NETWORK = SAMPLE / "digits.h5"
 
 
 def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "netsheet", *map(str, arguments)],
-        capture_output=True, text=True, encoding="utf-8", check=False,
-        env={"PYTHONIOENCODING": "utf-8", **_environment()},
-    )  # fmt: skip
+    done = warm_start.netsheet(*arguments)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)
 
 
 def test_a_picture_is_its_digit_with_bars() -> None:

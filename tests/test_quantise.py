@@ -6,7 +6,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 import netsheet as ns
+import warm_start
 from netsheet.model import Model, QuantisedModel
 from netsheet.read.tflite.file import StoredModel, StoredTensor, read_content
 from tflite_checks import check_everywhere
@@ -245,10 +245,7 @@ def test_bad_samples_are_refused(tmp_path: Path) -> None:
 
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "netsheet", *map(str, arguments)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return warm_start.netsheet(*arguments)
 
 
 def test_the_command_line(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import warm_start
 from netsheet.data import __file__ as data_room
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,11 +72,15 @@ def typed(folder: Path, page: Path, language: str) -> None:
         absent = any(w in command and not shutil.which(p) for w, p in PROGRAMS.items())
         if absent or ("--target excel" in command and not find_spec("ironcalc")):
             continue
-        done = subprocess.run(
-            [sys.executable, "-m", "netsheet", *command.split()],
-            cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", "NETSHEET_LANG": language},
-        )  # fmt: skip
+        spoken = {**os.environ, "PYTHONIOENCODING": "utf-8", "NETSHEET_LANG": language}
+        if page == READMES["en"]:
+            done = subprocess.run(
+                [sys.executable, "-m", "netsheet", *command.split()],
+                cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False,
+                env=spoken,
+            )  # fmt: skip
+        else:
+            done = warm_start.netsheet(*command.split(), cwd=folder, env=spoken)
         assert done.returncode == 0, (command, done.stderr)
         printed = [line.strip() for line in done.stdout.splitlines()]
         for line in shown:

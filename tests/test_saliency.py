@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 import netsheet
+import warm_start
 from netsheet.equations import FloatArray
 from netsheet.errors import UnsupportedError, UsageError
 
@@ -85,9 +84,7 @@ def test_refused(saved: tuple[Any, Any, Path, FloatArray]) -> None:
 
 
 def _run(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "netsheet", *arguments], capture_output=True, text=True, check=False
-    )
+    done = warm_start.netsheet(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

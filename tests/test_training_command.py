@@ -13,13 +13,11 @@ import numpy as np
 import pytest
 
 import netsheet
+import warm_start
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "netsheet", "train", *arguments], capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    return warm_start.netsheet("train", *arguments)
 
 
 @pytest.fixture(scope="module")
