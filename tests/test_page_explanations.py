@@ -22,9 +22,8 @@ from corpus.targets import opened as corpus_opened
 from netsheet.data.inputs import InputValue, Sample, read_input
 from netsheet.data.probe import probe
 from netsheet.engine.run import engine
-from netsheet.errors import NetsheetError
 from netsheet.model import Model
-from netsheet.write.excel import cell_formula
+from netsheet.write.excel import cell_formulas
 from netsheet.write.page import to_page
 
 SCRIPT = Path(__file__).with_name("page_explanations.js")
@@ -159,15 +158,9 @@ def check_formulas(
     model: Model, sample: Sample, found: list[dict[str, Any]], missing: float
 ) -> None:
     """Address and text as the workbook has them; at most that part of the picks has none."""
-    without = 0
-    for one in found:
-        try:
-            cell = cell_formula(model, [sample], one["name"], one["at"])
-        except NetsheetError:
-            cell = None
-        shown = one["excel"]
-        if shown is None or shown["formula"] is None or cell is None:
-            without += 1
-            continue
-        assert (shown["address"], shown["formula"]) == (cell.address, cell.formula)
-    assert without <= missing * len(found)
+    shown = [one for one in found if one["excel"] and one["excel"]["formula"] is not None]
+    cells = cell_formulas(model, [sample], [(one["name"], one["at"]) for one in shown])
+    for one, cell in zip(shown, cells, strict=True):
+        assert cell is not None, one["name"]
+        assert (one["excel"]["address"], one["excel"]["formula"]) == (cell.address, cell.formula)
+    assert len(found) - len(shown) <= missing * len(found)

@@ -149,16 +149,30 @@ def cell_formula(
 
     ``name`` is that of a layer's output or of a step on the way to it.
     """
+    return cell_formulas(model, samples, [(name, at)], lang)[0]
+
+
+def cell_formulas(
+    model: Network,
+    samples: Sequence[Sample],
+    values: Sequence[tuple[str, Sequence[int]]],
+    lang: str = "en",
+) -> list[CellFormula | None]:
+    """The cells of several values, each as :func:`cell_formula` has it; laid out once for all."""
     book = NetworkBook(model, samples, words_of(lang), lang, AUTO, None)
-    for sheet in book.layers:
-        for block in sheet.blocks:
-            if block.tensor.name == name:
-                empty = np.zeros(block.tensor.shape)
-                cells = computed(block.tensor, sheet.equations, book.plan.places, empty)
-                row, col = (int(place) for place in block.place.at(list(at)))
-                address = f"{quoted(sheet.name)}!{cell_name(row, col)}"
-                return CellFormula(address, cells.formula(row, col))
-    return None
+    blocks = {block.tensor.name: (sheet, block) for sheet in book.layers for block in sheet.blocks}
+    found: list[CellFormula | None] = []
+    for name, at in values:
+        if name not in blocks:
+            found.append(None)
+            continue
+        sheet, block = blocks[name]
+        empty = np.zeros(block.tensor.shape)
+        cells = computed(block.tensor, sheet.equations, book.plan.places, empty)
+        row, col = (int(place) for place in block.place.at(list(at)))
+        address = f"{quoted(sheet.name)}!{cell_name(row, col)}"
+        found.append(CellFormula(address, cells.formula(row, col)))
+    return found
 
 
 def workbook_layout(
