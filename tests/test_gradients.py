@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 import netsheet
 from netsheet.engine.gradients import backward
+from netsheet.engine.optimizers import SGD
+from netsheet.engine.training import Trainer
 from netsheet.equations import (
     Equation,
     FloatArray,
@@ -216,3 +218,28 @@ def test_a_network_that_is_not_computed_to_its_end_names_the_layer(
     keras.Model(given, keras.layers.Dense(2)(median)).save(path)
     with pytest.raises(UnsupportedError, match=r"not computed to its end: layer 'median"):
         called(netsheet.load(path), np.zeros((1, 4, 3), np.float32))
+
+
+def test_a_large_vocabulary_is_no_table_of_comparisons(tmp_path: Path) -> None:
+    """40,000 words in 64 values, read 1,000 times: 10 GB if each word were compared with each."""
+    keras = pytest.importorskip("keras")
+    tf = pytest.importorskip("tensorflow")
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([
+        keras.Input((50,), dtype="int32"), layers.Embedding(40_000, 64, name="words"),
+        layers.GlobalAveragePooling1D(), layers.Dense(2, name="out"),
+    ])  # fmt: skip
+    model.save(tmp_path / "words.keras")
+    numbers = np.random.default_rng(0)
+    x, y = numbers.integers(0, 40_000, (20, 50)), numbers.normal(size=(20, 2)).astype(np.float32)
+    x[:, :10] = 7  # one that comes again and again
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((model(x) - y) ** 2)
+    (expected,) = tape.gradient(loss, [model.get_layer("words").embeddings.value])
+    dense = tf.convert_to_tensor(expected).numpy()
+    trainer = Trainer(netsheet.load(tmp_path / "words.keras"), "mse", 20)
+    before = trainer.weights["words/embeddings"].copy()
+    trainer.step(x, y, np.ones(20, np.float32), SGD(1.0))
+    got = before - trainer.weights["words/embeddings"]
+    assert np.abs(got - dense).max() < 1e-4 * np.abs(dense).max()

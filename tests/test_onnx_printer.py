@@ -423,3 +423,43 @@ def test_few_large_windows_are_one_product(taps: tuple[int, int]) -> None:
     (got,) = run(graph, [y], {tensor.name: array[np.newaxis] for tensor, array in given.items()})
     expected = evaluate([equation(y[p, q, c, o], total)], given)[y]
     np.testing.assert_allclose(got[0], expected, rtol=1e-5, atol=1e-5)
+
+
+def _scattered_to_rows(x: Tensor, y: Tensor) -> list[Equation]:
+    """Of a look-up's gradient: the rows of the points; some lie outside."""
+    row, c = indices_of(y)
+    p = Index("p", x.shape[0])
+    place = affine(Gather(call("abs", x[p, 0] * 2), 5)) * 2
+    return [equation(y[row, c], reduce("sum", (p,), x[p, c], [Guard(place - row - 1, 0, 1)]))]
+
+
+def _scattered_backwards(x: Tensor, y: Tensor) -> list[Equation]:
+    """The row counts down, some points do not count, and each has an inner sum."""
+    row, c = indices_of(y)
+    p, k = Index("p", x.shape[0]), Index("k", 2)
+    place = affine(Gather(call("abs", x[p, 0] * 2), 5))
+    where = [Guard(place + row, 3, 4), Guard(p + 0, 1, 6)]
+    return [equation(y[row, c], reduce("sum", (p, k), x[p, c] * x[p, k], where))]
+
+
+def _scattered_by_column(x: Tensor, y: Tensor) -> list[Equation]:
+    """Every column has rows of its own."""
+    row, c = indices_of(y)
+    p = Index("p", x.shape[0])
+    place = affine(Gather(call("abs", x[p, c] * 2), 5))
+    return [equation(y[row, c], reduce("sum", (p,), x[p, 0], [Guard(row - place, 0, 1)]))]
+
+
+@pytest.mark.parametrize("make", [
+    _scattered_to_rows, _scattered_backwards, _scattered_by_column
+])  # fmt: skip
+def test_sums_by_computed_rows_are_scattered(
+    make: Callable[[Tensor, Tensor], list[Equation]],
+) -> None:
+    """Not compared row by row, which takes rows times points values."""
+    x, y = tensor("x", 7, 3), tensor("y", 4, 3)
+    check(make(x, y), x, y)
+    graph = Builder([x], ["y"])
+    graph.define(y, graph.print(make(x, y), {}, [y])[0], 0)
+    kinds = {node.op_type for node in graph.finish("scattered", [y]).graph.node}
+    assert "ScatterElements" in kinds

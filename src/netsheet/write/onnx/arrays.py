@@ -13,6 +13,7 @@ from netsheet.equations import (
     FLOAT,
     LIMITS,
     WHOLE,
+    Affine,
     Expr,
     Guard,
     Index,
@@ -27,6 +28,7 @@ from netsheet.write.onnx.exact_sums import ExactSum, exact_sum
 from netsheet.write.onnx.functions import FLOAT as FLOAT32
 from netsheet.write.onnx.functions import cast
 from netsheet.write.onnx.pooling import WindowedMaximum, pooling_of
+from netsheet.write.onnx.scatter import ScatteredSum, scattered, scattered_sum
 from netsheet.write.onnx.whole import as_whole
 
 if TYPE_CHECKING:
@@ -62,6 +64,15 @@ class Arrays:
         raise NotImplementedError
 
     def _mask(self, where: Sequence[Guard]) -> Grid | Part:
+        raise NotImplementedError
+
+    def _position(self, at: Affine) -> Grid | Part:
+        raise NotImplementedError
+
+    def _as_part(self, place: Grid | Part) -> Part:
+        raise NotImplementedError
+
+    def _filled(self, part: Part, dims: Sequence[Index]) -> str:
         raise NotImplementedError
 
     def _known(self, tensor: Tensor) -> bool:
@@ -109,6 +120,9 @@ class Arrays:
         pooling = pooling_of(expr, self._fixed.keys()) if dtype == FLOAT else None
         if pooling is not None and pooling.windows.x.tensor in self.graph.finite:
             return self._pooling(pooling)
+        spread_out = scattered_sum(expr, self._fixed.keys()) if dtype == FLOAT else None
+        if spread_out is not None:
+            return self._scattered(spread_out)
         mask = self._mask(expr.where)
         if isinstance(mask, Grid) and mask.array.all():
             if _is_small(expr) and dtype == FLOAT:
@@ -205,6 +219,19 @@ class Arrays:
         dims = (*found.rows, *windows.points)
         shape = [-1] * x.batched + [index.size for index in dims]
         return Part(self._reshape(name, shape, False), dims, x.batched)
+
+    def _scattered(self, found: ScatteredSum) -> Part:
+        """Values over the points and the other indices, added up by the points' rows."""
+        place, body = self._as_part(self._position(found.place)), self._value(found.body)
+        others = [i for i in union([body.dims, place.dims]) if i not in found.over]
+        every = (*found.over, *others)
+        shape = [math.prod(index.size for index in group) for group in (found.over, others)]
+        rows, values = (
+            self._reshape(self._filled(part, every), shape, True) for part in (place, body)
+        )
+        name = scattered(self.graph, found.row, rows, values, others)
+        sizes = [index.size for index in (found.row, *others)]
+        return Part(self._reshape(name, sizes, True), (found.row, *others), True)
 
     def _reduced(self, expr: Reduce, body: Part) -> Part:
         axes = [axis + body.batched for axis, i in enumerate(body.dims) if i in expr.over]

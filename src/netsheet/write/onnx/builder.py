@@ -45,6 +45,7 @@ class Builder:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._weights: dict[tuple[Weight, tuple[str, ...]], str] = {}
         self._names = {*reserved, *(tensor.name for tensor in inputs)}
+        self._last: dict[str, int] = {}  # the number behind the last name of that beginning
         self._batch: str | None = None
 
     def node(self, op: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> Any:
@@ -149,10 +150,11 @@ class Builder:
         return model_bytes(graph, ("netsheet", __version__), IR_VERSION, OPSET)
 
     def _unique(self, wanted: str) -> str:
-        name, number = wanted, 1
+        name, number = wanted, self._last.get(wanted, 1)
         while name in self._names:
             number += 1
             name = f"{wanted}_{number}"
+        self._last[wanted] = number
         self._names.add(name)
         return name
 
