@@ -52,6 +52,15 @@ CASES: dict[str, tuple[int, str | None, Any, Any]] = {
         ("BinaryFocalCrossentropy", {"apply_class_balancing": True}),
         BITS,
     ),
+    # logits that are said to be, of what a sigmoid or a softmax made: the versions differ
+    "sigmoid twice": (1, "sigmoid", ("BinaryFocalCrossentropy", {"from_logits": True}), BITS),
+    "softmax twice": (
+        4,
+        "softmax",
+        ("CategoricalFocalCrossentropy", {"from_logits": True}),
+        ONE_HOT,
+    ),
+    "sigmoid as classes": (4, "sigmoid", "categorical_focal_crossentropy", ONE_HOT),
 }
 
 
@@ -242,3 +251,106 @@ def test_losses_as_equations(name: str, package: str) -> None:
     assert ours["loss"].mean() == pytest.approx(float(value), rel=1e-5, abs=1e-6)
     expected = np.asarray(tape.gradient(value, theirs)) * len(p)  # of each sample by itself
     assert np.abs(ours[slope.name] - expected).max() < 1e-5 * max(1, np.abs(expected).max())
+
+
+MASKS = RANDOM.integers(0, 2, (40, 3, 4, 1)).astype("float32")
+# Losses of masks, which batches have and their samples have not unless an axis is named.
+OVERLAPS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dice": ("Dice", {}),
+    "dice of each": ("Dice", {"axis": (1, 2, 3)}),
+    "dice of each channel": ("Dice", {"axis": (0, 1, 2)}),
+    "dice summed": ("Dice", {"reduction": "sum"}),
+    "tversky": ("Tversky", {"alpha": 0.3, "beta": 0.7}),
+    "tversky of each": ("Tversky", {"alpha": 0.3, "axis": (1, 2, 3)}),
+}
+
+
+@pytest.mark.parametrize("case", OVERLAPS)
+def test_overlaps_of_masks(case: str, tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    name, options = OVERLAPS[case]
+    layers = [keras.Input((3, 4, 2)), keras.layers.Conv2D(1, 1, activation="sigmoid")]
+    model = keras.Sequential(layers)
+    model.compile(loss=getattr(keras.losses, name)(**options))
+    x = RANDOM.normal(size=(40, 3, 4, 2)).astype("float32")
+    wanted = model.evaluate(x, MASKS, verbose=0)
+    model.save(tmp_path / "m.keras")
+    network = netsheet.load(tmp_path / "m.keras")
+    assert network.evaluate(x, MASKS).loss == pytest.approx(wanted, rel=1e-5)
+    weights = RANDOM.uniform(size=40)
+    if "each" in case and "channel" not in case:
+        wanted = model.evaluate(x, MASKS, sample_weight=weights, verbose=0)
+        found = network.evaluate(x, MASKS, sample_weight=weights)
+        assert found.loss == pytest.approx(wanted, rel=1e-5)
+    else:
+        with pytest.raises(NetsheetError, match="all samples together"):
+            network.evaluate(x, MASKS, sample_weight=weights)
+
+
+@pytest.mark.parametrize("loss", ["BinaryCrossentropy", "CategoricalCrossentropy"])
+def test_a_loss_along_another_axis_is_none(loss: str, keras: Any, tmp_path: Path) -> None:
+    made = getattr(keras.losses, loss)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, activation="softmax")])
+    for axis, found in ((0, False), (1, True)):
+        model.compile(loss=made(axis=axis))
+        model.save(path := tmp_path / "m.keras")
+        result = netsheet.load(path).evaluate(X, ONE_HOT)
+        assert (result.loss is not None) == found
+        assert found or "along axis 0" in result.note
+        if found:
+            wanted = model.evaluate(X, ONE_HOT, verbose=0)
+            assert result.loss == pytest.approx(wanted, rel=1e-5)
+
+
+def test_rows_of_one_value_are_one_class(keras: Any, tmp_path: Path) -> None:
+    """Keras then finds each of them right, whatever it is."""
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, activation="sigmoid")])
+    metrics = [keras.metrics.CategoricalAccuracy(name="rows"),
+               keras.metrics.TopKCategoricalAccuracy(1, name="first"),
+               keras.metrics.SparseCategoricalAccuracy(name="numbers")]  # fmt: skip
+    model.compile(loss="binary_crossentropy", metrics=metrics)
+    wanted = model.evaluate(X, BITS, verbose=0, return_dict=True)
+    model.save(path := tmp_path / "m.keras")
+    found = netsheet.load(path).evaluate(X, BITS).metrics
+    assert found == pytest.approx({name: wanted[name] for name in found}, rel=1e-6)
+    assert set(found) == {"rows", "first", "numbers"} and found["rows"] == 1
+
+
+@pytest.mark.parametrize("dtype", [None, "float32"])
+def test_weights_of_an_overlap_are_whole_numbers_in_keras_3(
+    dtype: str | None, keras: Any, tmp_path: Path
+) -> None:
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, activation="softmax")])
+    options = {} if dtype is None else {"dtype": dtype}
+    metric = keras.metrics.OneHotIoU(4, [0, 2], name="two", **options)
+    model.compile(loss="categorical_crossentropy", weighted_metrics=[metric])
+    weights = RANDOM.uniform(0.2, 3, 40).astype("float32")
+    wanted = model.evaluate(X, ONE_HOT, sample_weight=weights, verbose=0, return_dict=True)
+    model.save(path := tmp_path / "m.keras")
+    found = netsheet.load(path).evaluate(X, ONE_HOT, sample_weight=weights).metrics
+    assert found["two"] == pytest.approx(wanted["two"], rel=1e-5)
+
+
+def test_correlations(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4)])
+    metrics = [keras.metrics.PearsonCorrelation(), keras.metrics.ConcordanceCorrelation(),
+               keras.metrics.LogCoshError()]  # fmt: skip
+    model.compile(loss="mse", metrics=metrics)
+    y = RANDOM.normal(size=(40, 4))
+    wanted = model.evaluate(X, y, verbose=0, return_dict=True)
+    model.save(path := tmp_path / "m.keras")
+    result = netsheet.load(path).evaluate(X, y)
+    assert {"loss": result.loss, **result.metrics} == pytest.approx(wanted, rel=1e-5)
+
+
+def test_classes_as_rows_are_said(keras: Any, tmp_path: Path) -> None:
+    """Keras would stretch the numbers over the outputs, or refuse them."""
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile(loss="mse")
+    wanted = model.evaluate(X, ONE_HOT, verbose=0)
+    model.save(path := tmp_path / "m.keras")
+    network = netsheet.load(path)
+    result = network.evaluate(X, CLASSES)
+    assert result.loss == pytest.approx(wanted, rel=1e-5) and "row with a one" in result.note
+    assert not network.evaluate(X, ONE_HOT).note

@@ -71,3 +71,20 @@ def _is_list(value: Any) -> bool:
 def _listed(value: Any) -> list[Any]:
     values = list(value) if _is_list(value) else [value]
     return [one for one in values if one is not None]
+
+
+def stored_name(stored: Any) -> tuple[str, Mapping[str, Any]]:
+    """The function's or class's name of a stored loss or metric, and its arguments.
+
+    A wrapper of a function (``MeanMetricWrapper``) is named by the function in it.
+    """
+    if not isinstance(stored, Mapping):
+        return str(stored), {}
+    config, name = stored.get("config"), stored.get("class_name")
+    if isinstance(config, str):  # a function by its name
+        return config, {}
+    options = config if isinstance(config, Mapping) else {}
+    inside = options.get("fn")
+    if isinstance(inside, Mapping):
+        inside = inside.get("config", inside.get("class_name"))
+    return str(inside if isinstance(inside, str) else name), options

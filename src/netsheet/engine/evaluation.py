@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netsheet.engine.compiled import Compiled, compiled
-from netsheet.engine.losses import CLASSES, NamedLoss, Predicted, aligned, loss_named, stored_name
+from netsheet.engine.compiled import Compiled, compiled, stored_name
+from netsheet.engine.losses import CLASSES, NamedLoss, Predicted, aligned, loss_named
 from netsheet.engine.metrics import Metric, Value, metric_named, plain_accuracy
 from netsheet.engine.outputs import Output, about_states, keras_major, outputs, penalties
+from netsheet.engine.reduction import batch_loss, beside, weighed
 from netsheet.engine.run import engine
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError, UsageError
@@ -125,6 +126,8 @@ def _evaluation(
         if named is None:
             total = total if part.stored.loss is None and total is not None else None
             continue
+        if part.are_classes and named.name not in CLASSES:
+            notes.append(f"the labels are classes: for {named.name} each is a row with a one")
         batches = part.batch_losses(named)
         sizes = part.batch_sizes
         loss_names.append(named.name)
@@ -214,6 +217,11 @@ class _Part:
         return self.output.mask
 
     @property
+    def are_classes(self) -> bool:
+        """True if the targets name classes of an output that has a value for each."""
+        return self.target is not None and self.target.size < self.prediction.values.size
+
+    @property
     def ignores(self) -> bool:
         """True if its loss leaves a class out."""
         return stored_name(self.stored.loss)[1].get("ignore_class") is not None
@@ -228,7 +236,7 @@ class _Part:
             stored = _usual(self.target, self.prediction)
             notes.append(f"the file names no loss; {stored} is the usual one for such an output")
         try:
-            return loss_named(stored, self.major)
+            return loss_named(stored, self.major, self.prediction.values.ndim)
         except UnsupportedError as error:
             if given is not None:  # asked for by name: nothing else stands in for it
                 raise UsageError(str(error)) from error
@@ -244,22 +252,43 @@ class _Part:
     def batch_losses(self, named: NamedLoss) -> list[float]:
         """The loss of each batch: where a mask or a sum decides, it is not the samples' mean."""
         assert self.target is not None
+        if named.whole:
+            return self._whole_losses(named)
         values = np.asarray(named(self.target, self.prediction), float)
-        mask = None if self.mask is None else _beside(self.mask.astype(float), values)
+        mask = None if self.mask is None else beside(self.mask.astype(float), values)
         if named.ignored is not None:
             y = aligned(self.target, self.prediction)[0].reshape(values.shape)
             valid = (y != named.ignored).astype(float)
             mask = valid if mask is None else mask * valid
-        weights = None if self.weights is None else _beside(self.weights, values)
+        weights = None if self.weights is None else beside(self.weights, values)
         return [
-            _batch_loss(
+            batch_loss(
                 values[part],
                 None if mask is None else mask[part],
                 None if weights is None else weights[part],
                 named.reduction,
             )
-            for part in (slice(n, n + self.batch) for n in range(0, len(values), self.batch))
+            for part in self._batches
         ]
+
+    @property
+    def _batches(self) -> list[slice]:
+        starts = range(0, len(self.prediction), self.batch)
+        return [slice(start, start + self.batch) for start in starts]
+
+    def _whole_losses(self, named: NamedLoss) -> list[float]:
+        """Of losses that a batch has and its samples have not."""
+        if self.mask is not None or self.weights is not None:
+            raise NetsheetError(
+                f"the loss {named.name} is one of all samples together: none of them can weigh "
+                "more or be masked."
+            )
+        assert self.target is not None
+        losses = (
+            named(self.target[part], Predicted(self.prediction.values[part]))
+            for part in self._batches
+        )
+        return [float(one.sum() if named.reduction == "sum" else one.mean()) for one in losses]
 
     def measured(self, metric: Metric) -> Value:
         """The metric, with mask and weights where this version of Keras applies them to it."""
@@ -268,45 +297,8 @@ class _Part:
         mask = self.mask if metric.mean or self.major < 3 else None
         if mask is not None:
             mask = mask.astype(float)
-            weights = mask if weights is None else _weighed(mask, weights)
+            weights = mask if weights is None else weighed(mask, weights)
         return metric.function(self.target, self.prediction, weights)
-
-
-def _batch_loss(
-    values: FloatArray, mask: FloatArray | None, weights: FloatArray | None, reduction: str
-) -> float:
-    if mask is None and weights is None:
-        return float(values.sum() if reduction == "sum" else values.mean())
-    factor = np.ones(values.shape)
-    if mask is not None:
-        valid = float(mask.sum())
-        # steps that count weigh so much more that the mean is over them alone
-        share = mask.size / valid if valid else 0.0
-        factor = factor * mask * (1.0 if reduction == "sum" else share)
-    if weights is not None:
-        factor = factor * weights
-    total = float((values * factor).sum())
-    if reduction == "sum":
-        return total
-    if reduction == "mean_with_sample_weight" and (weights is not None or mask is not None):
-        return total / float(factor.sum()) if factor.sum() else 0.0
-    return total / values.size
-
-
-def _beside(weights: FloatArray, values: FloatArray) -> FloatArray:
-    """Weights of samples or steps with as many axes as the values, those behind of size 1."""
-    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
-        weights = weights[..., 0]
-    if weights.ndim > values.ndim or weights.shape != values.shape[: weights.ndim]:
-        raise NetsheetError(
-            f"weights or a mask of {weights.shape} do not fit losses of {values.shape}"
-        )
-    return weights.reshape(*weights.shape, *[1] * (values.ndim - weights.ndim))
-
-
-def _weighed(mask: FloatArray, weights: FloatArray) -> FloatArray:
-    more, less = (mask, weights) if mask.ndim >= weights.ndim else (weights, mask)
-    return more * less.reshape(*less.shape, *[1] * (more.ndim - less.ndim))
 
 
 def _usual(y: FloatArray, p: Predicted) -> str:

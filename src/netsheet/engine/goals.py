@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from netsheet.engine.compiled import compiled
-from netsheet.engine.losses import CLASSES, loss_key, stored_name
+from netsheet.engine.compiled import compiled, stored_name
+from netsheet.engine.losses import CLASSES, loss_key
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.gradient import LOSSES

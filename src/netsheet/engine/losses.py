@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from netsheet.engine.compiled import stored_name
+from netsheet.engine.overlap import Overlap, dice, over_samples, tversky
 from netsheet.equations import FloatArray
 from netsheet.errors import NetsheetError, UnsupportedError
 
@@ -139,8 +141,10 @@ def _categorical_focal(options: Options) -> Loss:
 
     def loss(y: FloatArray, p: Predicted) -> FloatArray:
         values = p.values.astype(float)
-        if options.get("from_logits"):
-            values = np.exp(_log_softmax(values))
+        # Keras 3 takes the output itself, even where that is a softmax's or a sigmoid's.
+        logits = _logits(p if options.get(KERAS_2) else Predicted(p.values), options)
+        if logits is not None:
+            values = np.exp(_log_softmax(logits))
         values = _clipped(values / values.sum(-1, keepdims=True))
         weighed = np.asarray(alpha, float) * (1 - values) ** gamma
         return np.asarray(-(weighed * _smooth(y, options, p.classes) * np.log(values)).sum(-1))
@@ -154,8 +158,10 @@ def _binary_focal(options: Options) -> Loss:
 
     def loss(y: FloatArray, p: Predicted) -> FloatArray:
         y = _smooth(y, options, 2)
+        if options.get("from_logits"):  # in Keras 3 the output itself, even where a sigmoid made it
+            known = p.logits if options.get(KERAS_2) else None
+            p = Predicted(_sigmoid(p.values.astype(float)), p.values if known is None else known)
         values = p.values.astype(float)
-        values = _sigmoid(values) if options.get("from_logits") else values
         each = _binary_each(y, p, options)
         each = each * (1 - (y * values + (1 - y) * (1 - values))) ** gamma
         if options.get("apply_class_balancing"):
@@ -170,6 +176,8 @@ def _generalized(options: Options) -> Loss:
     q = float(options.get("q", 0.5))
 
     def loss(y: FloatArray, p: Predicted) -> FloatArray:
+        if p.classes == 1:
+            raise NetsheetError("this loss is of several classes, but the output has one value.")
         rows = y if y.shape == p.values.shape else one_hot(y, p.classes)
         true = (rows * p.values).sum(-1)
         return np.asarray((1 - true**q) / q)
@@ -213,8 +221,6 @@ def unit(v: FloatArray) -> FloatArray:
 
 
 def _cosine(options: Options) -> Loss:
-    if options.get("axis", -1) not in (-1, None):
-        raise UnsupportedError("cosine similarity along another axis than the last")
     return lambda y, p: np.asarray(-(unit(y) * unit(p.values.astype(float))).sum(-1))
 
 
@@ -224,6 +230,14 @@ def _categorical_hinge(options: Options) -> Loss:
         return np.asarray(np.maximum(0, wrong - right + 1))
 
     return loss
+
+
+def _overlap(make: Callable[[Options], Overlap]) -> Callable[[Options], Loss]:
+    def named(options: Options) -> Loss:
+        loss = make(options)
+        return lambda y, p: loss(y, p.values.astype(float))
+
+    return named
 
 
 def _logarithm(x: FloatArray) -> FloatArray:
@@ -251,6 +265,8 @@ _LOSSES: dict[str, Callable[[Options], Loss]] = {
     "kl_divergence": _kl,
     "cosine_similarity": _cosine,
     "categorical_hinge": _categorical_hinge,
+    "dice": _overlap(dice),
+    "tversky": _overlap(tversky),
 }  # fmt: skip
 
 _SHORT = {
@@ -259,6 +275,7 @@ _SHORT = {
     "bce": "binary_crossentropy", "kld": "kl_divergence",
     "kullback_leibler_divergence": "kl_divergence", "huber_loss": "huber",
     "cosine_proximity": "cosine_similarity", "kl_divergence": "kl_divergence",
+    "log_cosh_error": "log_cosh",
 }  # fmt: skip
 
 # What is a probability: 0 to 1, where other losses take any number.
@@ -269,6 +286,7 @@ CLASSES = (
     "categorical_focal_crossentropy", "categorical_generalized_cross_entropy",
 )  # fmt: skip
 _WHOLE = ("sparse_categorical_crossentropy",)
+_OVERLAPS = ("dice", "tversky")  # their axes are those that are summed over
 
 
 def plain(name: str) -> str:
@@ -292,6 +310,7 @@ class NamedLoss:
     function: Loss
     reduction: str = "sum_over_batch_size"
     ignored: int | None = None  # a class that does not count
+    whole: bool = False  # a batch has a loss, its samples have none
 
     def __call__(self, y: FloatArray, p: Predicted) -> FloatArray:
         """A number for each sample (and step)."""
@@ -351,13 +370,22 @@ def _check_range(y: FloatArray) -> None:
         )
 
 
-def loss_named(stored: Any, major: int = 3) -> NamedLoss:
+def along_last(options: Options, rank: int) -> None:
+    """UnsupportedError where ``axis`` is another axis than the last of ``rank`` ones."""
+    axis = options.get("axis")
+    axis = axis[0] if isinstance(axis, list | tuple) and len(axis) == 1 else axis
+    if axis not in (None, -1, rank - 1):
+        raise UnsupportedError(f"it is taken along axis {str(axis)[:60]}, not along the last")
+
+
+def loss_named(stored: Any, major: int = 3, rank: int = 0) -> NamedLoss:
     """A loss as a training configuration stores it: a name, or a class with its arguments.
 
-    ``major`` is the version of Keras whose arithmetic is followed.
+    ``major`` is the version of Keras whose arithmetic is followed, ``rank`` the number of axes of
+    the output, the batch included.
 
     Raises:
-        UnsupportedError: it is none of Keras's.
+        UnsupportedError: it is none of Keras's, or not along the last axis.
     """
     name, options = stored_name(stored)
     key = _BY_NAME.get(plain(name))
@@ -365,24 +393,8 @@ def loss_named(stored: Any, major: int = 3) -> NamedLoss:
         raise UnsupportedError(f"the loss {name[:60]!r} is not known")
     options = dict(options, **{KERAS_2: major < 3})
     reduction = str(options.get("reduction") or "sum_over_batch_size")
-    ignored = options.get("ignore_class")
-    return NamedLoss(
-        key, _LOSSES[key](options), reduction.lower(), ignored if key in _WHOLE else None
-    )
-
-
-def stored_name(stored: Any) -> tuple[str, Options]:
-    """The function's or class's name of a stored loss or metric, and its arguments.
-
-    A wrapper of a function (``MeanMetricWrapper``) is named by the function in it.
-    """
-    if not isinstance(stored, Mapping):
-        return str(stored), {}
-    config, name = stored.get("config"), stored.get("class_name")
-    if isinstance(config, str):  # a function by its name
-        return config, {}
-    options = config if isinstance(config, Mapping) else {}
-    inside = options.get("fn")
-    if isinstance(inside, Mapping):
-        inside = inside.get("config", inside.get("class_name"))
-    return str(inside if isinstance(inside, str) else name), options
+    ignored = options.get("ignore_class") if key in _WHOLE else None
+    if key not in _OVERLAPS:
+        along_last(options, rank)
+    whole = key in _OVERLAPS and over_samples(options)
+    return NamedLoss(key, _LOSSES[key](options), reduction.lower(), ignored, whole)

@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
+from netsheet.engine.compiled import stored_name
 from netsheet.engine.confusion import CONFUSION, per_sample
 from netsheet.engine.losses import (
+    KERAS_2,
     NamedLoss,
     Options,
     Predicted,
     aligned,
+    along_last,
     loss_named,
     one_hot,
     plain,
-    stored_name,
     unit,
 )
 from netsheet.equations import FloatArray
@@ -86,14 +88,23 @@ def labels_of(y: FloatArray, p: Predicted) -> FloatArray:
 
 
 def _categorical_accuracy(o: Options) -> Mean:
+    return lambda y, p: np.asarray(_of_rows(y, p) == p.values.argmax(-1), float)
+
+
+def _sparse_accuracy(o: Options) -> Mean:
     return lambda y, p: np.asarray(labels_of(y, p) == p.values.argmax(-1), float)
 
 
-def _top_k(o: Options) -> Mean:
+def _of_rows(y: FloatArray, p: Predicted) -> FloatArray:
+    """The classes of rows with a one; of rows of one value all are the only class."""
+    return labels_of(y * 0 if p.classes == 1 else y, p)
+
+
+def _top_k(classes: Callable[[FloatArray, Predicted], FloatArray], o: Options) -> Mean:
     k = int(o.get("k", 5))
 
     def each(y: FloatArray, p: Predicted) -> FloatArray:
-        labels = labels_of(y, p).astype(int)
+        labels = classes(y, p).astype(int)
         known = (labels >= 0) & (labels < p.classes)
         own = np.take_along_axis(p.values, np.where(known, labels, 0)[..., None], -1)
         return np.asarray(((p.values > own).sum(-1) < k) & known, float)
@@ -113,6 +124,34 @@ def _cosine(o: Options) -> Mean:
     return each
 
 
+def _centred(values: FloatArray) -> FloatArray:
+    return np.asarray(values - values.mean(-1, keepdims=True))
+
+
+def _pearson(o: Options) -> Mean:
+    """The correlation of each row; not a number where a row is all the same, as in Keras."""
+
+    def each(y: FloatArray, p: Predicted) -> FloatArray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = [one / one.std(-1, keepdims=True) for one in map(_centred, _both(y, p))]
+        return np.asarray((apart[0] * apart[1]).mean(-1))
+
+    return each
+
+
+def _concordance(o: Options) -> Mean:
+    """As Keras has it, where both factors are taken from the mean of the outputs."""
+
+    def each(y: FloatArray, p: Predicted) -> FloatArray:
+        y, values = _both(y, p)
+        mean = values.mean(-1, keepdims=True)
+        apart = y.mean(-1, keepdims=True) - mean
+        norm = y.var(-1, keepdims=True) + values.var(-1, keepdims=True) + apart**2
+        return np.asarray((2 * (y - mean) * (values - mean) / (norm + 1e-7)).mean(-1))
+
+    return each
+
+
 def _both(y: FloatArray, p: Predicted) -> tuple[FloatArray, FloatArray]:
     """Targets and outputs of one shape."""
     if y.shape != p.values.shape and y.size == p.values.size // p.classes and p.classes > 1:
@@ -126,12 +165,14 @@ def _both(y: FloatArray, p: Predicted) -> tuple[FloatArray, FloatArray]:
 _MEANS: dict[str, Callable[[Options], Mean]] = {
     "binaryaccuracy": _binary_accuracy,
     "categoricalaccuracy": _categorical_accuracy,
-    "sparsecategoricalaccuracy": _categorical_accuracy,
-    "topkcategoricalaccuracy": _top_k,
-    "sparsetopkcategoricalaccuracy": _top_k,
+    "sparsecategoricalaccuracy": _sparse_accuracy,
+    "topkcategoricalaccuracy": partial(_top_k, _of_rows),
+    "sparsetopkcategoricalaccuracy": partial(_top_k, labels_of),
     "accuracy": _equal,  # the class Accuracy; the word "accuracy" chooses one of the others
     "cosinesimilarity": _cosine,
     "cosineproximity": _cosine,
+    "pearsoncorrelation": _pearson,
+    "concordancecorrelation": _concordance,
 }
 
 
@@ -200,12 +241,15 @@ def _iou(kind: str, o: Options) -> Function:
     sparse_y = bool(o.get("sparse_y_true", not rows))
     sparse_p = bool(o.get("sparse_y_pred", not rows)) or binary
     ignored = o.get("ignore_class")
+    # Keras 3 counts in whole numbers unless told otherwise, and cuts weights off to such.
+    whole_weights = not o.get(KERAS_2) and "float" not in str(o.get("dtype"))
 
     def whole(y: FloatArray, p: Predicted, weights: FloatArray | None) -> Value:
         values = (p.values >= np.float32(o.get("threshold", 0.5))) if binary else p.values
         true = (y if sparse_y else y.argmax(-1)).reshape(-1).astype(int)
         found = (values if sparse_p else values.argmax(-1)).reshape(-1).astype(int)
         w = np.ones(len(true)) if weights is None else np.asarray(weights, float).reshape(-1)
+        w = np.trunc(w) if whole_weights else w
         kept = true != ignored if ignored is not None else np.ones(len(true), bool)
         matrix = np.zeros((count, count))
         np.add.at(matrix, (true[kept], found[kept]), w[kept])
@@ -239,6 +283,8 @@ def metric_named(
         UnsupportedError: it is none that is known.
     """
     name, options = stored_name(stored)
+    options = dict(options, **{KERAS_2: major < 3})
+    along_last(options, p.values.ndim)
     shown = str(options.get("name") or name)
     kind = plain(name)
     if isinstance(stored, str) and kind in ("accuracy", "acc"):
@@ -250,7 +296,8 @@ def metric_named(
     if plain(name) in ("crossentropy", "ce"):
         name = _crossentropy(y, p)
     try:
-        loss: NamedLoss = loss_named({"class_name": name, "config": dict(options, fn=None)}, major)
+        stored = {"class_name": name, "config": dict(options, fn=None)}
+        loss: NamedLoss = loss_named(stored, major, p.values.ndim)
     except UnsupportedError:
         raise UnsupportedError(f"the metric {name[:60]!r} is not known") from None
     return Metric(shown, _averaged(loss), True, weighted)
