@@ -34,6 +34,12 @@ class Succession:
         """How many samples there are."""
         return len(self.names)
 
+    @property
+    def starts(self) -> list[str]:
+        """The names there of the states before the first call."""
+        before = [state.before.name for state in self.of.states]
+        return [names[name] for names in self.names[: self.batch] for name in before]
+
     def nodes(self, number: int) -> list[Node]:
         """The calls that compute one sample, in order."""
         size = len(self.network.nodes) // self.count

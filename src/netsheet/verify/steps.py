@@ -23,11 +23,16 @@ def succession_of(network: Network, workbook: Path, given: int) -> Succession | 
     if not network.states:
         return None
     located, batch = read_map(workbook), network.batch_size or 1
-    first = network.computed()[0].outputs[0].name
-    count = next(n for n in itertools.count(1) if marked(first, n, batch) not in located)
+    count = next(n for n in itertools.count(1) if _first(network, n, batch) not in located)
     if given not in (0, count):
         raise UsageError(
             f"{workbook}: has rows for {count} inputs one after another, but {given} are given: "
             "give as many, or none for those that stand in it."
         )
     return succession(network, count) if count > 1 else None
+
+
+def _first(network: Network, number: int, batch: int) -> str:
+    """The name of what the first layer gives for that sample."""
+    node = network.computed()[0]
+    return node.layer.output_name(marked(node.key, number, batch), 0, len(node.outputs))

@@ -56,6 +56,14 @@ def numbers(place: Placement, values: FloatArray) -> CellBlock:
     return grid
 
 
+def by_target(equations: Iterable[Equation]) -> dict[Tensor, list[Equation]]:
+    """The equations that fill each tensor, in order."""
+    found: dict[Tensor, list[Equation]] = {}
+    for eq in equations:
+        found.setdefault(eq.target, []).append(eq)
+    return found
+
+
 def computed(
     tensor: Tensor,
     equations: Iterable[Equation],

@@ -11,6 +11,7 @@ from netsheet.explanation import (
     compositions,
 )
 from netsheet.write.excel.book_layout import LayerSheet
+from netsheet.write.excel.cell_block import by_target
 from netsheet.write.excel.placement import Placement
 from netsheet.write.excel.sheet_names import distinct
 from netsheet.write.excel.term_pages import TermPage, pages, side_for
@@ -37,8 +38,8 @@ def explained_tensors(
     found: list[tuple[LayerSheet, Compositions]] = []
     left_out = total = 0
     for sheet in sheets:
-        for tensor in dict.fromkeys(eq.target for eq in sheet.stated):
-            made = compositions(tensor, sheet.stated)
+        for tensor, equations in by_target(sheet.stated).items():
+            made = compositions(tensor, equations)
             count = 0 if made is None else _terms(made)
             fits = count <= MAX_TERMS and total + count <= MAX_ALL_TERMS
             if made is None or not fits or len(tensor.shape) > MAX_AXES or tensor not in places:

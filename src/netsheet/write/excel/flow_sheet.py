@@ -21,7 +21,7 @@ from netsheet.write.excel.sheet_content import SheetContent, value_scale
 MOST_CELLS = 9_000  # of all small maps together
 LARGEST_MAP, MOST_MAPS = 16, 16  # rows and columns of a map, maps of a layer
 NAME_ROW, KIND_ROW, FROM_ROW, MAP_ROW = 3, 4, 5, 7
-NARROWEST = 9  # columns of a layer, for its name
+NARROWEST, PER_LETTER = 9, 0.62  # columns of a layer, for its name
 NUMBERED = 20  # up to so many values of a vector are shown as numbers too
 SMALL = CellLook(7, colour=looks.INK, digits=";;;")
 VALUE = CellLook(7, colour=looks.INK)
@@ -35,6 +35,7 @@ class SmallMaps:
     source: Tensor  # of whole numbers, what they stand for
     sheet: str
     shown: Tensor
+    fetched: Equation  # what fills it
     stride: int
     maps: int  # how many are shown
     kind: str
@@ -77,12 +78,15 @@ def planned_flow(
             place = _placement(shown).moved(name, row, columns[position])
             plan.places[shown] = place
             tokens = source in inputs.tokens
-            result.maps.append(
-                SmallMaps(label, source, sheet, shown, stride, maps, kind, sources, raw, tokens)
-            )
             own = [Index(f"n{axis}", size) for axis, size in enumerate(shown.shape)]
-            result.equations.append(equation(shown[tuple(own)], source[tuple(at(own))]))
-            column += max(place.width, NARROWEST) + 2
+            fetched = equation(shown[tuple(own)], source[tuple(at(own))])
+            result.equations.append(fetched)
+            result.maps.append(
+                SmallMaps(
+                    label, source, sheet, shown, fetched, stride, maps, kind, sources, raw, tokens
+                )
+            )
+            column += max(place.width, NARROWEST, math.ceil(PER_LETTER * len(label))) + 2
             lowest = max(lowest, place.area.bottom)
         row = lowest + 3
     return result
@@ -167,13 +171,13 @@ def flow_sheet(
     for maps in flow.maps:
         place = plan.places[maps.shown]
         if place.row > MAP_ROW:
-            _cells(result, maps, flow, plan, values)
+            _cells(result, maps, plan, values)
             continue
         result.link(NAME_ROW, place.col, maps.name, maps.sheet)
         shape = "×".join(map(str, maps.source.shape)) or "1"
         result.put(KIND_ROW, place.col, f"{maps.kind} {shape}".strip(), looks.NOTE)
         result.put(FROM_ROW, place.col, _origin(maps, before, words), looks.NAME)
-        _cells(result, maps, flow, plan, values)
+        _cells(result, maps, plan, values)
         before = maps.name
     result.frozen = (MAP_ROW - 1, 0)
     return result
@@ -199,13 +203,11 @@ def _plane_size(source: Tensor) -> int:
 def _cells(
     result: SheetContent,
     maps: SmallMaps,
-    flow: Flow,
     plan: BookLayout,
     values: Mapping[Tensor, FloatArray],
 ) -> None:
     place, shown = plan.places[maps.shown], rounded(values[maps.shown])
-    own = [eq for eq in flow.equations if eq.target is maps.shown]
-    result.grids.append((computed(maps.shown, own, plan.places, shown), SMALL))
+    result.grids.append((computed(maps.shown, [maps.fetched], plan.places, shown), SMALL))
     for number in range(maps.maps):
         top = place.row + int(place.axes[0].rows[number])
         height, width = maps.shown.shape[1:]

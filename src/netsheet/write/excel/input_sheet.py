@@ -44,7 +44,7 @@ from netsheet.write.excel.sheet_names import distinct
 from netsheet.write.excel.stored_numbers import as_stored
 
 SAMPLE_ROW, SAMPLE_COL = 4, 4  # the first stored value on the Samples sheet
-MOST_IN_ROW = 64  # values of a tensor that the row of a step shows
+MOST_IN_ROW = 32  # values of a tensor that the row of a step shows
 
 
 @dataclass(eq=False)
@@ -64,9 +64,12 @@ class WorkbookInputs:
     )  # of a quantised input, its real values
     tokens: set[Tensor] = field(default_factory=set)  # inputs of whole numbers that name something
     # Where samples are computed one after another: the number of the one that is shown, the sheet
-    # with a row for each, and of which table and row each raw value is.
+    # with a row for each, its first free column, the columns that only tell where the values of an
+    # input stand, and of which table and row each raw value is.
     step: Tensor | None = None
     steps: str = ""
+    free: int = SAMPLE_COL
+    told: dict[Tensor, int] = field(default_factory=dict)
     rows: dict[Tensor, tuple[Tensor, int]] = field(default_factory=dict)
 
 
@@ -161,12 +164,16 @@ def _feed_all(
         fed = [succession.tensor(tensor.name, number) for number in range(count)]
         if fed[0] not in tensors:
             continue
-        if tensor.name in states and tensor.size > MOST_IN_ROW:
-            for one, value in zip(fed, values, strict=True):
-                _feed(plan, [one], [value], result)
-        else:
-            sheet = result.steps if tensor.size <= MOST_IN_ROW else result.samples
-            _feed(plan, fed, values, result, sheet)
+        if tensor.size <= MOST_IN_ROW:
+            _feed(plan, fed, values, result, result.steps)
+            continue
+        result.told[fed[0]] = result.free
+        result.free += 2
+        if tensor.name not in states:
+            _feed(plan, fed, values, result, result.samples)
+            continue
+        for one, value in zip(fed, values, strict=True):
+            _feed(plan, [one], [value], result)
 
 
 def _feed(
@@ -281,8 +288,10 @@ def _tabled(plan: BookLayout, table: Weight, result: WorkbookInputs, name: str) 
     """One row for each sample; one column, on a sheet of its own, where a row would be too long."""
     count, *shape = table.shape
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    gap = int(name == result.steps)  # between what a row of steps shows of several tensors
-    after = sum(b.place.width + gap for b in result.tables if b.place.sheet == name)
+    after = sum(b.place.width for b in result.tables if b.place.sheet == name)
+    if name == result.steps:
+        after = result.free - SAMPLE_COL
+        result.free += math.prod(shape) + 1
     tall = math.prod(shape) + after + SAMPLE_COL > WIDEST
     axes: list[AxisOffsets] = [along(count, 0, 1) if tall else along(count, 1, 0)]
     for size, step in zip(shape, strides, strict=True):

@@ -21,7 +21,7 @@ from netsheet.write.excel.book_layout import (
     LayerSheet,
     TensorBlock,
 )
-from netsheet.write.excel.cell_block import computed, numbers
+from netsheet.write.excel.cell_block import by_target, computed, numbers
 from netsheet.write.excel.looks import CellLook
 from netsheet.write.excel.placement import AxisOffsets, CellArea, Placement, cell_name
 from netsheet.write.excel.real_values import is_whole
@@ -136,7 +136,7 @@ def _add_blocks(
     words: Mapping[str, str],
 ) -> None:
     """Headings, labels, cells and colours of all blocks of a sheet."""
-    filled = {eq.target for eq in sheet.equations}
+    filled = by_target(sheet.equations)
     gates = gate_names(sheet)
     for block in sheet.blocks:
         place, tensor = block.place, block.tensor
@@ -150,7 +150,7 @@ def _add_blocks(
             own = sheet.node.layer.gates_of(tensor.label)
         _labels(result, block, own or gates, words)
         if tensor in filled:
-            grid = computed(tensor, sheet.equations, plan.places, values[tensor], plan.families)
+            grid = computed(tensor, filled[tensor], plan.places, values[tensor], plan.families)
         else:
             grid = numbers(place, values[tensor])
         largest = float(np.abs(values[tensor]).max(initial=0))

@@ -102,8 +102,9 @@ class NetworkBook:
             # all that a layer gives in every step, in rows of the Check that follow each other
             outputs = [t for sheet in self.layers for node in sheet.nodes for t in node.outputs]
         self.front = overview_sheet.planned(
-            self.plan, words["overview"], self.inputs, ends, self.steps
-        )
+            self.plan, words["overview"], self.inputs, ends, self.steps,
+            model.state_names if succession is None else succession.starts,
+        )  # fmt: skip
         self.flow = planned_flow(self.plan, words["flow"], self.inputs, self.layers, succession)
         self.checked = [t for t in outputs if t.name in model.tensors()]
         self.learns: LearningSheets | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -65,14 +65,16 @@ def planned(
     inputs: WorkbookInputs,
     outputs: Sequence[Tensor],
     steps: StepRows | None = None,
+    states: Collection[str] = (),
 ) -> OverviewTensors:
     """Places for the picture of the input and for the list of output values.
 
-    With several ``steps`` both are those of the step that is chosen.
+    Inputs that are ``states``, by name, are not shown. With several ``steps`` both are those of
+    the step that is chosen.
     """
     result = OverviewTensors(name)
-    for source in inputs.shown.values():
-        if _picture(plan, result, source, inputs):
+    for tensor, source in inputs.shown.items():
+        if tensor.name not in states and _picture(plan, result, source, inputs):
             break
     output = next((t for t in outputs if len(t.shape) == 1), None)
     if output is not None:
@@ -84,7 +86,7 @@ def planned(
         )
         k = Index("k", size)
         value = output[k]
-        if steps is not None and inputs.step is not None:
+        if steps is not None and inputs.step is not None and output in steps.outputs:
             step = affine(Gather(inputs.step[()], len(inputs.names))) - 1
             value = steps.outputs[output][(step, k)]
         result.equations.append(equation(result.scores[k], value))

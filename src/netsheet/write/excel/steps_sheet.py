@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from netsheet.data.succession import Succession
-from netsheet.equations import Equation, FloatArray, Tensor, affine, equation, indices_of
+from netsheet.equations import Equation, FloatArray, Index, Tensor, affine, equation
 from netsheet.write.excel import looks
 from netsheet.write.excel.book_layout import STEP, BookLayout, TensorBlock
 from netsheet.write.excel.cell_block import computed, numbers
@@ -44,14 +44,14 @@ class StepColumns:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the tensor, one step of it."""
-        return self.tensors[0].shape
+        """Sizes of what a row shows of one step."""
+        listed = self.live or self.stored
+        return () if listed is None else listed.shape[1:]
 
     @property
     def width(self) -> int:
         """Columns that they take."""
-        listed = self.stored is not None or self.live is not None
-        return math.prod(self.shape) if listed else 1
+        return math.prod(self.shape)
 
 
 @dataclass(eq=False)
@@ -70,72 +70,64 @@ class StepRows:
 
 def planned_steps(plan: BookLayout, inputs: WorkbookInputs, succession: Succession) -> StepRows:
     """Places for what each row shows, behind the inputs and states that are stored there."""
-    result = StepRows(inputs.steps, succession)
-    for block in inputs.tables:
-        if block.place.sheet == result.name:
-            result.free = max(result.free, block.place.area.right + 2)
+    result = StepRows(inputs.steps, succession, free=inputs.free)
     states = {state.before.name: state.after.name for state in succession.of.states}
     for tensor in succession.of.explicit.inputs:
         count = succession.count
         every = [succession.tensor(tensor.name, number) for number in range(count)]
         if every[0] not in inputs.shown:
             continue
-        source = inputs.shown[every[0]]
-        stored = inputs.rows[source][0] if source in inputs.rows else None
-        if stored is not None and plan.places[stored].sheet != result.name:
-            stored = None
-        if tensor.name not in states:
-            _add(plan, result, tensor.name, FED, every, stored)
+        what, first = FED, inputs.shown[every[0]]
+        if tensor.name in states:
+            what, after = BEFORE, states[tensor.name]
+            last = range(max(0, count - succession.batch), count)
+            every += [succession.tensor(after, number) for number in last]
+        if every[0] in inputs.told:
+            told = StepColumns(tensor.name, what, inputs.told[every[0]], every)
+            result.columns.append(told)
             continue
-        after = states[tensor.name]
-        every += [
-            succession.tensor(after, number)
-            for number in range(max(0, count - succession.batch), count)
-        ]
-        first = 0 if stored is None else stored.shape[0]
-        _add(plan, result, tensor.name, BEFORE, every, stored, first)
+        stored, _ = inputs.rows[first]
+        column = plan.places[stored].col
+        live = None
+        if what == BEFORE:
+            live = _live_rows(plan, result, tensor.name, every[stored.shape[0] :], stored.shape[0],
+                              column, tensor.shape)  # fmt: skip
+        result.columns.append(StepColumns(tensor.name, what, column, every, stored, live))
     for tensor in succession.of.outputs:
         every = [succession.tensor(tensor.name, n) for n in range(succession.count)]
-        _add(plan, result, tensor.name, RESULT, every)
+        column, shape, live = result.free, tensor.shape, None
+        if len(shape) == 1:
+            shape = (min(shape[0], MOST_OUTPUTS),)  # the first ones, as on the Overview
+        if len(shape) == 1 or tensor.size <= MOST_IN_ROW:
+            live = _live_rows(plan, result, tensor.name, every, 0, column, shape)
+            result.outputs[plan.real.first(every[0])] = live
+        result.columns.append(StepColumns(tensor.name, RESULT, column, every, None, live))
+        result.free += result.columns[-1].width + 1
     return result
 
 
-def _add(
+def _live_rows(
     plan: BookLayout,
     result: StepRows,
     name: str,
-    what: str,
     every: Sequence[Tensor],
-    stored: Tensor | None = None,
-    first: int = 0,
-) -> None:
-    """Columns for a tensor; from row ``first`` on they are live, unless they are all stored."""
-    one = every[0]
-    column = result.free if stored is None else plan.places[stored].col
-    if stored is None:
-        wide = 1 if what == FED or one.size > _most(one) else one.size
-        result.free += wide + 1
-    if what == FED or one.size > _most(one):
-        result.columns.append(StepColumns(name, what, column, every, stored))
-        return
-    live = Tensor(f"steps/{name}", ("step", *one.axes), (len(every) - first, *one.shape))
-    strides = [math.prod(one.shape[axis + 1 :]) for axis in range(len(one.shape))]
-    axes = [along(len(every) - first, 1, 0)]
-    axes += [along(size, 0, step) for size, step in zip(one.shape, strides, strict=True)]
+    first: int,
+    column: int,
+    shape: tuple[int, ...],
+) -> Tensor:
+    """A tensor with a row for each of these, from row ``first`` on."""
+    live = Tensor(f"steps/{name}", ("step", *every[0].axes), (len(every), *shape))
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    axes = [along(len(every), 1, 0)]
+    axes += [along(size, 0, step) for size, step in zip(shape, strides, strict=True)]
     place = Placement(tuple(axes), "samples").moved(result.name, SAMPLE_ROW + first, column)
     plan.places[live] = place
     result.blocks.append(TensorBlock(live, place, STEP, GROUP_ROW))
-    for number, tensor in enumerate(every[first:]):
-        at = indices_of(tensor)
+    for number, tensor in enumerate(every):
+        at = tuple(Index(f"n{axis}", size) for axis, size in enumerate(shape))
         value = plan.real.first(tensor)[at]
         result.equations.append(equation(live[(affine(number), *at)], value))
-    if what == RESULT:
-        result.outputs[one] = live
-    result.columns.append(StepColumns(name, what, column, every, stored, live))
-
-
-def _most(tensor: Tensor) -> int:
-    return MOST_OUTPUTS if len(tensor.shape) == 1 else MOST_IN_ROW
+    return live
 
 
 def steps_sheet(
@@ -191,11 +183,14 @@ def _list_steps(
 
 def _heads(result: SheetContent, columns: StepColumns, words: Mapping[str, str]) -> None:
     title = f"{columns.name}   ({words[columns.what]})"
+    whole = columns.tensors[0].size
+    if columns.live is not None and columns.width < whole:
+        title += "   " + words["first values"].format(columns.width, whole)
     result.put(GROUP_ROW, columns.column, title, looks.HEADING)
     listed = columns.stored is not None or columns.live is not None
     for number in range(columns.width):
         at = np.unravel_index(number, columns.shape) if columns.shape else ()
-        label = ", ".join(str(position) for position in at) if listed else ""
+        label = ", ".join(str(position) for position in at)
         content: str | int = int(label) if label.isdigit() else label
         result.put(HEAD_ROW, columns.column + number, content, replace(looks.HEAD, align="center"))
     result.widths[columns.column + columns.width] = 3
