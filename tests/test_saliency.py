@@ -132,3 +132,34 @@ def test_tokens_have_no_slope(tmp_path: Path) -> None:
     ]).save(tmp_path / "words.keras")  # fmt: skip
     with pytest.raises(UnsupportedError, match=r"class 1 has no slope .*\(tokens\)"):
         netsheet.load(tmp_path / "words.keras").saliency(np.array([[1, 2, 3, 4, 0, 0]]), 1)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "linear"])
+def test_a_single_output(activation: str, tmp_path: Path) -> None:
+    """A sigmoid gives the share of class 1; of class 0 the opposite is true."""
+    keras = pytest.importorskip("keras")
+    tf = pytest.importorskip("tensorflow")
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential([
+        keras.Input((4,)), keras.layers.Dense(3, activation="tanh"),
+        keras.layers.Dense(1, activation=activation),
+    ])  # fmt: skip
+    model.save(tmp_path / "net.keras")
+    ours = netsheet.load(tmp_path / "net.keras")
+    x = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
+    given = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        y = model(given)
+        score = tf.math.log(y / (1 - y)) if activation == "sigmoid" else y
+    expected = tape.gradient(score, given).numpy()
+    first = ours.saliency(x, 0)["saliency"]
+    if activation == "linear":
+        assert np.abs(first - expected).max() < 1e-4 * np.abs(expected).max()
+        with pytest.raises(UsageError, match="no class 1"):
+            ours.saliency(x, 1)
+        return
+    assert np.abs(first + expected).max() < 1e-4 * np.abs(expected).max()
+    assert np.abs(ours.saliency(x, 1)["saliency"] - expected).max() < 1e-4 * np.abs(expected).max()
+    with pytest.raises(UsageError, match="no class 2"):
+        ours.saliency(x, 2)

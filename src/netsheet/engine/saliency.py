@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netsheet.classes import probabilities
 from netsheet.engine.gradients import run_equations
 from netsheet.engine.run import Engine
-from netsheet.equations import Equation, FloatArray, Tensor, equation
+from netsheet.equations import Equation, Expr, FloatArray, Tensor, equation
 from netsheet.errors import UnsupportedError, UsageError
 from netsheet.gradient import from_logits, gradients
 from netsheet.write.onnx import check_outputs
@@ -31,7 +32,7 @@ def saliency(
 
     Args:
         x: inputs with a batch axis in front.
-        label: number of the class, or of the output's element.
+        label: number of the class, or of the output's element. A single sigmoid tells two apart.
         layer: whose feature maps Grad-CAM takes; the last convolution if None.
 
     Returns:
@@ -95,16 +96,21 @@ def _score(network: Network, label: int) -> tuple[Tensor, list[Equation]]:
             "saliency is of one class."
         )
     output = network.outputs[0]
-    count = output.shape[0]
+    forward = network.equations()
+    two = output.shape[0] == 1 and probabilities(output, forward)
+    count = 2 if two else output.shape[0]
     if not 0 <= label < count:
         raise UsageError(f"there is no class {label}: {network.name} has 0 to {count - 1}.")
-    forward = network.equations()
     taken = output
     for loss in ("categorical_crossentropy", "binary_crossentropy"):
         if taken is output:
             _, taken = from_logits(loss, output, forward)
     score = Tensor("score", (), ())
-    return score, [*forward, equation(score[()], taken[(label,)])]
+    if two:  # a sigmoid's share is that of class 1; what is for class 0 is against it
+        own: Expr = taken[(0,)] if label else -1 * taken[(0,)]
+    else:
+        own = taken[(label,)]
+    return score, [*forward, equation(score[()], own)]
 
 
 def _feature_maps(network: Network, layer: str | None) -> Tensor | None:
