@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -314,3 +315,19 @@ def test_a_turned_kernel_is_found_by_the_map() -> None:
     again = place_from("s", str(place.area), (3, 1, 3), steps)
     for found, expected in zip(again.grid(), place.grid(), strict=True):
         assert (found == expected).all()
+
+
+@pytest.mark.parametrize("language, number, nothing", [
+    ("en", "the number of terms that count", "values of ."),
+    ("ja", "数に入る項の個数", "各値は、 の"),
+])  # fmt: skip
+def test_sentences_name_what_is_there(
+    language: str, number: str, nothing: str, seed: tuple[Model, Sample], tmp_path: Path
+) -> None:
+    """A mean's number of terms is made of no tensor."""
+    book = tmp_path / "x.xlsx"
+    to_excel(seed[0], book, [seed[1]], learn=Learning("mean_squared_error"), lang=language)
+    with zipfile.ZipFile(book) as archive:
+        texts = "".join(archive.read(name).decode("utf-8") for name in archive.namelist())
+    assert number in texts
+    assert nothing not in texts

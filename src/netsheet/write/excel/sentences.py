@@ -46,6 +46,7 @@ _ENGLISH = {
     "same place": " at the same place",
     "quotient": "{a} divided by {b}",
     "constant": "a constant",
+    "count": "the number of terms that count",
     "plus": ", plus {c}",
     "then": ", then {f}",
     "before": "{a} of the step before",
@@ -80,6 +81,7 @@ _JAPANESE = {
     "same place": " の同じ位置の値",
     "quotient": "{a} を {b} で割った値",
     "constant": "定数",
+    "count": "数に入る項の個数",
     "plus": "に {c} を加えたもの",
     "then": "に {f} を適用した値",
     "before": "1 つ前の時刻の {a}",
@@ -159,6 +161,8 @@ def _plain_sum(expr: Expr) -> bool:
 
 def _reduction(eq: Equation, reduction: Reduction, words: Mapping[str, str]) -> str:
     found = [read for factor in reduction.factors for read in reads(factor)]
+    if not found and reduction.op == "sum":
+        return words["count"]
     kind = "product" if reduction.op == "sum" and len(reduction.factors) > 1 else reduction.op
     offset = [text for factor in reduction.factors if (text := _offset(factor))]
     names = words["times"].join(
