@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 import netsheet
+from netsheet.data.given import given_samples
 from netsheet.data.probe import probe
 from netsheet.errors import UnsupportedError
+from netsheet.verify import recompute
+from test_cli import run
 
 RANDOM = np.random.default_rng(4)
 
@@ -134,6 +137,39 @@ def test_every_target_agrees_from_the_first_run_on(target: str, tmp_path: Path) 
     loaded = netsheet.load(tmp_path / "m.keras")
     verdict = loaded.verify(target, [probe(loaded)])
     assert verdict.ok, verdict.first_failure
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("target", ["c", "onnx", "keras", "excel"])
+def test_verify_computes_samples_one_after_another(target: str, batch: int, tmp_path: Path) -> None:
+    """As Keras does; C, which keeps the states of one sample, only where a call takes one."""
+    keras = pytest.importorskip("keras")
+    if target == "excel":
+        pytest.importorskip("ironcalc")
+    if target == "c" and shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    model, x = made(keras, "GRU", batch, tmp_path / "m.keras")
+    loaded = netsheet.load(tmp_path / "m.keras")
+    samples = given_samples(loaded, x)
+    verdict = loaded.verify(target, samples)
+    assert verdict.ok, verdict.first_failure
+    found = recompute(loaded, target, samples).samples
+    expected = by_keras(model, x, batch)
+    if target == "c" and batch == 2:
+        expected = np.concatenate([by_keras(keras.models.load_model(tmp_path / "m.keras"),
+                                            np.stack([one, one]), 2)[:1] for one in x])  # fmt: skip
+    values = np.stack([one[loaded.outputs[0].name] for one in found])
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+
+
+def test_commands_say_that_states_go_on(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    _, x = made(keras, "one step", 1, tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", x)
+    for command in (["predict"], ["activations", "--samples", 3]):
+        name, *more = command
+        done = run(name, tmp_path / "m.keras", "--data", tmp_path / "x.npy", *more)
+        assert "go on from batch to batch of 1 from zeros" in done.stderr
 
 
 def test_a_stateful_layer_that_is_called_twice_is_refused(tmp_path: Path) -> None:

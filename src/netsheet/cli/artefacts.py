@@ -335,6 +335,7 @@ def verify(
         chosen, _ = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
+    options.say_states(model, len(chosen))
     with show.progress("verifying") as bar:
         verdict = run(model, target, chosen, progress=bar, **wished)
     if as_json:

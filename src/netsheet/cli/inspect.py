@@ -234,6 +234,7 @@ def activations(
     samples, names = options.samples_of(model, inputs, data, count, wanted)
     for text in dict.fromkeys(sample.note for sample in samples):
         show.note(text)
+    options.say_states(model, len(samples))
     given = batch_of(samples)
     if not model.bound:
         model = model.bind({name: array.shape[1:] for name, array in given.items()})

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from netsheet.cli import show
 from netsheet.cli.declarations import Argument, Option
 from netsheet.cli.opening import label_column
 from netsheet.errors import UsageError
@@ -82,6 +83,14 @@ def samples_of(
         names = list(dataset.class_names) if dataset.class_names else None
     _check_sizes(samples)
     return samples or [probe(model)], names
+
+
+def say_states(model: Model, count: int) -> None:
+    """That several samples of a network that keeps states are computed one after another."""
+    if model.states and count > 1:
+        from netsheet.engine.outputs import about_states
+
+        show.note(about_states(model.batch_size or 1, count))
 
 
 def _check_sizes(samples: Sequence[Sample]) -> None:

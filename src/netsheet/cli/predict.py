@@ -43,6 +43,7 @@ def predict(
     chosen, names = options.samples_of(model, inputs, data, samples, wanted)
     for text in dict.fromkeys(sample.note for sample in chosen):
         show.note(text)
+    options.say_states(model, len(chosen))
     with show.progress("predicting") as bar:
         found = predictions(model, chosen, class_names(classes, model) or names, bar)
     if as_json:

@@ -60,14 +60,6 @@ class Succession:
             inputs |= {names[name]: value for name, value in sample.inputs.items()}
         return Sample(first.name, inputs, first.label, first.note)
 
-    def carried(self, samples: Sequence[Sample], values: Sequence[Values]) -> list[Sample]:
-        """The samples, each with the states that the ones before have left in these values."""
-        return [
-            sample if number < self.batch
-            else going_on(self.of, sample, values[number - self.batch])
-            for number, sample in enumerate(samples)
-        ]  # fmt: skip
-
     def apart(self, values: Values) -> list[dict[str, FloatArray]]:
         """Values of ``network`` as those of each sample, by the names of the network itself."""
         return [
@@ -141,10 +133,16 @@ def _name(made: Succession, explicit: Network) -> None:
                 names[own.name] = there.name
 
 
-def going_on(network: Network, sample: Sample, before: Values) -> Sample:
-    """The sample with the states that a sample before it has left, by their outputs' names."""
+def going_on(network: Network, sample: Sample, before: Sequence[Values], back: int) -> Sample:
+    """The sample with the states that the one ``back`` samples before has left, if there is one.
+
+    ``before`` has what the samples before it gave, by the outputs' names; ``back`` 0: none.
+    """
+    if not 0 < back <= len(before):
+        return sample
+    left = before[-back]
     states = {
-        state.before.name: InputValue(np.asarray(before[state.after.name]))
+        state.before.name: InputValue(np.asarray(left[state.after.name]))
         for state in network.states
     }
     return replace(sample, inputs={**sample.inputs, **states})

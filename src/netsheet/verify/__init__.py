@@ -40,6 +40,7 @@ def verify(
         UnsupportedError: nothing is computed, or the target cannot be written.
         NetsheetError: the engine is not installed, or refuses.
     """
+    from netsheet.data.succession import going_on
     from netsheet.selection import part, require_computed
     from netsheet.verify.lesson import with_lesson
     from netsheet.verify.prove import prove
@@ -62,8 +63,10 @@ def verify(
             artefact = chosen.write(network, samples, Path(folder), options)
         held = chosen.reference() if chosen.reference is not None else reference_of(network)
         reference = _recomputed(held, artefact, samples)
-        if artefact.succession is not None:
-            samples = artefact.succession.carried(samples, reference.samples)
+        samples = [
+            going_on(artefact.network, sample, reference.samples[:number], artefact.back)
+            for number, sample in enumerate(samples)
+        ]
         if artefact.lesson is not None:
             reference = with_lesson(artefact.lesson, artefact.taught, samples, found, reference)
     show(3, 4)

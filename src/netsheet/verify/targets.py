@@ -85,7 +85,7 @@ def _workbook(
     keys += network.tensors()
     row = succession_of(network, Path(book), len(samples))
     if row is not None:
-        return Artefact(network, keys, Path(book), folder, succession=row)
+        return Artefact(network, keys, Path(book), folder, back=row.batch, succession=row)
     taught = lesson_of(network, Path(book))
     if taught is None:
         return Artefact(network, keys, Path(book), folder)
@@ -100,7 +100,8 @@ def _c(network: Network, samples: Sequence[Sample], folder: Path, options: Optio
     from netsheet.write.c.writable import writable
 
     written = writable(network)
-    return Artefact(written, list(written.tensors()), library(written), folder)
+    back = _back(network) if _back(network) == 1 else 0  # the states in C are those of one sample
+    return Artefact(written, list(written.tensors()), library(written), folder, back=back)
 
 
 def _page(network: Network, samples: Sequence[Sample], folder: Path, options: Options) -> Artefact:
@@ -119,11 +120,17 @@ def _page(network: Network, samples: Sequence[Sample], folder: Path, options: Op
     return Artefact(network, list(network.tensors()), PageContent(path, text, shown), folder)
 
 
+def _back(network: Network) -> int:
+    """Of a network that keeps states, how many samples a call takes; 0 of others."""
+    return (network.batch_size or 1) if network.states else 0
+
+
 def _onnx(network: Network, samples: Sequence[Sample], folder: Path, options: Options) -> Artefact:
     from netsheet.verify.engines.base import Artefact
     from netsheet.write.onnx import build
 
-    return Artefact(network, list(network.tensors()), build(network, "all"), folder)
+    keys = list(network.tensors())
+    return Artefact(network, keys, build(network, "all"), folder, back=_back(network))
 
 
 def _itself(

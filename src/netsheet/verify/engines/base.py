@@ -35,7 +35,8 @@ class Artefact:
     folder: Path
     lesson: Lesson | None = None  # of a workbook that learns
     taught: Sequence[Tensor] = ()  # what of the lesson is proved
-    succession: Succession | None = None  # where the samples are calls one after another
+    back: int = 0  # sample n goes on from the states of sample n - back; 0: each begins from zeros
+    succession: Succession | None = None  # of a workbook that computes all samples at once
 
 
 @dataclass(frozen=True, eq=False)

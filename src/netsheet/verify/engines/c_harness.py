@@ -47,7 +47,7 @@ def main_text(lib: Library, system: str | None = None) -> str:
         "system": template("host.c", PACKAGE) if system is None else system,
         "buffers": buffers_text(lib) + _shown_text(lib),
         "reading": reading,
-        "reset": f"{lib.name}_reset();" if lib.model.states else "",
+        "reset": _reset(lib),
         "clearing": "\n        ".join(clears),
         "arguments": ", ".join([*inputs, *outputs, "arena"]),
         "word": word_type(lib),
@@ -55,6 +55,14 @@ def main_text(lib: Library, system: str | None = None) -> str:
         "showing": "\n        ".join(shows),
     }
     return fill(template("main.c", PACKAGE), lib.name, marks)
+
+
+def _reset(lib: Library) -> str:
+    """States go on from run to run, unless a call of the network takes several samples."""
+    if not lib.model.states:
+        return ""
+    first = "if (runs == 0)\n            " if (lib.model.batch_size or 1) == 1 else ""
+    return f"{first}{lib.name}_reset();"
 
 
 def buffers_text(lib: Library) -> str:

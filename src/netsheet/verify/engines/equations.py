@@ -28,11 +28,8 @@ class Equations:
     def recompute(self, artefact: Artefact, samples: Sequence[Sample]) -> Recomputed:
         """Every tensor of the artefact's network."""
         network, found = artefact.network, list[Values]()
-        back = artefact.succession.batch if artefact.succession is not None else len(samples)
-        for number, sample in enumerate(samples):
-            if number >= back:
-                sample = going_on(network, sample, found[number - back])
-            found.append(in_doubles(network, sample))
+        for sample in samples:
+            found.append(in_doubles(network, going_on(network, sample, found, artefact.back)))
         return Recomputed(f"{NAME} ({self.why})" if self.why else NAME, found)
 
 

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,14 +106,27 @@ def _recorded(keras: Any, model: Network, inputs: Sequence[FloatArray]) -> dict[
     try:
         loaded = _in_float32(keras, _loaded(keras, model))
         recorder.watch(loaded)
-        loaded(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+        # a network that keeps states takes as many samples at a time as its file says
+        size = (model.batch_size or 1) if model.states else len(inputs[0])
+        parts = []
+        for start in range(0, len(inputs[0]), size):
+            some = [array[start : start + size] for array in inputs]
+            loaded(some if len(some) > 1 else some[0], training=False)
+            parts.append(_by_key(recorder.results))
     except Exception as error:  # whatever Keras says of the file
         raise NetsheetError(
             f"{model.path}: {keras.__name__} {keras.__version__} cannot load or compute it: "
             f"{_sentence(error)}"
         ) from error
+    if len(parts) == 1:
+        return parts[0]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _by_key(results: Mapping[str, Any]) -> dict[str, FloatArray]:
+    """What layers have returned, an array for each output."""
     values: dict[str, FloatArray] = {}
-    for key, result in recorder.results.items():
+    for key, result in results.items():
         several = isinstance(result, (list, tuple))
         for place, part in enumerate(result if several else [result]):
             values[f"{key}[{place}]" if several else key] = np.asarray(part)

@@ -9,6 +9,7 @@ import numpy as np
 
 from netsheet.data.inputs import Sample
 from netsheet.data.states import with_states
+from netsheet.data.succession import going_on
 from netsheet.equations import FloatArray
 from netsheet.equations.entry import entered
 from netsheet.errors import NetsheetError, one_line
@@ -36,6 +37,7 @@ class OnnxRuntime:
         names = [entry.name for entry in session.get_outputs()]
         rows: list[Values] = []
         for sample in samples:
+            sample = going_on(artefact.network, sample, rows, artefact.back)
             whole = with_states(sample, artefact.network.explicit)
             taken = {tensor.name: tensor for tensor in artefact.network.explicit.inputs}
             feeds = {
