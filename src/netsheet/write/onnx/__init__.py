@@ -58,9 +58,13 @@ def build(
 
 
 def encoded(model: Network, keys: Iterable[str]) -> bytes:
-    """The bytes of :func:`build` for some layers, made without the onnx package."""
+    """The bytes of :func:`build` for some layers, made without the onnx package.
+
+    What they give is read as numbers: sigmoids among them are spelled out.
+    """
     model = model.explicit
     graph, wanted, _ = _filled(model, keys, "exact")
+    graph.spell_out_sigmoids({tensor.name for tensor in wanted})
     return graph.encoded(model.name, wanted)
 
 

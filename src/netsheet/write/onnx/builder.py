@@ -124,6 +124,21 @@ class Builder:
             label = self._unique(f"{self.scope}/Identity")
             self._nodes.append(NodeRecord("Identity", [name], [tensor.name], label))
 
+    def spell_out_sigmoids(self, names: Set[str]) -> None:
+        """1 / (1 + exp(-x)) for the values of these names that are Sigmoids.
+
+        ONNX Runtime's own is right to 6e-8 only: of a probability below that nothing is left.
+        """
+        before, self._nodes = self._nodes, []
+        copied = {n.inputs[0] for n in before if n.op == "Identity" and names & set(n.outputs)}
+        for node in before:
+            if node.op != "Sigmoid" or not (names | copied) & set(node.outputs):
+                self._nodes.append(node)
+                continue
+            power = self.node("Exp", [self.node("Neg", node.inputs)])
+            total = self.node("Add", [power, self.constant(1.0)])
+            self._nodes.append(NodeRecord("Reciprocal", [total], node.outputs, node.name, {}))
+
     @property
     def position(self) -> int:
         """How many nodes there are so far."""
