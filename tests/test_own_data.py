@@ -371,6 +371,8 @@ def test_mistakes_are_answered_by_a_sentence(tmp_path: Path, monkeypatch: Any) -
     squares(tmp_path / "deep", "b", [2])
     squares(tmp_path / "single", "cat", [1, 2])
     squares(tmp_path, "loose", [1, 2])
+    for name, pictures in (("cat", [1]), ("dog", [1])):
+        squares(tmp_path / "same", name, pictures)
     squares(tmp_path / "sizes", "cat", [1])
     squares(tmp_path / "sizes", "dog", [2], (5, 5))
     for name in ("cat", "dog"):
@@ -381,6 +383,7 @@ def test_mistakes_are_answered_by_a_sentence(tmp_path: Path, monkeypatch: Any) -
     for name, text in {
         "nested": r"has one folder, animals, and the classes lie in that .* give .*animals\.",
         "deep": r"a holds folders \(cat, cow\), not pictures: which folders are the classes",
+        "same": r"of 2 pictures only 0 are left, .*: .*, which is in another class",
         "single": r"all samples are of one class \(cat\): a network learns to tell classes apart",
         "loose": "has 2 pictures, but no labels: put those of each class into a folder",
         "sizes": r"several sizes \(5x5, 8x9\): say the one that all get, as --size 28x28",
@@ -573,3 +576,14 @@ def test_a_preparation_of_another_size_is_not_used(tmp_path: Path) -> None:
     with h5py.File(file, "r+") as stored:
         stored.attrs["netsheet"] = json.dumps({"preparation": json.loads(form.to_json())})
     assert "trained with" not in read_input(SAMPLE / "digit5.png", netsheet.load(file)).note
+
+
+def test_a_class_of_which_nothing_is_left_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    squares(tmp_path / "set", "cat", [1, 2])
+    squares(tmp_path / "set", "dog", [3, 4])
+    squares(tmp_path / "set", "eel", [5])
+    (tmp_path / "set" / "eel" / "0.png").write_bytes(b"broken")
+    run(["data", str(tmp_path / "set"), "-o", str(tmp_path / "set.npz")])
+    assert "no samples of eel are left" in capsys.readouterr().err

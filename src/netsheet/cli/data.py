@@ -224,6 +224,9 @@ def _report(made: OwnSet, wanted: Wanted) -> None:
             f"warning: classes are uneven: {few} samples of {low}, {many} of {high}; train with "
             "--balanced, which lets every class count alike, or add pictures."
         )
+    bare = [name for name, *counts in made.counts if not any(counts)]
+    if bare:
+        show.note(f"warning: no samples of {', '.join(bare[:SHOWN])} are left.")
     if made.train is not None:
         alone = [name for name, a, b in made.counts if a and not b]
         if alone:

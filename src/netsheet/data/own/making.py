@@ -314,6 +314,12 @@ def _without_twins(made: OwnSet, wanted: Wanted) -> OwnSet:
             gone.add(pair.first)
         gone.add(pair.second)
     keep = np.array([n for n in range(len(made.x)) if n not in gone], int)
+    if len(np.unique(made.y[keep])) < 2:
+        raise NetsheetError(
+            f"{made.name}: of {len(made.x)} pictures only {len(keep)} are left, of one class at "
+            f"most: {told[0].text}. Put each picture into the folder of its class; "
+            "--keep-duplicates takes all as they are."
+        )
     left = _only(made, keep)
     left.left_out = [*made.left_out, *dict.fromkeys(told)]
     left.same = same
