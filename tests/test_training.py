@@ -15,7 +15,7 @@ from netsheet.engine.optimizers import OPTIMIZERS, SGD, Adam
 from netsheet.engine.rounds import epochs
 from netsheet.engine.training import Trainer
 from netsheet.equations import FloatArray
-from netsheet.errors import InputWarning, NetsheetError, UnsupportedError, UsageError
+from netsheet.errors import FormatError, InputWarning, NetsheetError, UnsupportedError, UsageError
 
 KERAS_OPTIMIZERS = {
     "adam": lambda keras: keras.optimizers.Adam(0.01),
@@ -130,6 +130,22 @@ def test_a_resumed_training_is_the_uninterrupted_one(small: Any, tmp_path: Path)
     trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
     with pytest.raises(UsageError, match="began with rate"):
         fit(trainer, x, y, Plan(epochs=4, batch=16, rate=0.1), state=state, resume=True)
+
+
+@pytest.mark.parametrize("damage", ["text", "half", "pickled", "other", "list"])
+def test_a_damaged_state_is_a_sentence(damage: str, small: Any, tmp_path: Path) -> None:
+    path, _, x, y = small
+    state, plan = tmp_path / "state.npz", Plan(epochs=1, batch=16)
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    fit(trainer, x, y, plan, state=state)
+    whole = state.read_bytes()
+    if damage in ("text", "half"):
+        state.write_bytes(b"x" if damage == "text" else whole[: len(whole) // 2])
+    else:
+        about: Any = {"pickled": np.array([{}], object), "other": '{"a": 1}', "list": "[1]"}[damage]
+        np.savez(state, about=about)
+    with pytest.raises(FormatError, match=r"is no state of a training, or damaged\. Train without"):
+        fit(trainer, x, y, plan, state=state, resume=True)
 
 
 def test_a_training_that_diverges_says_where(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from netsheet.equations import FloatArray
 from netsheet.errors import FormatError, NetsheetError, UsageError
 from netsheet.files import atomic
 
+_DAMAGED = (
+    OSError, ValueError, LookupError, TypeError, EOFError, AttributeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 SAMPLES, NETWORK = "samples", "network"  # conditions that are fingerprints, not options
 
 
@@ -74,9 +79,9 @@ class Checkpoint:
             raise NetsheetError(
                 f"{path}: is not there; there is no training to go on with."
             ) from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             raise FormatError(
-                f"{path}: is no state of a training: {error}. Train without --resume."
+                f"{path}: is no state of a training, or damaged. Train without --resume."
             ) from error
 
     def check(self, conditions: Mapping[str, Any], weights: Mapping[str, FloatArray]) -> None:
