@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from netsheet.data.given import given_samples
 from netsheet.data.probe import probe
 from netsheet.errors import UnsupportedError
 from netsheet.verify import recompute
+from netsheet.write.excel import cell_formula
 from test_cli import run
 
 RANDOM = np.random.default_rng(4)
@@ -209,3 +211,48 @@ def test_evaluation_carries_the_states_as_keras_does(kind: str, batch: int, tmp_
     if batch > 1:
         short = netsheet.load(path).evaluate(x[:10], y[:10])
         assert "last batch has only 2 samples" in short.note
+
+
+def test_explain_takes_values_apart_behind_the_inputs_before(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    model, x = made(keras, "one step", 1, tmp_path / "m.keras")
+    expected = by_keras(model, x, 1)
+    loaded = netsheet.load(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", x)
+    for count in (1, 3):
+        given = [part for n in range(count) for part in ("--input", f"{tmp_path / 'x.npy'}#{n}")]
+        key = loaded.outputs[0].name
+        done = run("explain", tmp_path / "m.keras", key, "1", *given, "--json")
+        found = json.loads(done.stdout)
+        assert found["value"] == pytest.approx(expected[count - 1, 1], abs=1e-5)
+        assert ("go on from batch" in done.stderr) == (count > 1)
+    cell = cell_formula(loaded, given_samples(loaded, x[:1]), key, (1,))
+    assert cell is not None and cell.formula.startswith("=")
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_gradients_are_those_of_each_call_from_its_states(batch: int, tmp_path: Path) -> None:
+    """As TensorFlow has them, to which a state is a number that was left."""
+    keras, tf = pytest.importorskip("keras"), pytest.importorskip("tensorflow")
+    inputs = keras.Input(batch_shape=(batch, 2, 3))
+    hidden = keras.layers.LSTM(4, stateful=True)(inputs)
+    keras.Model(inputs, keras.layers.Dense(2)(hidden)).save(tmp_path / "m.keras")
+    x = RANDOM.standard_normal((3 * batch, 2, 3)).astype("f4")
+    y = RANDOM.standard_normal((3 * batch, 2)).astype("f4")
+    model = keras.models.load_model(tmp_path / "m.keras")
+    slopes, weights = [], []
+    for start in range(0, len(x), batch):
+        part = tf.constant(x[start : start + batch])
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(part)
+            found = model(part)
+            score = tf.reduce_sum(found[:, 1])
+            loss = tf.reduce_mean(tf.square(found - y[start : start + batch]))
+        slopes.append(tape.gradient(score, part).numpy())
+        weights.append([g.numpy() for g in tape.gradient(loss, model.trainable_weights)])
+    loaded = netsheet.load(tmp_path / "m.keras")
+    np.testing.assert_allclose(loaded.saliency(x, 1)["saliency"], np.concatenate(slopes), atol=1e-5)
+    gradient = loaded.gradients(x, y, "mean_squared_error")
+    names = [w.name for layer in loaded.layers.values() for w in layer.weights.values()]
+    for name, *parts in zip(names, *weights, strict=True):
+        np.testing.assert_allclose(gradient[name], np.mean(parts, axis=0), atol=1e-5, err_msg=name)

@@ -132,7 +132,9 @@ class Model(Network):
         from netsheet.explanation import explain_value
 
         inputs = {name: value.values for name, value in sample.inputs.items()}
-        model = self if self.bound else self.bind({k: v.shape for k, v in inputs.items()})
+        given = {source.name for source in self.sources}
+        shapes = {name: array.shape for name, array in inputs.items() if name in given}
+        model = self if self.bound else self.bind(shapes)
         return explain_value(model, layer, at, inputs)
 
     def to_csv(self, target: str | Path, **options: Any) -> Any:

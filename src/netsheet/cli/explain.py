@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -18,8 +20,10 @@ from netsheet.errors import NetsheetError, UsageError
 from netsheet.selection import require_layers
 
 if TYPE_CHECKING:
+    from netsheet.data.inputs import Sample
     from netsheet.equations import Index, Tensor
     from netsheet.explanation import Explanation, Term
+    from netsheet.model import Model
     from netsheet.write.excel import CellFormula
     from netsheet.write.excel.term_pages import TermPage
 
@@ -45,20 +49,35 @@ def explain(
 
     model = opened(model_file, batch_axis)
     require_layers(model)
-    (sample, *_), _ = options.samples_of(model, inputs, None, 1, wanted)
-    show.note(sample.note)
+    samples, _ = options.samples_of(model, inputs, None, 1, wanted)
+    sample = samples[0]
     if not model.bound:
         model = model.bind({name: value.values.shape for name, value in sample.inputs.items()})
+    if model.states:
+        sample = _last(model, samples)
+    show.note(sample.note)
     found = model.explain(layer, _position(at), sample)
-    try:
-        cell = cell_formula(model, [sample], found.tensor.name, found.at)
-    except NetsheetError:  # a layer elsewhere that has no formulas
-        cell = None
+    cell = None
+    if not model.states or len(samples) == 1:  # several steps make a workbook of other cells
+        with suppress(NetsheetError):  # a layer elsewhere that has no formulas
+            cell = cell_formula(model, [sample], found.tensor.name, found.at)
     if as_json:
         show.as_json(_json(found, cell))
         return
     for line in _lines(found, cell, every):
         show.say(line)
+
+
+def _last(model: Model, samples: Sequence[Sample]) -> Sample:
+    """The last one, with the states that those before it have left."""
+    from netsheet.data.inputs import InputValue
+    from netsheet.engine.prediction import batch_of
+    from netsheet.engine.run import engine
+
+    options.say_states(model, len(samples))
+    before = engine(model).states_before(batch_of(samples))
+    states = {name: InputValue(array[-1]) for name, array in before.items()}
+    return replace(samples[-1], inputs={**samples[-1].inputs, **states})
 
 
 def _position(text: str) -> tuple[int, ...]:
@@ -110,7 +129,6 @@ def _shortest(value: float) -> str:
 
 def _filled_in(found: Explanation) -> str:
     """The equation with the numbers of this element in place of its indices."""
-    from dataclasses import replace
 
     from netsheet.equations import affine, substitute, substituted
     from netsheet.write.mathematics import text

@@ -63,7 +63,8 @@ def loss_gradients(
     """Gradients of a loss for inputs and weights, by name.
 
     Args:
-        x: inputs with a batch axis in front; several as a list or by name.
+        x: inputs with a batch axis in front; several as a list or by name. A network that keeps
+            states goes on from one to the next; slopes do not go back across them.
         y: what the network should give, shaped as its output (classes as one-hot rows); of several
             outputs a list, or by name: their losses add up, as in Keras.
         loss: one of :data:`netsheet.gradient.LOSSES`; of several outputs one for each, or for all.
@@ -86,9 +87,10 @@ def loss_gradients(
     wanted = [*network.inputs, *_weights(network)]
     adjoints = {t.name: found.adjoints[t] for t in wanted if t in found.adjoints}
     scalar = next(eq.target for eq in reversed(found.forward) if eq.target.name == "loss")
+    befores = [state.before for state in network.states]
     results = run_equations(
-        found.equations, [*network.inputs, *targets], [*adjoints.values(), scalar],
-        {**arrays, **given},
+        found.equations, [*network.inputs, *befores, *targets], [*adjoints.values(), scalar],
+        {**arrays, **Engine(network).states_before(arrays), **given},
     )  # fmt: skip
     gradient: dict[str, FloatArray] = {"loss": results[scalar.name]}
     for tensor in wanted:

@@ -83,6 +83,26 @@ class Engine:
         arrays = self.inputs(x)
         return self._for(arrays)._run(arrays, tuple(dict.fromkeys(names)), progress)
 
+    def states_before(self, x: object) -> dict[str, FloatArray]:
+        """The states that each sample begins with, by name: zeros, or what a run before has left.
+
+        Nothing for a network that keeps none.
+        """
+        arrays = self.inputs(x)
+        engine = self._for(arrays)
+        states, count = engine.model.states, _count(arrays)
+        if not states:
+            return {}
+        after = engine._run(arrays, tuple(state.after.name for state in states), None)
+        back = min(engine.model.batch_size or 1, count)
+        return {
+            state.before.name: np.concatenate([
+                np.zeros((back, *state.before.shape), np.float32),
+                after[state.after.name][: count - back],
+            ])
+            for state in states
+        }  # fmt: skip
+
     def batches(self, arrays: Mapping[str, FloatArray]) -> Iterator[dict[str, FloatArray]]:
         """The inputs in portions that fit into memory together with all layers' outputs.
 

@@ -31,7 +31,8 @@ def saliency(
     keeps what is above 0.
 
     Args:
-        x: inputs with a batch axis in front.
+        x: inputs with a batch axis in front. A network that keeps states goes on from one to the
+            next; what the samples before have left is no part of the gradient.
         label: number of the class, or of the output's element. A single sigmoid tells two apart.
         layer: whose feature maps Grad-CAM takes; the last convolution if None.
 
@@ -63,7 +64,9 @@ def saliency(
         maps = None
     adjoints = {t: found.adjoints[t] for t in wanted if t in found.adjoints}
     asked = [*adjoints.values(), *([maps] if maps is not None else [])]
-    results = run_equations(found.equations, network.inputs, asked, arrays)
+    given = [*network.inputs, *(state.before for state in network.states)]
+    arrays |= Engine(network).states_before(arrays)
+    results = run_equations(found.equations, given, asked, arrays)
     values: dict[str, FloatArray] = {}
     tensors: dict[str, Tensor] = {}
     for tensor in network.inputs:

@@ -174,13 +174,17 @@ def explain_value(
     """What one value of a layer, or of a step on the way to it (``lstm/pre``), is made of.
 
     Args:
-        inputs: an array for each input of the network, without batch axis.
+        inputs: an array for each input of the network, without batch axis; for states that it keeps
+            too, or they are zeros.
 
     Raises:
         UsageError: there is no such layer, step or element.
         UnsupportedError: the layer, or one that it needs, is not computed.
     """
     given = {t: np.asarray(inputs[t.name], float) for t in network.inputs if t.name in inputs}
+    for state in network.states:
+        known = inputs.get(state.before.name, np.zeros(state.before.shape))
+        given[state.before] = np.asarray(known, float)
     # the steps of a layer are made with its equations: once for all that follows
     stated = {n: network.node_equations(n) for n in network.computed(_owner(network, name).key)}
     tensor, equations = _found(stated, name)

@@ -159,7 +159,9 @@ def cell_formulas(
     lang: str = "en",
 ) -> list[CellFormula | None]:
     """The cells of several values, each as :func:`cell_formula` has it; laid out once for all."""
-    book = NetworkBook(model, samples, words_of(lang), lang, AUTO, None)
+    explicit = model.explicit
+    samples = [with_states(sample, explicit) for sample in samples]
+    book = NetworkBook(explicit, samples, words_of(lang), lang, AUTO, None)
     blocks = {block.tensor.name: (sheet, block) for sheet in book.layers for block in sheet.blocks}
     found: list[CellFormula | None] = []
     for name, at in values:
