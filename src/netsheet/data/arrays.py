@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ LARGEST = 4 * 2**30
 
 # What a compressed file may become: images become some 5 times as large, zeros 1,000 times.
 FREE, EXPANSION = 2**27, 50
+
+MISSING = ("", "na", "n/a", "#n/a", "?", "-", "null", "none", "nil", ".")  # as tables mark it
 
 # What damaged archives and headers raise.
 _DAMAGED = (
@@ -151,11 +154,26 @@ def csv_numbers(path: Path, rows: Sequence[Sequence[str]], heading: bool) -> Arr
             raise FormatError(f"{path}: row {number} has {len(row)} cells, the first has {width}.")
         if not all_numbers(row):
             bad = next(cell for cell in row if not all_numbers([cell]))
-            raise FormatError(f"{path}: row {number}: {bad!r} is not a number.")
+            raise _no_number(path, number, bad)
     table = np.array(rows, dtype=object).astype(np.float64)
     marks = set("".join(cell for row in rows for cell in row).lower())
     whole = not marks & set(".einf") and bool((np.abs(table) < 2**53).all())
     return table.astype(np.int64) if whole else table
+
+
+def _no_number(path: Path, number: int, cell: str) -> FormatError:
+    """What to do about a cell that is no number."""
+    if cell.strip().lower() in MISSING:
+        return FormatError(
+            f"{path}: row {number}: a value is missing ({cell!r}): fill it in, or leave the row "
+            "out."
+        )
+    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+", cell.strip()):
+        return FormatError(
+            f"{path}: row {number}: {cell!r} may be thousands or decimals: write it without the "
+            "comma, or with a point."
+        )
+    return FormatError(f"{path}: row {number}: {cell!r} is not a number.")
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -13,7 +13,7 @@ from netsheet.data.fit import picture, taken_size, text
 from netsheet.data.images import SUFFIXES, picture_size
 from netsheet.data.known_classes import KnownClasses
 from netsheet.data.raw_set import Progress, RawSet
-from netsheet.data.tables import text_of
+from netsheet.data.table_text import text_of
 from netsheet.errors import NetsheetError
 
 if TYPE_CHECKING:

@@ -23,8 +23,9 @@ from netsheet.data.class_folders import class_folders, parts_of
 from netsheet.data.download import KNOWN, fetch
 from netsheet.data.known_classes import KnownClasses
 from netsheet.data.named_arrays import NamedArrays, beside, named_arrays
+from netsheet.data.other_files import refuse_known
 from netsheet.data.raw_set import Progress, RawSet
-from netsheet.data.tables import columns_of, read_table
+from netsheet.data.tables import Rows, all_numbers, columns_of, read_table
 from netsheet.errors import FormatError, NetsheetError, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ Array = npt.NDArray[Any]
 # A CIFAR-10 record: a label, then 32x32 pixels of red, of green and of blue.
 CIFAR_RECORD, CIFAR_SHAPE, CIFAR_TEST = 3073, (3, 32, 32), "test_batch.bin"
 CIFAR_TRAIN = [f"data_batch_{n}.bin" for n in range(1, 6)]
+TABLES = (".csv", ".tsv", ".data", ".txt")
 CLASS_NAMES = "class_names"  # the array of an .npz that says what the classes are called
 NAMES = "names"  # and the one that says where each sample came from, that of a part as x is named
 PREPARATION = "preparation"  # and the text that says what was done to the pictures
@@ -86,10 +88,11 @@ def raw_set(
         raise NetsheetError(f"{path}: is one set, which has no {part} set of its own.")
     if path.suffix.lower() == ".npy":
         return known.numbered(_npy_files(path.parent, beside(path)), str(path))
-    if path.suffix.lower() in (".csv", ".tsv", ".data", ".txt"):
+    if path.name.lower().removesuffix(".gz").endswith(TABLES):
         return _csv(path, tensor, known, label)
     if is_idx(path):
         return _idx_pair(path, path.name)
+    refuse_known(path)
     raise UsageError(
         f"{path}: not a data set that netsheet reads; give a folder of IDX files or of one folder "
         "of pictures for each class, an .npz, a .npy (its labels beside it), a .csv, or one of "
@@ -185,7 +188,7 @@ def _csv(path: Path, tensor: Tensor, known: KnownClasses, label: str | None) -> 
     """A sample a row; which column is its label is found out (:mod:`netsheet.data.tables`)."""
     table = read_table(readable(path))
     width, size = len(table.rows[0]), tensor.size if None not in tensor.shape else None
-    for number, row in enumerate(table.rows, 2 if table.heading else 1):
+    for number, row in enumerate(table.rows, table.first):
         if len(row) != width:
             raise FormatError(f"{path}: row {number} has {len(row)} cells, the first has {width}.")
     columns = columns_of(table, size, known.count, label)
@@ -196,17 +199,34 @@ def _csv(path: Path, tensor: Tensor, known: KnownClasses, label: str | None) -> 
         raise NetsheetError(f"{path}: its rows have a label, but no values.")
     x = csv_numbers(path, values, bool(table.heading))
     note = f"{path.name}, {columns.why}"
+    lacking = int((~np.isfinite(x)).sum())
+    if lacking:
+        note += f"; {lacking:,} values are missing or infinite"
     if not columns.labels:
         return RawSet(x, None, note, pictures=columns.pixels)
     if len(columns.labels) > 1:
         y = csv_numbers(path, [[row[n] for n in columns.labels] for row in table.rows], True)
         return RawSet(x, y.astype(np.float64), note)
-    labels = [row[columns.labels[0]].strip() for row in table.rows]
-    try:
-        return RawSet(x, np.array(labels, np.float64), note, pictures=columns.pixels)
-    except ValueError:  # names of classes
-        named = RawSet(x, np.array(labels), note, pictures=columns.pixels)
-        return known.numbered(named, str(path))
+    labels = _labels(table, columns.labels[0])
+    made = RawSet(x, labels, note, pictures=columns.pixels)
+    return made if labels.dtype.kind == "f" else known.numbered(made, str(path))
+
+
+def _labels(table: Rows, column: int) -> Array:
+    """One column as numbers, or as names of classes.
+
+    Raises:
+        FormatError: a label is missing, or is a word where others are numbers.
+    """
+    labels = [row[column].strip() for row in table.rows]
+    numbers = [all_numbers([label]) and label.lower() != "nan" for label in labels]
+    for number, (label, is_number) in enumerate(zip(labels, numbers, strict=True)):
+        if label.lower() in ("", "nan") or (any(numbers) and not is_number):
+            raise FormatError(
+                f"{table.path}: row {number + table.first}: {label!r} is no label, as others are "
+                "numbers or names: leave the row out, or say what it is."
+            )
+    return np.array(labels, np.float64) if all(numbers) else np.array(labels)
 
 
 def _known(name: str, progress: Progress | None, part: str) -> RawSet:

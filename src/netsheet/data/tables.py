@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netsheet.data.table_text import plain_numbers, separator_of, text_of, without_empty_end
 from netsheet.errors import FormatError, NetsheetError, UsageError
 
 Array = npt.NDArray[Any]
 
-SEPARATORS = (",", ";", "\t")
 LABELS = ("label", "labels", "class", "target", "y", "species", "outcome", "category", "emotion",
           "variety", "diagnosis", "digit", "クラス", "ラベル")  # fmt: skip
 NUMBERINGS = ("", "id", "index", "no", "unnamed: 0", "rownames")
 _NUMERIC = re.compile(rb"[0-9+\-.eE,;\t \r\n]*\Z")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(e[+-]?\d+)?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +32,11 @@ class Rows:
     path: Path
     heading: list[str] | None
     rows: list[list[str]]
+
+    @property
+    def first(self) -> int:
+        """The number of the first row as an editor counts it, from 1."""
+        return 2 if self.heading is not None else 1
 
     def column(self, name: str) -> int:
         """The column of that heading or number (from 0, from the end if negative).
@@ -52,29 +56,6 @@ class Rows:
         return number % width
 
 
-def text_of(path: Path) -> str:
-    """A text file in UTF-8, UTF-16 (with its mark) or, as Japanese Windows writes, cp932."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read as CSV: {error}.") from error
-    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    encodings = ["utf-16"] if marked else ["utf-8-sig", "cp932"]
-    reason: Exception | None = None
-    for encoding in encodings:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError as error:
-            reason = reason or error
-    raise FormatError(f"{path}: cannot be read as CSV: {reason}.")
-
-
-def separator_of(text: str) -> str:
-    """The separator that the first line has most of; the comma where it has none."""
-    line = text.lstrip().split("\n", 1)[0][: 1 << 16]
-    return max(SEPARATORS, key=lambda mark: (line.count(mark), mark == ","))
-
-
 def numbers_at_once(path: Path) -> Array | None:
     """The table of a file that holds nothing but numbers, read fast; None for any other.
 
@@ -86,7 +67,7 @@ def numbers_at_once(path: Path) -> Array | None:
         return None
     if not data.strip() or not _NUMERIC.match(data):
         return None
-    mark = separator_of(data[: 1 << 16].decode("ascii")).encode()
+    mark = separator_of(data[: 1 << 16].decode("ascii"))[0].encode()
     if (b";" in data and mark != b";") or (b"\t" in data and mark != b"\t"):
         return None
     if mark != b"," and b"," in data:
@@ -115,17 +96,18 @@ def read_table(path: Path) -> Rows:
     Raises:
         FormatError: there is no row, or it is no text.
     """
-    text = text_of(path)
-    mark = separator_of(text)
+    mark, text = separator_of(text_of(path))
     try:
         cells = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
         rows = [row for row in cells if any(cell.strip() for cell in row)]
     except csv.Error as error:
         raise FormatError(f"{path}: cannot be read as CSV: {error}.") from error
-    if mark != ",":
-        rows = [[c.replace(",", ".") if _DECIMAL_COMMA.match(c.strip()) else c for c in row]
-                for row in rows]  # fmt: skip
-    heading = rows.pop(0) if len(rows) > 1 and is_heading(rows) else None
+    rows = without_empty_end(rows) if rows else rows
+    if mark != "," or '"' in text:
+        rows = plain_numbers(rows, mark)
+    heading = None
+    if len(rows) > 1 and is_heading(rows):
+        heading = [cell.strip() for cell in rows.pop(0)]
     if not rows:
         raise FormatError(f"{path}: has no rows.")
     return Rows(path, heading, rows)
@@ -222,18 +204,19 @@ def _label_columns(
     if size is not None and len(kept) == size:
         return (), "no labels"
     if size is not None and classes and len(kept) == size + classes and classes > 1:
-        ends = tuple(kept[-classes:])
-        if _one_hot(table, ends):
-            return ends, f"labels from the last {classes} columns, one-hot"
-    first, last = kept[0], kept[-1]
-    likely = [n for n in (first, last) if _is_classes(table, n, classes)]
+        last, first = tuple(kept[-classes:]), tuple(kept[:classes])
+        if _one_hot(table, last):
+            return last, f"labels from the last {classes} columns, one-hot"
+        if _one_hot(table, first):
+            return first, f"labels from the first {classes} columns, one-hot"
+    likely = [n for n in (kept[0], kept[-1]) if _is_classes(table, n, classes)]
     if len(likely) == 1:
-        where = "first" if likely[0] == first else "last"
+        where = "first" if likely[0] == kept[0] else "last"
         return (likely[0],), f"labels from the {where} column"
     if likely and size is not None and size >= 64:  # MNIST's CSV files begin with the label
-        return (first,), "labels from the first column"
+        return (kept[0],), "labels from the first column"
     if not likely and classes is None:
-        return (first,), "labels from the first column"
+        return (kept[0],), "labels from the first column"
     raise NetsheetError(
         f"{table.path}: which column is the label? Say it: --label first, --label last or --label "
         "with its heading."
