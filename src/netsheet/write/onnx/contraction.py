@@ -60,9 +60,7 @@ def contracted(graph: Graph, parts: Sequence[Part], over: set[Index]) -> Part:
         axes = [axis + batched for axis, i in enumerate(parts[0].dims) if i in over]
         if not axes:
             return parts[0]
-        where = graph.constant(np.array(axes, np.int64))
-        name = graph.node("ReduceSum", [parts[0].name, where], keepdims=0)
-        return Part(name, kept, batched, parts[0].dtype)
+        return Part(_added_up(graph, parts[0], axes), kept, batched, parts[0].dtype)
     if any(part.dtype == WHOLE for part in parts):
         # doubles add up products of narrow numbers exactly, and much faster than integers
         doubles = [
@@ -79,6 +77,17 @@ def contracted(graph: Graph, parts: Sequence[Part], over: set[Index]) -> Part:
     names = [part.name for part in parts]
     name = graph.node("Einsum", names, equation=f"{','.join(terms)}->{result}")
     return Part(name, kept, batched)
+
+
+def _added_up(graph: Graph, part: Part, axes: Sequence[int]) -> str:
+    """The sum over some axes: first over the last ones, which is many times as fast alone."""
+    name, rank = part.name, len(part.dims) + part.batched
+    last = [axis for axis in axes if {*range(axis, rank)} <= set(axes)]
+    for some in (last, [axis for axis in axes if axis not in last]):
+        if some:
+            where = graph.constant(np.array(some, np.int64))
+            name = graph.node("ReduceSum", [name, where], keepdims=0)
+    return str(name)
 
 
 def _matmul(graph: Graph, parts: Sequence[Part], over: set[Index]) -> Part | None:
