@@ -746,3 +746,14 @@ def test_rows_longer_than_their_heading_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(NetsheetError, match="names 3 columns, the rows have 4"):
         columns_of(read_table(tmp_path / "rows.csv"), 2, 2, None)
+
+
+def test_several_samples_given_as_one_are_told_how_to_be_named(tmp_path: Path) -> None:
+    tensor = Tensor("x", ("time", "channel"), (2, 3))
+    np.save(tmp_path / "x.npy", np.zeros((5, 2, 3), np.float32))
+    with pytest.raises(NetsheetError, match=r"5 samples .*x.npy#0.* --data x.npy"):
+        read_input(tmp_path / "x.npy", [tensor])
+    assert read_input(f"{tmp_path / 'x.npy'}#4", [tensor]).arrays[0].shape == (2, 3)
+    np.save(tmp_path / "y.npy", np.zeros((5, 4), np.float32))
+    with pytest.raises(NetsheetError, match="has the shape"):
+        read_input(tmp_path / "y.npy", [tensor])

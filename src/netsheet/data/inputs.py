@@ -110,6 +110,8 @@ def read_input(
     else:
         everything = _array(_existing(path))
         array = _picked(everything, _single(tensors, path), index, path)
+        if index is None:
+            _refuse_several(array, tensors[0], path)
         arrays, whole = [shaped(array, tensors[0], str(path))], [everything]
         is_picture = is_idx(path)
     values = {
@@ -179,6 +181,25 @@ def _array(path: Path) -> Array:
         f"{path}: not an input that netsheet reads; give a png, jpg, bmp or gif picture, "
         "a .npy, .npz or .csv file, or an IDX file."
     )
+
+
+def _refuse_several(array: Array, tensor: Tensor, path: Path) -> None:
+    """NetsheetError for an array of several samples, with both ways to name what is meant."""
+    if array.ndim == 0 or len(array) < 2 or _fits(array, tensor) or not _fits(array[0], tensor):
+        return
+    raise NetsheetError(
+        f"{path}: has the shape {text(array.shape)}; input {tensor.name!r} takes "
+        f"{text(tensor.shape)}: name one of its {len(array)} samples ({path.name}#0), or take them "
+        f"all with --data {path.name}."
+    )
+
+
+def _fits(array: Array, tensor: Tensor) -> bool:
+    try:
+        shaped(array, tensor, "")
+    except NetsheetError:
+        return False
+    return True
 
 
 def _picked(array: Array, tensor: Tensor, index: int | None, path: Path) -> Array:
