@@ -91,7 +91,7 @@ def forms() -> list[tuple[str, Tensor, Callable[[Path], str]]]:
         ("CSV, thousands as in Germany", TABLE, _text("a;b;y\n1.234,5;2;0\n98,5;1;1\n")),
         ("CSV, thousands or decimals", TABLE, _text('a,b,y\n"1,234",2,0\n"9,876",1,1\n')),
         ("CSV, a label that is missing", TABLE, _text("a,b,y\n1,2,0\n3.5,1,\n")),
-        ("CSV, one-hot columns in front", TABLE, _text("0,1,5.5,2.5\n1,0,3.5,4\n")),
+        (".npz, arrays without names", TABLE, _arrays("d.npz", arr_0=numbers, arr_1=labels)),
         ("CSV, pixels in one column", PICTURE, _text("emotion,pixels\n3,0 1 2 255\n1,9 8 7 6\n")),
         ("CSV of 8x8 pictures, label first", FLAT, _text(rows + "\n")),
         (".npz, whole numbers of a table", TABLE, _arrays("d.npz", x=numbers, y=labels)),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from netsheet.data.known_classes import KnownClasses
 from netsheet.data.sources import raw_set
@@ -119,6 +120,32 @@ def test_what_a_table_leaves_open_is_said(case: str, tmp_path: Path) -> None:
     with pytest.raises(NetsheetError) as error:
         read(tmp_path, data, "t.csv.gz" if "gzip" in case else "t.csv")
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("x", "y", "said"), [
+    ("arr_0", "arr_1", "arr_0, arr_1"), ("image", "label", "image, label"),
+    ("inputs", "outputs", "inputs, outputs"), ("x_val", "y_val", "the validation set"),
+    ("X_valid", "y_valid", "the validation set"), ("val_images", "val_labels", "validation"),
+])  # fmt: skip
+def test_names_of_arrays(x: str, y: str, said: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", **{x: X, y: Y})
+    found = raw_set(tmp_path / "t.npz", INPUT, KnownClasses(3), None)
+    assert np.array_equal(found.x, X) and np.array_equal(found.y, Y) and said in found.note
+
+
+def test_more_arrays_without_names_are_not_guessed(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X, Y, X, Y)
+    with pytest.raises(NetsheetError, match="arr_0, arr_1, arr_2, arr_3; samples are expected"):
+        raw_set(tmp_path / "t.npz", INPUT, KnownClasses(3), None)
+
+
+def test_a_class_without_pictures_is_said(tmp_path: Path) -> None:
+    for name in ("cat", "dog", "owl"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / name / ("a.png" if name != "dog" else "a"), "png")
+    pixels = Tensor("x", ("height", "width", "channel"), (4, 4, 1))
+    found = raw_set(tmp_path, pixels, KnownClasses(3), None)
+    assert found.y.tolist() == [0, 2] and "there are no pictures in dog" in found.note
 
 
 def test_values_that_are_no_numbers_are_counted(tmp_path: Path) -> None:

@@ -139,6 +139,8 @@ def class_folders(
     ]
     if not files:
         raise NetsheetError(no_classes(folder))
+    filled = {number for _, number in files}
+    empty = [name for name in names if classes.index(name) not in filled]
     if limit is not None and limit < len(files):  # of every class
         chosen = np.linspace(0, len(files) - 1, limit).round().astype(int)
         files = [files[i] for i in chosen]
@@ -158,6 +160,8 @@ def class_folders(
     y = np.array([number for _, number in files])
     called = [str(item.relative_to(folder)) for item, _ in files]
     note = f"{folder.name}, {what}{len(names)} classes{_of_size(resized, len(files), tensor)}"
+    if empty:
+        note += f"; there are no pictures in {', '.join(empty[:SHOWN])}"
     return RawSet(np.stack(pixels), y, note, classes, called, pictures=True, resized=resized)
 
 

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# As numpy.savez names arrays that are given without names: samples, then their labels.
+FIRST, SECOND = "arr_0", "arr_1"
 # The names under which people keep samples, those of a test set first, and their labels.
 SAMPLES = ("x_test", "X_test", "test_images", "test_x", "x", "X", "images", "data", "features",
-           "inputs", "x_train", "X_train", "train_images", "train_x")  # fmt: skip
+           "inputs", "image", "input", "x_val", "X_val", "x_valid", "X_valid", "val_images",
+           "val_x", "x_train", "X_train", "train_images", "train_x", FIRST)  # fmt: skip
 TARGETS = {
     "x": "y", "X": "y", "images": "labels", "data": "labels", "features": "labels",
     "inputs": "targets", "test_images": "test_labels", "train_images": "train_labels",
+    "val_images": "val_labels", "image": "label", "input": "output", FIRST: SECOND,
 }  # fmt: skip
 WEIGHTS = ("sample_weight", "sample_weights")
 
@@ -30,8 +34,10 @@ class NamedArrays:
         return [name for name in (self.x, self.y, self.weights) if name is not None]
 
     def __str__(self) -> str:
-        what = "the training set" if "train" in self.x else "the test set"
-        said = what if "train" in self.x or "test" in self.x else ", ".join(self.all[:2])
+        sets = {"train": "the training set", "test": "the test set", "val": "the validation set"}
+        text = self.x.replace("valid", "val")
+        inside = {"train": text, "test": text, "val": text.split("_")}
+        said = next((sets[one] for one in sets if one in inside[one]), ", ".join(self.all[:2]))
         return f"{said}, weighted by {self.weights}" if self.weights else said
 
 
@@ -47,12 +53,22 @@ def named_arrays(
     known = [name for name in SAMPLES if part is None or part in name]
     known.sort(key=lambda name: usual not in name)
     for one in known if x is None else (x,):
-        if one not in names:
+        if one not in names or (one == FIRST and x is None and set(names) - {FIRST, SECOND}):
             continue
         target = TARGETS.get(one, one.replace("x", "y").replace("X", "y"))
-        also = (target, target.replace("y", "Y"), "y", "Y", "labels", "label", "target", "targets")
+        also = (
+            target,
+            target.replace("y", "Y"),
+            "y",
+            "Y",
+            "labels",
+            "label",
+            "target",
+            "targets",
+            "outputs",
+        )
         y = next((name for name in also if name in names and name != one), None)
-        own = next((part for part in ("test", "train") if part in one), "")
+        own = next((part for part in ("test", "train", "valid", "val") if part in one), "")
         weights = [f"{name}_{own}" for name in WEIGHTS] if own else []
         weight = next((name for name in (*weights, *WEIGHTS) if name in names), None)
         return NamedArrays(one, y, weight)
