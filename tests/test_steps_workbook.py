@@ -19,6 +19,7 @@ from netsheet.verify.engines.workbook import CellRange, read_map
 from netsheet.verify.xlsx import XlsxFile, edit
 from netsheet.write.excel.cell_map import MapRow
 from netsheet.write.xlsx.cells import cell_name
+from ooxml import problems
 from test_cli import run
 from test_stateful import KINDS, by_keras, made
 
@@ -274,6 +275,7 @@ def test_pictures_are_scaled_in_every_step(batch: int, tmp_path: Path) -> None:
     book = tmp_path / "m.xlsx"
     done = run("excel", tmp_path / "m.keras", "--data", tmp_path / "set.npz", "-o", book)
     assert "keeps states" in done.stderr
+    assert problems(book) == []
     located = read_map(book)
     values, _ = recalculated(book, located, "ironcalc")
     output = netsheet.load(tmp_path / "m.keras").outputs[0].name
