@@ -264,3 +264,37 @@ def test_half_precision_is_said(dtype: str, tmp_path: Path) -> None:
     keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "whole.keras")
     assert any(f"asks for {dtype};" in note for note in netsheet.load(tmp_path / "m.keras").notes)
     assert not netsheet.load(tmp_path / "whole.keras").notes
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
+def test_an_architecture_of_another_network_is_told(
+    suffix: str, keras: Any, tmp_path: Path
+) -> None:
+    """Keras 3, too, joins fewer layers than the file has, and says nothing of it."""
+    if suffix == ".h5" and keras.__name__ == "keras":
+        pytest.skip("Keras 3 writes weights in one way")
+    layers = keras.layers
+
+    def saved(name: str, *made: Any) -> Path:
+        path = tmp_path / f"{name}.json"
+        path.write_text(keras.Sequential([keras.Input((6,)), *made]).to_json())
+        return path
+
+    whole = keras.Sequential(
+        [keras.Input((6,)), layers.Dense(5, name="one"), layers.Dense(5, name="two")]
+    )
+    whole.save_weights(weights := tmp_path / f"w{suffix}")
+    x = RANDOM.standard_normal((2, 6)).astype("f4")
+    first = netsheet.load(weights, architecture=saved("fewer", layers.Dense(5, name="one")))
+    kernel, bias = whole.layers[0].get_weights()
+    np.testing.assert_allclose(first.predict(x), x @ kernel + bias, rtol=1e-5, atol=1e-6)
+    assert any("also has" in note and "may be that of another" in note for note in first.notes)
+
+    other = netsheet.load(weights, architecture=saved("other", layers.Reshape((2, 3)),
+                                                      layers.GRU(4, name="gru")))  # fmt: skip
+    assert any("none for gru: it is that of another" in note for note in other.notes)
+    with pytest.raises(UnsupportedError, match="stores no weights for it"):
+        other.predict(x)
+    same = netsheet.load(weights, architecture=saved("same", layers.Dense(5, name="one"),
+                                                     layers.Dense(5, name="two")))  # fmt: skip
+    assert not any("another network" in note for note in same.notes)

@@ -24,6 +24,8 @@ from netsheet.read.keras.unnamed import axes_of_weights
 from netsheet.read.keras.v3_layout import assign_v3
 from netsheet.read.keras.weights import Placing
 
+SHOWN = 5  # names in a sentence
+
 
 def load_keras(path: str | Path, architecture: str | Path | None = None) -> Network:
     """The model in a Keras file; FormatError or UnsupportedError say what is wrong with it.
@@ -62,11 +64,32 @@ def load_keras(path: str | Path, architecture: str | Path | None = None) -> Netw
     assign = assign_legacy if legacy else assign_v3
     for layer in assign(graph, assembly.layers, file, placing):
         assembly.unclaimed.append(layer)
+    if architecture is not None and (misfit := _misfit(assembly)):
+        file = replace(file, notes=[*file.notes, misfit])
     assembly.refuse_unbuilt()
     network = assembly.model(graph, file, placing.paths)
     if architecture is not None:
         network.original = KerasOriginal(given, file.path, file.layout)
     return network
+
+
+def _misfit(assembly: Assembly) -> str:
+    """What of the weights and of the architecture has nothing in the other one; "" if nothing."""
+    lacking = [layer.name for layer in assembly.layers.values()
+               if layer.weight_axes() and not layer.weights and not layer.reason]  # fmt: skip
+    left = [layer.name for layer in assembly.unclaimed]
+    if not left:
+        return ""
+    said = ", ".join(left[:SHOWN]) + ("..." if len(left) > SHOWN else "")
+    if not lacking:
+        return (
+            f"The file of the weights also has {said}, which no layer of this architecture takes: "
+            "it may be that of another network."
+        )
+    return (
+        f"The file of the weights has {said}, which no layer of this architecture takes, and none "
+        f"for {', '.join(lacking[:SHOWN])}: it is that of another network."
+    )
 
 
 def _seen_through(file: KerasFile, wrapped: Sequence[LayerConfig]) -> KerasFile:
