@@ -183,6 +183,8 @@ def _sample(result: SheetContent, inputs: WorkbookInputs, words: Mapping[str, st
             result.put(row + 1, 0, words["true label"], looks.HEADING)
             result.put(row + 1, VALUE_COL, inputs.labels[0], _left(looks.RESULT))
         return
+    if inputs.steps:
+        result.link(row - 1, 0, words["steps"], inputs.steps)
     sheet = quoted(inputs.steps or inputs.samples)
     first, last = SAMPLE_ROW, SAMPLE_ROW + len(inputs.names) - 1
     column = 1 if inputs.step is None else 0  # steps are chosen by their numbers
