@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,31 @@ def test_what_was_left_by_force_is_removed_by_the_next(tmp_path: Path) -> None:
     with atomic(tmp_path / "out.csv") as temporary:
         temporary.write_text("new")
     assert {item.name for item in tmp_path.iterdir()} == {foreign.name, "other.csv", "out.csv"}
+
+
+COMPILER = """
+import tempfile
+from pathlib import Path
+from netsheet.cli import app
+from netsheet.verify.engines.c_harness import compile_c
+def compiles(arguments):
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        compile_c(["sh", "-c", "mktemp && exec sleep 60"], Path(folder).resolve())
+app._run = compiles
+app.main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_a_compiler_ended_from_outside_leaves_nothing(tmp_path: Path) -> None:
+    """Its temporary files lie in the folder that goes with the program."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMPILER], cwd=tmp_path, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.rglob("*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [item.parent == tmp_path for item in sorted(tmp_path.rglob("*"))] == [True, False]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    assert list(tmp_path.iterdir()) == []

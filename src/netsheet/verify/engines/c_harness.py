@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 import subprocess
 import tempfile
@@ -156,12 +157,15 @@ def tensors_of(data: bytes, samples: int) -> list[Tensors]:
 
 
 def compile_c(command: Sequence[str], folder: Path) -> None:
-    """Run a compiler.
+    """Run a compiler, whose temporary files go with the folder, however it ends.
 
     Raises:
         NetsheetError: with what it said, where it fails.
     """
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "TMPDIR": str(folder)}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         said = "\n".join((done.stderr or done.stdout).splitlines()[:20])
         raise NetsheetError(f"{command[0]} refuses the generated C:\n{said}")

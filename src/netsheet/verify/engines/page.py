@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -79,7 +80,7 @@ class Chromium:
                 command, "--headless", "--disable-gpu", "--no-sandbox", "--no-first-run",
                 f"--user-data-dir={profile}", "--virtual-time-budget=60000",
                 "--dump-dom", f"{content.path.resolve().as_uri()}#verify",
-            ])  # fmt: skip
+            ], profile)  # fmt: skip
         found = re.search(r'<pre id="recomputed">([^<]*)</pre>', dumped)
         if found is None:
             raise NetsheetError("the page did not compute in Chromium")
@@ -96,10 +97,12 @@ def _encoded(samples: Sequence[Sample]) -> list[list[str]]:
     return [[encoded(array) for array in sample.arrays] for sample in samples]
 
 
-def _run(command: Sequence[str]) -> str:
+def _run(command: Sequence[str], folder: str | None = None) -> str:
+    """What a program prints; its own temporary files go with the folder, however it ends."""
+    env = dict(os.environ) if folder is None else {**os.environ, "TMPDIR": folder}
     try:
         done = subprocess.run(
-            list(command), capture_output=True, text=True, check=False, timeout=SECONDS
+            list(command), env=env, capture_output=True, text=True, check=False, timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
         raise NetsheetError(f"{Path(command[0]).name} took more than {SECONDS} s") from None
