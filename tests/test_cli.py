@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import netsheet
+from netsheet.data import __file__ as data_room
 
 
 def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -291,11 +292,15 @@ def test_names_for_every_class(network: Path, tmp_path: Path) -> None:
     assert "2 names for 10 outputs" in done.stderr and not target.exists()
 
 
+DIGITS = str(Path(data_room).parent / "sample" / "digits.h5")
+
+
 @pytest.mark.parametrize("arguments, expected", [
     (["sumary", "x.h5"], "there is no command 'sumary'; did you mean 'summary'?"),
     (["excel", "x.h5"], "missing option '--output' / '-o'; see netsheet excel --help"),
     (["summary"], "missing argument 'MODEL'; see netsheet summary --help"),
     (["c", "x.h5", "--targt", "plain"], "no such option: --targt (did you mean --target?)"),
+    (["explain", DIGITS, "conv", "3,4,0", "-i", "1.png", "-i", "2.png"], "one --input apart"),
 ])  # fmt: skip
 def test_a_wrong_call_gets_one_line(arguments: list[str], expected: str) -> None:
     said = run(*arguments, code=2).stderr

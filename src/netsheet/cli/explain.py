@@ -49,6 +49,8 @@ def explain(
 
     model = opened(model_file, batch_axis)
     require_layers(model)
+    if inputs and len(inputs) > 1 and not model.states:
+        raise UsageError("explain takes a value of one --input apart; give one.")
     samples, _ = options.samples_of(model, inputs, None, 1, wanted)
     sample = samples[0]
     if not model.bound:
