@@ -354,3 +354,52 @@ def test_classes_as_rows_are_said(keras: Any, tmp_path: Path) -> None:
     result = network.evaluate(X, CLASSES)
     assert result.loss == pytest.approx(wanted, rel=1e-5) and "row with a one" in result.note
     assert not network.evaluate(X, ONE_HOT).note
+
+
+def inside_others(keras: Any) -> dict[str, tuple[Any, bool]]:
+    """Layers with others in them, which have penalties of their own; and if all are computed."""
+    layers = keras.layers
+    dense = layers.Dense(2, kernel_regularizer="l2", name="one")
+    inner = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(4, kernel_regularizer="l1", name="a"),
+         keras.Sequential([layers.Dense(2, bias_regularizer="l2", bias_initializer="ones")])]
+    )  # fmt: skip
+    cells = [layers.LSTMCell(3, kernel_regularizer="l2"), layers.GRUCell(4),
+             layers.LSTMCell(2, recurrent_regularizer="l1")]  # fmt: skip
+    both = layers.Bidirectional(
+        layers.GRU(1, kernel_regularizer="l2", return_sequences=True),
+        backward_layer=layers.GRU(1, bias_regularizer="l1", go_backwards=True,
+                                  bias_initializer="ones", return_sequences=True),
+    )  # fmt: skip
+    return {
+        "a layer": (layers.TimeDistributed(dense), True),
+        "models in models": (layers.TimeDistributed(inner), True),
+        "cells": (layers.RNN(cells, return_sequences=True), True),
+        "two directions": (both, True),
+        "an activity": (layers.Bidirectional(
+            layers.GRU(1, activity_regularizer="l2", return_sequences=True)), False),
+        "activities of heads": (layers.MultiHeadAttention(
+            2, 3, output_shape=2, activity_regularizer="l2", kernel_regularizer="l1"),
+            keras.__name__ == "tf_keras"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a layer", "models in models", "cells", "two directions", "an activity",
+     "activities of heads"],
+)  # fmt: skip
+def test_penalties_of_layers_in_layers(name: str, keras: Any, tmp_path: Path) -> None:
+    layer, computed = inside_others(keras)[name]
+    inputs = keras.Input((5, 3))
+    model = keras.Model(inputs, layer(inputs, inputs) if "heads" in name else layer(inputs))
+    model.compile(loss="mse")
+    x = RANDOM.normal(size=(40, 5, 3)).astype("float32")
+    y = RANDOM.normal(size=(40, 5, 2)).astype("float32")
+    wanted = model.evaluate(x, y, verbose=0)
+    model.save(path := tmp_path / "m.keras")
+    found = netsheet.load(path).evaluate(x, y)
+    if computed:
+        assert found.loss == pytest.approx(wanted, rel=1e-5) and not found.note
+    else:
+        assert "lacks the penalties" in found.note and found.loss < wanted

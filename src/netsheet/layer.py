@@ -81,6 +81,7 @@ class Layer:
     # Of the arrays that a file has for a wrapper itself, so many at the end are its own; None: all.
     own_arrays: ClassVar[int | None] = None
     squashes: ClassVar[str] = ""  # "softmax" or "sigmoid", where it is this function
+    activity_inside: ClassVar[bool] = False  # Keras 3 counts the activity of layers in it as well
     same_since: ClassVar[int] = NEVER  # Keras's version from which its output is its very input
 
     @property
@@ -132,6 +133,14 @@ class Layer:
         for prefix, layer in self.inner_layers():
             stay |= {prefix + label for label in set(layer.weight_axes()) - set(layer.learnt)}
         return tuple(label for label in self.weights or self.weight_axes() if label not in stay)
+
+    def regularizer_of(self, label: str) -> Regularizer | None:
+        """What a weight adds to the loss: by its whole label, or by the last part of it."""
+        return self.regularizers.get(label) or self.regularizers.get(label.rsplit("/", 1)[-1])
+
+    def constraint_of(self, label: str) -> tuple[str, Mapping[str, Any]] | None:
+        """What training holds a weight to: by its whole label, or by the last part of it."""
+        return self.constraints.get(label) or self.constraints.get(label.rsplit("/", 1)[-1])
 
     def equations_in_training(
         self, inputs: Sequence[Tensor], outputs: Sequence[Tensor], noise: Noise

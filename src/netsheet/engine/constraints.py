@@ -24,7 +24,7 @@ def held(layer: Layer, label: str) -> Held | None:
     Raises:
         UnsupportedError: the constraint is not known.
     """
-    stored = layer.constraints.get(label.rsplit("/", 1)[-1])
+    stored = layer.constraint_of(label)
     if stored is None:
         return None
     name, options = stored

@@ -137,7 +137,7 @@ def _penalties(network: Network, batch: Batch) -> Iterator[tuple[Tensor, list[Eq
     of_all = keras_major(network) < 3
     for layer in network.layers.values():
         for label, weight in layer.weights.items():
-            regularizer = layer.regularizers.get(label.rsplit("/", 1)[-1])
+            regularizer = layer.regularizer_of(label)
             if regularizer is not None and (layer.trainable or of_all):
                 yield _of_weight(layer, weight, _known(layer, regularizer))
     for node in network.nodes:

@@ -180,7 +180,7 @@ def penalties(network: Network, arrays: Mapping[str, FloatArray]) -> Penalties:
     unknown: dict[str, None] = {}
     for layer in network.layers.values():
         for label, weight in layer.weights.items():
-            regularizer = layer.regularizers.get(label.rsplit("/", 1)[-1])
+            regularizer = layer.regularizer_of(label)
             if regularizer is None or not (layer.trainable or major < 3):
                 continue
             if regularizer.unknown or (regularizer.orthogonal and weight.values.ndim != 2):

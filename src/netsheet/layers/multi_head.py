@@ -53,6 +53,7 @@ class _MultiHead(Attending):
 
     masked_arguments: ClassVar[tuple[str, ...]] = ("query", "value", "key")
     projections: ClassVar[tuple[str, ...]] = ("query", "key", "gate", "value")
+    activity_inside: ClassVar[bool] = True
 
     @property
     def widths(self) -> dict[str, tuple[int, int]]:

@@ -34,6 +34,7 @@ from netsheet.read.keras.table import ALWAYS, RENAMED, TABLE
 from netsheet.read.keras.training import at_random, refusal, stands_still, trains
 from netsheet.read.keras.wiring import mask_operations, wired
 from netsheet.read.limits import MAX_CALLS, MAX_INPUTS, MAX_NESTING, MAX_STEPS
+from netsheet.regularizers import ACTIVITY, Regularizer
 
 if TYPE_CHECKING:
     from netsheet.read.keras.operations import Operations
@@ -346,6 +347,8 @@ def make_layer(name: str, class_name: str, config: Mapping[str, Any], major: int
         layer = Opaque(reason=reason)
     layer.name, layer.type_name = name, stored_class
     layer.regularizers, layer.constraints = regularizers(config), constraints(config)
+    if layer.activity_inside and major >= 3 and ACTIVITY in layer.regularizers:
+        layer.regularizers[ACTIVITY] = Regularizer(unknown="of the layers inside as well")
     layer.trainable = config.get("trainable") is not False
     layer.random = layer.random or at_random(class_name, config)
     return layer

@@ -13,20 +13,25 @@ _WEIGHTS = {
     "pointwise": "pointwise_kernel", "W": "kernel", "b": "bias", "U": "recurrent_kernel",
 }  # fmt: skip
 _INNER = ("layer", "cell", "forward_layer")  # arguments that hold a layer
+_SEVERAL = ("cells", "layers")  # those that hold several
 _END = "_regularizer"
 
 
 def regularizers(config: Mapping[str, Any]) -> dict[str, Regularizer]:
     """What the arguments ``<name>_regularizer`` say, by the label of the weight.
 
-    Those of a layer inside a wrapper act on the wrapper's weights; an inner layer's activity is
-    not the wrapper's output: its penalty is unknown.
+    Those of a layer inside a wrapper act on the wrapper's weights, with the layer's prefix where
+    it holds several; an inner layer's activity is not the wrapper's output: its penalty is
+    unknown.
     """
     found: dict[str, Regularizer] = {}
-    for inner in _inner(config):
+    for prefix, inner in _inner(config):
         for label, regularizer in regularizers(inner).items():
-            activity = label == ACTIVITY
-            found[label] = Regularizer(unknown="inside a wrapper") if activity else regularizer
+            activity = label.rsplit("/", 1)[-1] == ACTIVITY
+            if activity:
+                found[ACTIVITY] = Regularizer(unknown="inside a wrapper")
+            else:
+                found[prefix + label] = regularizer
     for argument, value in config.items():
         if argument.endswith(_END) and value is not None:
             name = argument.removesuffix(_END)
@@ -44,8 +49,8 @@ def regularizers(config: Mapping[str, Any]) -> dict[str, Regularizer]:
 def constraints(config: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:
     """What the arguments ``<name>_constraint`` say, by the label of the weight."""
     found: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    for inner in _inner(config):
-        found |= constraints(inner)
+    for prefix, inner in _inner(config):
+        found |= {prefix + label: constraint for label, constraint in constraints(inner).items()}
     for argument, value in config.items():
         if not argument.endswith("_constraint") or value is None:
             continue
@@ -60,12 +65,24 @@ def constraints(config: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, 
     return found
 
 
-def _inner(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _inner(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The configurations of the layers in a wrapper, with the prefixes of their weights' labels."""
+    both = isinstance(config.get("backward_layer"), Mapping)
     for argument in _INNER:
-        value = config.get(argument)
-        own = value.get("config") if isinstance(value, Mapping) else None
-        if isinstance(own, Mapping):
-            yield own
+        yield from _configured("forward/" if both else "", config.get(argument))
+    yield from _configured("backward/", config.get("backward_layer"))
+    for argument in _SEVERAL:
+        entries = config.get(argument)
+        for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+            named = entry.get("config") if isinstance(entry, Mapping) else None
+            name = named.get("name") if isinstance(named, Mapping) else None
+            yield from _configured(f"{number if argument == 'cells' else name}/", entry)
+
+
+def _configured(prefix: str, entry: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    own = entry.get("config") if isinstance(entry, Mapping) else None
+    if isinstance(own, Mapping):
+        yield prefix, own
 
 
 def _regularizer(value: Any) -> Regularizer | None:
