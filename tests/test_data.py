@@ -757,3 +757,11 @@ def test_several_samples_given_as_one_are_told_how_to_be_named(tmp_path: Path) -
     np.save(tmp_path / "y.npy", np.zeros((5, 4), np.float32))
     with pytest.raises(NetsheetError, match="has the shape"):
         read_input(tmp_path / "y.npy", [tensor])
+
+
+@pytest.mark.parametrize("single", ["x", "y", "sample_weight"])
+def test_a_single_number_is_no_array_of_samples(single: str, tmp_path: Path) -> None:
+    arrays = {"x": np.zeros((3, 2)), "y": np.zeros(3), "sample_weight": np.ones(3)}
+    np.savez(tmp_path / "d.npz", **{**arrays, single: np.float32(1)})
+    with pytest.raises(FormatError, match=f"{single} is a single number, not one for each"):
+        read_dataset(tmp_path / "d.npz", [Tensor("x", ("channel",), (2,))])

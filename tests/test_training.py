@@ -148,6 +148,18 @@ def test_a_damaged_state_is_a_sentence(damage: str, small: Any, tmp_path: Path) 
         fit(trainer, x, y, plan, state=state, resume=True)
 
 
+@pytest.mark.parametrize("weight, said", [
+    (np.nan, "sample 3 is nan"), (-1.0, "sample 3 is -1"), (0.0, "all samples are 0"),
+])  # fmt: skip
+def test_weights_of_samples_that_are_none(weight: float, said: str, small: Any) -> None:
+    path, _, x, y = small
+    counts = np.zeros(len(x), np.float32)
+    counts[3] = weight
+    trainer = Trainer(netsheet.load(path), "categorical_crossentropy", 16)
+    with pytest.raises(NetsheetError, match=said):
+        fit(trainer, x, y, Plan(epochs=1, batch=16), sample_weights=counts)
+
+
 def test_a_training_that_diverges_says_where(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "line.keras")

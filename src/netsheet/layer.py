@@ -102,6 +102,11 @@ class Layer:
         """How many tokens it tells apart; None for a layer that reads numbers as such."""
         return None
 
+    @property
+    def table_rows(self) -> int | None:
+        """How many rows of a table its input picks from by number; None for any other layer."""
+        return None
+
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
         """The weights that this layer has, trainable ones first, each with its axis names."""
         return {}

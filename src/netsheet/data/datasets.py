@@ -19,6 +19,7 @@ from netsheet.data.own.preparation import trained_form
 from netsheet.data.raw_set import Progress, RawSet, as_labels
 from netsheet.data.scaling import Scaling, decided
 from netsheet.data.sources import raw_set
+from netsheet.engine.table_rows import check_table_rows
 from netsheet.errors import FormatError, UnsupportedError, UsageError
 from netsheet.network import Network
 
@@ -149,6 +150,8 @@ def read_dataset(
     raw = shaped_batch(found.x[:limit], tensors[0], name)
     warn_of_inversion(network, tensors[0], raw, Path(name).name, scaling, found.pictures)
     x = taken(raw, used, tensors[0])
+    if network is not None:
+        check_table_rows(network, {tensors[0].name: x})
     y, alike = _targets(found, limit, used)
     how = ", ".join(filter(None, (str(used), quantised_text(tensors[0]))))
     note = f"{found.note}: {len(x):,} samples {text(x.shape[1:])}, {how}{alike}"

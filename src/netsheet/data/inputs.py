@@ -25,6 +25,7 @@ from netsheet.data.images import SUFFIXES
 from netsheet.data.own.preparation import trained_form
 from netsheet.data.scaling import Scaling, decided, whole_inputs
 from netsheet.data.tables import numbers_at_once, read_table
+from netsheet.engine.table_rows import check_table_rows
 from netsheet.equations.entry import entered
 from netsheet.errors import NetsheetError, UsageError
 from netsheet.network import Network
@@ -120,6 +121,8 @@ def read_input(
         )
         for tensor, array, all_of_it in zip(tensors, arrays, whole, strict=True)
     }
+    if network is not None:
+        check_table_rows(network, {name: value.values[None] for name, value in values.items()})
     if len(tensors) == 1:
         warn_of_inversion(network, tensors[0], arrays[0][None], path.name, scaling, is_picture)
     parts = [done] if done else [text(array.shape) for array in arrays]

@@ -179,6 +179,9 @@ def _npy_files(folder: Path, found: NamedArrays) -> RawSet:
 
 
 def _of_names(found: NamedArrays, arrays: dict[str, Array], note: str) -> RawSet:
+    for name in found.all:
+        if not arrays[name].ndim:
+            raise FormatError(f"{note}: {name} is a single number, not one for each sample.")
     y = None if found.y is None else arrays[found.y]
     weights = None if found.weights is None else arrays[found.weights]
     return RawSet(arrays[found.x], y, note, weights=weights)

@@ -14,6 +14,7 @@ from netsheet.engine.checkpoint import NETWORK, SAMPLES, Checkpoint, fingerprint
 from netsheet.engine.goals import FROM_LOGITS
 from netsheet.engine.optimizers import OPTIMIZERS, Optimizer, Weights
 from netsheet.engine.rounds import Epoch, Stepped, epochs
+from netsheet.engine.table_rows import check_table_rows
 from netsheet.engine.training import Arrays, Measured, Trainer, by_name, rows_of
 from netsheet.equations import FloatArray
 from netsheet.errors import InputWarning, NetsheetError, UsageError
@@ -139,14 +140,13 @@ def fit(
     count = len(next(iter(given.values())))
     order = np.random.default_rng(plan.seed).permutation(count)
     held = round(count * plan.validation)
-    _check_numbers({**given, **targets})
-    _check_probabilities(trainer, targets)
     if count - held < 1:
         raise NetsheetError(f"there are {count} samples: too few to train with.")
     own, apart = order[held:], order[:held]
     optimizer = OPTIMIZERS[plan.optimizer](plan.rate)
     found = Fit(plan)
     counts = np.ones(count, np.float32) if sample_weights is None else sample_weights
+    _check(trainer, given, targets, counts)
     conditions = _conditions(trainer, plan, {**given, **targets, "": counts}) if state else {}
     conditions |= options or {}
     if resume and state is not None:
@@ -190,6 +190,19 @@ def _judged(epoch: Epoch) -> Measured:
     return epoch.held_out or epoch.trained
 
 
+def _check(
+    trainer: Trainer,
+    given: Mapping[str, FloatArray],
+    targets: Mapping[str, FloatArray],
+    counts: FloatArray,
+) -> None:
+    """NetsheetError where samples, targets or weights of samples are none to learn from."""
+    _check_numbers({**given, **targets})
+    check_table_rows(trainer.network, given)
+    _check_probabilities(trainer, targets)
+    _check_counts(np.asarray(counts))
+
+
 def _check_numbers(samples: Mapping[str, FloatArray]) -> None:
     for name, array in samples.items():
         bad = np.argwhere(~np.isfinite(array))
@@ -200,6 +213,16 @@ def _check_numbers(samples: Mapping[str, FloatArray]) -> None:
                 f"of {len(array)} samples: nothing can be learnt from what is no number. Leave "
                 "them out, or put a number in its place."
             )
+
+
+def _check_counts(counts: FloatArray) -> None:
+    bad = np.flatnonzero(~((counts >= 0) & (counts < math.inf)))
+    if len(bad):
+        raise NetsheetError(
+            f"the weight of sample {bad[0]} is {counts[bad[0]]:g}: give 0 or more to each."
+        )
+    if not counts.any():
+        raise NetsheetError("the weights of all samples are 0: nothing can be learnt from them.")
 
 
 def _warn_of_logits(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netsheet.engine.table_rows import check_table_rows
 from netsheet.equations import FLOAT, FloatArray, Tensor
 from netsheet.equations.entry import entered, meaning
 from netsheet.errors import NetsheetError, UsageError
@@ -137,7 +138,7 @@ class Engine:
                 name: np.broadcast_to(old[:rows] if len(old) > 1 else old, (rows, *old.shape[1:]))
                 for name, old in states.items()
             }
-            results = self._session(asked).run(list(asked), batch) if asked else []
+            results = self._results(asked, batch) if asked else []
             found = {**batch, **dict(zip(asked, results, strict=True))}
             states = {before: found[after] for before, after in kept.items()}
             for name in names:
@@ -146,6 +147,22 @@ class Engine:
             if progress is not None:
                 progress(done, total)
         return {name: np.concatenate(part) for name, part in parts.items()}
+
+    def _results(
+        self, asked: tuple[str, ...], batch: Mapping[str, FloatArray]
+    ) -> Sequence[FloatArray]:
+        session = self._session(asked)
+        try:
+            found: Sequence[FloatArray] = session.run(list(asked), batch)
+        except Exception as error:
+            if not type(error).__module__.startswith("onnxruntime"):
+                raise
+            reason = str(error).rsplit("Status Message: ", 1)[-1].strip().rstrip(".")
+            raise NetsheetError(
+                f"{self.model.name} cannot be computed for these values: ONNX Runtime says: "
+                f"{reason}."
+            ) from error
+        return found
 
     def _session(self, names: tuple[str, ...]) -> Any:
         """One session for each set of outputs: what is asked for is not fused away."""
@@ -191,6 +208,7 @@ class Engine:
             raise UsageError(f"inputs have different numbers of samples: {counts}.")
         if not min(counts.values(), default=1):
             raise UsageError("there is no sample in the input.")
+        check_table_rows(self.model, arrays)
         return arrays
 
     def _for(self, arrays: Mapping[str, FloatArray]) -> Engine:

@@ -32,8 +32,8 @@ _INT64 = 7  # TensorProto.INT64
 class Embedding(Layer):
     """``y[..., c] = embeddings[x[...], c]``: a row of a table; with ``mask_zero``, 0 is padding.
 
-    A token outside the table reads its nearest row; only ONNX Runtime, like Keras on a CPU, raises
-    an error.
+    A token outside the table reads its nearest row; as in Keras on a CPU, data with such tokens are
+    refused before.
     """
 
     input_dim: int
@@ -44,6 +44,10 @@ class Embedding(Layer):
 
     @property
     def tokens(self) -> int | None:
+        return self.input_dim
+
+    @property
+    def table_rows(self) -> int | None:
         return self.input_dim
 
     def weight_axes(self) -> dict[str, tuple[str, ...]]:
