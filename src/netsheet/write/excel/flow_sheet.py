@@ -21,7 +21,7 @@ from netsheet.write.excel.sheet_content import SheetContent, value_scale
 MOST_CELLS = 9_000  # of all small maps together
 LARGEST_MAP, MOST_MAPS = 16, 16  # rows and columns of a map, maps of a layer
 NAME_ROW, KIND_ROW, FROM_ROW, MAP_ROW = 3, 4, 5, 7
-NARROWEST, PER_LETTER = 9, 0.62  # columns of a layer, for its name
+NARROWEST, WIDEST_NAME, PER_LETTER = 9, 20, 0.62  # columns of a layer, for its name
 NUMBERED = 20  # up to so many values of a vector are shown as numbers too
 SMALL = CellLook(7, colour=looks.INK, digits=";;;")
 VALUE = CellLook(7, colour=looks.INK)
@@ -86,7 +86,8 @@ def planned_flow(
                     label, source, sheet, shown, fetched, stride, maps, kind, sources, raw, tokens
                 )
             )
-            column += max(place.width, NARROWEST, math.ceil(PER_LETTER * len(label))) + 2
+            named = min(math.ceil(PER_LETTER * len(label)), WIDEST_NAME)  # a sheet has an end
+            column += max(place.width, NARROWEST, named) + 2
             lowest = max(lowest, place.area.bottom)
         row = lowest + 3
     return result
