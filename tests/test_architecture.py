@@ -262,7 +262,10 @@ def test_half_precision_is_said(dtype: str, tmp_path: Path) -> None:
     inputs = keras.Input((3,))
     keras.Model(inputs, keras.layers.Dense(2, dtype=dtype)(inputs)).save(tmp_path / "m.keras")
     keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "whole.keras")
-    assert any(f"asks for {dtype};" in note for note in netsheet.load(tmp_path / "m.keras").notes)
+    network = netsheet.load(tmp_path / "m.keras")
+    size = "1e-2" if "bfloat16" in dtype else "1e-3"
+    (note,) = network.notes
+    assert f"asks for {dtype};" in note and f"about {size}." in note
     assert not netsheet.load(tmp_path / "whole.keras").notes
 
 

@@ -15,6 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import netsheet
+from netsheet.cli.app import run
 from netsheet.errors import UnsupportedError
 
 Config = dict[str, Any]
@@ -289,3 +290,16 @@ def test_one_number_per_sample_as_a_category(
     assert wanted.shape == (4,)
     with pytest.raises(UnsupportedError, match="all samples together"):
         netsheet.load(path).predict(x)
+
+
+def test_a_page_says_what_it_does_not_compute(
+    tf_keras: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    branched(tf_keras, path := tmp_path / "m.h5")
+    change, reason = BAD["argument"]
+    reconfigured(path, lambda c: change(c) if c["config"]["name"] == "bad" else None)
+    run(["page", str(path), "-o", str(tmp_path / "m.html")])
+    said = capsys.readouterr().err
+    assert re.search(f"Not computed: bad: .*{reason}", said) and "Not computed: after" in said
+    run(["page", str(path), "-o", str(tmp_path / "m.html"), "--until", "first"])
+    assert "Not computed" not in capsys.readouterr().err

@@ -15,6 +15,7 @@ from netsheet.cli.opening import opened
 from netsheet.cli.options import BatchAxis, Data, Inputs, Json, ModelFile
 from netsheet.cli.scaling import Scaled
 from netsheet.errors import UsageError
+from netsheet.selection import refused, told
 
 
 def page(
@@ -62,6 +63,8 @@ def page(
             class_names=class_names(classes, model) or names or list(model.class_names) or None,
         )  # fmt: skip
     show.wrote(output, f"{output}: {report}")
+    for text in told(refused(model)) if until is None else ():
+        show.note(f"Not computed: {text}")
     if as_json:
         show.as_json(asdict(report) | {"path": str(output)})
     if open_it:

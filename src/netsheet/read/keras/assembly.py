@@ -215,9 +215,10 @@ class Assembly:
             self.sources = inputs
             results = self.inline(graph, "", "", [ValueRef(source.name) for source in inputs])
         if half := half_precision(graph):
+            size = "1e-2" if "bfloat16" in half else "1e-3"  # 8 or 11 bits of a number
             notes.append(
                 f"The file asks for {half}; netsheet computes in float32, so that Keras's own "
-                "outputs differ by about 1e-3."
+                f"outputs differ by about {size}."
             )
         called = {call.layer.name for call in self.calls}
         return Network(
