@@ -89,3 +89,42 @@ def test_numbers_of_range(where: int, shapes: Any, tmp_path: Path) -> None:
     ]
     inputs = {"x": RANDOM.normal(size=(2, 4)).astype("f4")}
     assert agree(saved(tmp_path, nodes, inputs, stored), inputs) == (shapes == ((), ()))
+
+
+@pytest.mark.parametrize("value", [KEYS, KEYS - 1, KEYS + 2])
+def test_the_past_of_attention(value: int, tmp_path: Path) -> None:
+    """Key and value remember the same steps."""
+    steps = {"q": QUERIES, "k": KEYS, "v": KEYS, "pk": KEYS, "pv": value}
+    inputs = {
+        name: RANDOM.normal(size=(BATCH, HEADS, count, UNITS)).astype("f4")
+        for name, count in steps.items()
+    }
+    node = helper.make_node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y", "nk", "nv"])
+    assert agree(saved(tmp_path, [node], inputs, {}), inputs) == (value == KEYS)
+
+
+@pytest.mark.parametrize("units", [8, 9])
+def test_units_are_turned_in_pairs(units: int, tmp_path: Path) -> None:
+    """ONNX Runtime turns an odd number of them into something; ONNX defines pairs alone."""
+    x = RANDOM.normal(size=(2, HEADS, 3, units)).astype("f4")
+    angles = RANDOM.normal(size=(2, 2, 3, units // 2)).astype("f4")
+    node = helper.make_node("RotaryEmbedding", ["x", "cos", "sin"], ["y"])
+    path = saved(tmp_path, [node], {"x": x}, {"cos": np.cos(angles[0]), "sin": np.sin(angles[1])})
+    if units % 2 == 0:
+        assert agree(path, {"x": x})
+        return
+    with pytest.raises(NetsheetError, match="in pairs, of which 9"):
+        netsheet.load(path, batch_axis="none").predict({"x": x[None]})
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 4)])
+def test_scales_of_resize_are_a_list(shape: tuple[int, ...], tmp_path: Path) -> None:
+    scales = np.array([1, 1, 0.6, 0.6], np.float32)
+    node = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear")
+    x = RANDOM.normal(size=(1, 1, 2, 4)).astype("f4")
+    path = saved(tmp_path, [node], {"x": x}, {"s": scales.reshape(shape)})
+    if shape == (4,):
+        assert agree(path, {"x": x})
+        return
+    with pytest.raises(NetsheetError, match="a list of scales or sizes"):
+        netsheet.load(path, batch_axis="none").predict({"x": x[None]})

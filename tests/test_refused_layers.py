@@ -207,6 +207,8 @@ ARGUMENTS: dict[str, tuple[tuple[int, ...], Callable[[Any], Any], Config, str]] 
     "no cells": (
         (5, 3), lambda k: k.RNN([k.LSTMCell(2)]),
         {"cell": {"class_name": "StackedRNNCells", "config": {}}}, "cells has to be a list"),
+    "axes that are none": (
+        (5, 4), lambda k: k.LayerNormalization(axis=[2]), {"axis": []}, "axis has to be whole"),
     "a dilation past 32 bits": (
         (9, 3), lambda k: k.SeparableConv1D(4, 1), {"dilation_rate": [2**31]},
         "dilation_rate has to be 1 positive whole number"),
@@ -303,3 +305,36 @@ def test_a_page_says_what_it_does_not_compute(
     assert re.search(f"Not computed: bad: .*{reason}", said) and "Not computed: after" in said
     run(["page", str(path), "-o", str(tmp_path / "m.html"), "--until", "first"])
     assert "Not computed" not in capsys.readouterr().err
+
+
+def test_an_array_that_is_stored_twice(tmp_path: Path) -> None:
+    """Of SpectralNormalization the kernel is, in .keras files; Keras takes but one shape."""
+    keras = pytest.importorskip("keras")
+    wrapped = keras.layers.SpectralNormalization(keras.layers.Dense(4))
+    keras.Sequential([keras.Input((3,)), wrapped]).save_weights(path := tmp_path / "m.weights.h5")
+    architecture = tmp_path / "m.json"
+    architecture.write_text(keras.Sequential([keras.Input((3,)), wrapped]).to_json())
+    assert not netsheet.load(path, architecture=architecture).nodes[0].refusal
+    with h5py.File(path, "r+") as file:
+        place = file["layers/spectral_normalization/vars"]
+        assert place["0"].shape == (3, 4)
+        del place["0"]
+        place["0"] = np.ones((2, 4), np.float32)
+    (node,) = netsheet.load(path, architecture=architecture).nodes
+    assert node.refusal is not None and "stored twice" in node.refusal
+
+
+def test_a_dot_takes_two_axes(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    ends = [keras.Input((3, 4)), keras.Input((5, 4))]
+    model = keras.Model(ends, keras.layers.Dot((2, 2))(ends))
+    (path := tmp_path / "m.json").write_text(model.to_json())
+    config = json.loads(path.read_text())
+    (dot,) = (one for one in config["config"]["layers"] if one["class_name"] == "Dot")
+    dot["config"]["axes"] = [2, 2, 2]
+    path.write_text(json.dumps(config))
+    with pytest.raises((TypeError, ValueError), match="axes"):
+        keras.models.model_from_json(path.read_text())
+    model.save_weights(tmp_path / "m.weights.h5")
+    network = netsheet.load(tmp_path / "m.weights.h5", architecture=path)
+    assert "one or two whole numbers" in str(network.nodes[-1].refusal)

@@ -74,6 +74,10 @@ CONTRADICTIONS: dict[str, tuple[Any, str]] = {
         graph("LSTM", {"x": (1, 1, 3), "w": f(1, 8, 4), "r": f(1, 8, 2)}, hidden_size=2),
         r"input 1, \(1, 8, 4\), should be \(1, 8, 3\)|input 1",
     ),
+    "carried": (
+        graph("CausalConvWithState", {"x": (1, 2, 4), "k": f(2, 1, 4), "b": f(2), "s": f(1, 2, 2)}),
+        "reaches 3 steps back",
+    ),
     "prelu": (graph("PRelu", {"x": (1, 3), "s": f(2, 3)}), "does not broadcast"),
     "transpose": (graph("Transpose", {"x": (1, 3)}, perm=[0, 0]), "is no order"),
 }

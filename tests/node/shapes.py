@@ -127,7 +127,7 @@ def _judged(
     except Exception as error:
         said = " ".join(str(error).split())
         lacking = ("NOT_IMPLEMENTED", "Could not find an implementation", "opset",
-                   "not a registered", "Unsupported model IR", "is not supported",
+                   "not a registered", "Unsupported model IR", "not supported",
                    "Numpy_type")  # fmt: skip
         return [], None if any(word in said for word in lacking) else said
 

@@ -165,6 +165,8 @@ def _heads(node: OnnxNode) -> None:
             shape = node.input(index).shape
             if len(shape) != 4 or (*shape[:2], shape[3]) != (*own[:2], own[3]):
                 raise refused(node, f"the past, {shape}, of {own}")
+            if index == 5 and node.has(4) and shape[2] != past:
+                raise refused(node, f"a past of {past} steps of keys, {shape[2]} of values")
             past = shape[2]
     if node.has(3):
         _masked(node, node.input(3).shape, (*q[:3], k[2] + past))
@@ -215,12 +217,20 @@ def _rotary(node: OnnxNode) -> None:
     size = x[3] if len(x) == 4 else x[2] // int(heads)
     turned = int(node.attr("rotary_embedding_dim", 0)) or size
     steps = x[2] if len(x) == 4 else x[1]
+    if turned % 2:
+        raise refused(node, f"units are turned in pairs, of which {turned} are none")
     rank = 2 if node.has(3) else 3
     fits = cos == sin and len(cos) == rank and cos[-1] == turned // 2 and turned <= size
     if not fits or (rank == 3 and cos[:2] != (x[0], steps)):
         raise refused(node, f"angles of {turned // 2} units")
     if node.has(3) and node.input(3).shape != (x[0], steps):
         raise refused(node, "there is a position for each step")
+
+
+def _carried(node: OnnxNode) -> None:
+    """CausalConvWithState: the steps before that the kernel reaches back to."""
+    if node.has(3) and node.input(3).shape[2] != node.input(1).shape[2] - 1:
+        raise refused(node, f"the kernel reaches {node.input(1).shape[2] - 1} steps back")
 
 
 def _normalised(node: OnnxNode) -> int:
@@ -292,4 +302,5 @@ CONDITIONS: dict[str, Sequence[Condition]] = {
     "Attention": (_heads,),
     "LinearAttention": (_heads,),
     "RotaryEmbedding": (_rotary,),
+    "CausalConvWithState": (_carried,),
 }

@@ -131,6 +131,11 @@ def _sizes(node: OnnxNode, shape: Sequence[int]) -> list[Axis]:
     axes = [int(n) % rank for n in node.attr("axes") or range(rank)]
     result = [Axis(n, n, 1.0) for n in shape]
     given = 1 if node.opset < 11 or node.op == "Upsample" else 2
+    for number in {given, 3}:
+        if node.has(number) and node.input(number).size and len(node.input(number).shape) != 1:
+            raise UnsupportedError(
+                f"Resize takes a list of scales or sizes, not {node.input(number).shape}"
+            )
     scales: list[float] = []
     if node.op == "Upsample" and node.opset < 9:
         scales = [float(n) for n in node.attr("scales")]

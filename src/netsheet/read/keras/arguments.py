@@ -105,7 +105,7 @@ class Arguments:
         """Several axes, or one."""
         value = self.get(key, default)
         values = value if isinstance(value, (list, tuple)) else [value]
-        if not all(isinstance(n, int) for n in values):
+        if not values or not all(isinstance(n, int) for n in values):
             self.refuse(key, "whole numbers")
         return tuple(self._without_batch(key, n) for n in values)
 

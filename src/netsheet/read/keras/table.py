@@ -323,6 +323,8 @@ def _rescaling(a: Arguments, c: Context) -> Layer:
 
 def _dot(a: Arguments, c: Context) -> Layer:
     axes = a.axes("axes")
+    if len(axes) > 2:
+        a.refuse("axes", "one or two whole numbers")
     pair = (axes[0], axes[-1])
     return merge.Dot(axes=pair, normalize=a.flag("normalize", False))
 

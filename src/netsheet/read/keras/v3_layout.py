@@ -104,12 +104,17 @@ class _Folders:
         names = self._ordered(place, list(self._inside(config.config, place)))
         self.used.update(names)
         weights: list[StoredWeight] = []
+        twice: list[StoredWeight] = []
         for name in names:
             own = self.stored[name].weights
             if name == place and layer.own_arrays is not None:
-                weights = own[len(own) - layer.own_arrays :] + weights
+                count = len(own) - layer.own_arrays
+                twice, weights = own[:count], own[count:] + weights
             else:
                 weights += own
+        shapes = [weight.values.shape for weight in weights]
+        if any(weight.values.shape not in shapes for weight in twice):
+            layer.reason = "an array is stored twice, with two shapes"
         self.placing.give(layer, masked(weights, beside) if beside else weights)
         for name, text in self._texts.get(place, ()):
             try:
