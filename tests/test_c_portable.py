@@ -178,7 +178,9 @@ def test_the_flash_of_an_esp8266(tmp_path: Path) -> None:
     assert not sizes.get(".rodata")
 
 
-@pytest.mark.parametrize("machine", ["z80", "stm8", "mcs51"])
+@pytest.mark.parametrize(
+    "machine", [*(pytest.param(m, marks=pytest.mark.slow) for m in ("z80", "stm8")), "mcs51"]
+)
 def test_small_device_c_compiles(machine: str, tmp_path: Path) -> None:
     needs("sdcc")
     netsheet.load(SAMPLE / "digits.h5").to_c(tmp_path)

@@ -185,7 +185,9 @@ def test_missing_layer_fails(model: Model, digit: FloatArray, book: Path, tmp_pa
     assert verdict.first_failure is not None and verdict.first_failure.note == "missing"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine", [e if e == "ironcalc" else pytest.param(e, marks=pytest.mark.slow) for e in ENGINES]
+)
 def test_drop_down_selects_the_sample(
     model: Model, digit: FloatArray, tmp_path: Path, engine: str
 ) -> None:

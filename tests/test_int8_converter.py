@@ -117,6 +117,7 @@ def test_wide_activations_are_refused_by_name(tmp_path: Path) -> None:
     assert any("int16" in str(node.refusal) for node in ours.nodes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0, 1])
 def test_shared_models(shared: Path, part: int) -> None:
     """Every file of real and made models."""

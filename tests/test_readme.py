@@ -96,7 +96,11 @@ def test_every_command_can_be_typed_and_prints_what_is_shown(demo: Path, languag
 TYPED = [page for page in PAGES if page.stem != "int8"]
 
 
-@pytest.mark.parametrize("page", TYPED, ids=lambda page: page.stem)
+# The page on one's own data has the commands of the English one, which is typed below.
+AGAIN = [pytest.param(p, marks=pytest.mark.slow) if p.stem == "own-data" else p for p in TYPED]
+
+
+@pytest.mark.parametrize("page", AGAIN, ids=lambda page: page.stem)
 def test_the_commands_of_the_japanese_pages_can_be_typed(
     demo: Path, page: Path, request: pytest.FixtureRequest
 ) -> None:

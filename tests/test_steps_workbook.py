@@ -24,6 +24,7 @@ from test_cli import run
 from test_stateful import KINDS, by_keras, made
 
 Array = np.ndarray[Any, Any]
+KERAS = ["keras", pytest.param("tf_keras", marks=pytest.mark.slow)]
 
 
 def cell(row: MapRow, at: Sequence[int]) -> tuple[str, str]:
@@ -42,7 +43,7 @@ def steps_of(values: Mapping[str, Array], name: str, count: int, batch: int = 1)
 
 
 @pytest.mark.parametrize("name", KINDS)
-@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
+@pytest.mark.parametrize("kind", KERAS)
 def test_every_step_is_that_of_keras(kind: str, name: str, tmp_path: Path) -> None:
     """And behind a changed input too: its own step and those after it."""
     keras = pytest.importorskip(kind)
@@ -115,7 +116,7 @@ def test_verify_proves_every_step(tmp_path: Path) -> None:
     assert verdict.ok, verdict.first_failure
 
 
-@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
+@pytest.mark.parametrize("kind", KERAS)
 def test_layers_on_top_of_each_other_in_calls_of_two(kind: str, tmp_path: Path) -> None:
     """Each row of a call goes on from the same row of the call before."""
     keras = pytest.importorskip(kind)
@@ -223,7 +224,7 @@ def masked(k: Any) -> Any:
 
 
 @pytest.mark.parametrize("form", [nested, two_of_both, its_own_states, masked])
-@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
+@pytest.mark.parametrize("kind", KERAS)
 def test_networks_of_every_form(kind: str, form: Callable[[Any], Any], tmp_path: Path) -> None:
     keras = pytest.importorskip(kind)
     pytest.importorskip("ironcalc")

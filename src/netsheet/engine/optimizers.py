@@ -15,7 +15,7 @@ Weights = dict[str, FloatArray]
 
 @dataclass
 class Optimizer:
-    """What is learned from a gradient; ``slots`` are its own variables, by weight and kind."""
+    """What is learned from gradients; ``slots`` are its own variables by kind, of all weights."""
 
     rate: float
     steps: int = 0
@@ -34,20 +34,24 @@ class Optimizer:
         raise NotImplementedError
 
     def step(self, weights: Weights, gradients: Mapping[str, FloatArray]) -> None:
-        """Changes the weights in place."""
+        """Changes the weights in place; the same ones in the same order at every step."""
         self.steps += 1
+        # one behind the other: a small network has more arrays than numbers worth a call for each
+        change = self._change(np.concatenate([array.reshape(-1) for array in gradients.values()]))
+        change = change.astype(np.float32)
+        start = 0
         for name, gradient in gradients.items():
-            weights[name] -= self._change(name, gradient).astype(np.float32)
+            weights[name] -= change[start : start + gradient.size].reshape(gradient.shape)
+            start += gradient.size
 
-    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
-        """What is subtracted from a weight."""
+    def _change(self, gradient: FloatArray) -> FloatArray:
+        """What is subtracted from the weights."""
         raise NotImplementedError
 
-    def _slot(self, name: str, kind: str, like: FloatArray) -> FloatArray:
-        key = f"{name}:{kind}"
-        if key not in self.slots:
-            self.slots[key] = np.zeros_like(like)
-        return self.slots[key]
+    def _slot(self, kind: str, like: FloatArray) -> FloatArray:
+        if kind not in self.slots:
+            self.slots[kind] = np.zeros_like(like)
+        return self.slots[kind]
 
 
 @dataclass
@@ -61,11 +65,11 @@ class SGD(Optimizer):
     def _arguments(self) -> dict[str, Any]:
         return {"momentum": self.momentum, "nesterov": self.nesterov}
 
-    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
+    def _change(self, gradient: FloatArray) -> FloatArray:
         step = np.float32(self.rate) * gradient
         if not self.momentum:
             return step
-        velocity = self._slot(name, "velocity", gradient)
+        velocity = self._slot("velocity", gradient)
         velocity *= np.float32(self.momentum)
         velocity -= step
         return step - np.float32(self.momentum) * velocity if self.nesterov else -velocity
@@ -82,8 +86,8 @@ class RMSprop(Optimizer):
     def _arguments(self) -> dict[str, Any]:
         return {"rho": self.rho, "momentum": 0.0, "epsilon": self.epsilon, "centered": False}
 
-    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
-        square = self._slot(name, "square", gradient)
+    def _change(self, gradient: FloatArray) -> FloatArray:
+        square = self._slot("square", gradient)
         square *= np.float32(self.rho)
         square += np.float32(1 - self.rho) * gradient * gradient
         return np.float32(self.rate) * gradient / np.sqrt(square + np.float32(self.epsilon))
@@ -102,8 +106,8 @@ class Adam(Optimizer):
         return {"beta_1": self.first, "beta_2": self.second, "epsilon": self.epsilon,
                 "amsgrad": False}  # fmt: skip
 
-    def _change(self, name: str, gradient: FloatArray) -> FloatArray:
-        mean, square = (self._slot(name, kind, gradient) for kind in ("mean", "square"))
+    def _change(self, gradient: FloatArray) -> FloatArray:
+        mean, square = (self._slot(kind, gradient) for kind in ("mean", "square"))
         mean += (gradient - mean) * np.float32(1 - self.first)
         square += (gradient * gradient - square) * np.float32(1 - self.second)
         correction = np.sqrt(1 - self.second**self.steps) / (1 - self.first**self.steps)

@@ -139,10 +139,10 @@ class Trainer:
         noise = [drawn.tensor for drawn in self.noise]
         # an adjoint that is no number makes weights that are none, and the loss says so
         finite = found.points.union(found.adjoints.values(), finite_tensors(found.forward))
-        self._session = _session([*fed, *noise], changing, found.equations, wanted, finite)
+        self._learning = _graph([*fed, *noise], changing, found.equations, wanted, finite)
         self._forward = self._predicting(changing)
 
-    def _predicting(self, changing: Sequence[Weight]) -> Any:
+    def _predicting(self, changing: Sequence[Weight]) -> _Graph:
         """What computes the losses as in prediction, with the changed weights."""
         present = Tensor(PRESENT, (Batch.AXIS,), (self.batch,))
         batch = Batch(self.batch, present)
@@ -150,7 +150,7 @@ class Trainer:
         made = objective(self.network, self.goals, batch, forward, self.penalised)
         fed = [batch.over(tensor) for tensor in self.network.inputs]
         fed += [*made.targets, made.counts, present]
-        return _session(fed, changing, [*forward, *made.equations], made.results)
+        return _graph(fed, changing, [*forward, *made.equations], made.results)
 
     @property
     def learnt(self) -> list[str]:
@@ -177,7 +177,7 @@ class Trainer:
         """
         drawn = self.drawn(np.random.default_rng()) if noise is None else noise
         given, targets = by_name(x, self.network.inputs), by_name(y, self.network.outputs)
-        values = self._run(self._session, given, targets, counts, drawn)
+        values = self._run(self._learning, given, targets, counts, drawn)
         measured = self._measured(values, targets, len(counts))
         if np.isfinite(measured.loss):
             by.step(self.weights, {name: values[grad] for name, grad in self._adjoints.items()})
@@ -217,7 +217,7 @@ class Trainer:
 
     def _run(
         self,
-        session: Any,
+        graph: _Graph,
         x: Mapping[str, FloatArray],
         y: Mapping[str, FloatArray],
         counts: FloatArray,
@@ -234,10 +234,8 @@ class Trainer:
         feed = {name: self._filled(array) for name, array in fed.items()}
         feed |= {name: np.asarray(array[np.newaxis], np.float32) for name, array in noise.items()}
         feed |= {f"weight:{name}": array for name, array in self.weights.items()}
-        names = [output.name for output in session.get_outputs()]
-        needed = {entry.name for entry in session.get_inputs()}
-        results = session.run(names, {k: v for k, v in feed.items() if k in needed})
-        return {name: array[0] for name, array in zip(names, results, strict=True)}
+        results = graph.session.run(graph.outputs, {name: feed[name] for name in graph.inputs})
+        return {name: array[0] for name, array in zip(graph.outputs, results, strict=True)}
 
     def _filled(self, array: FloatArray) -> FloatArray:
         missing = self.batch - len(array)
@@ -339,13 +337,27 @@ def _over_batch(network: Network, batch: Batch, training: bool = True) -> list[E
     return made
 
 
-def _session(
+@dataclass(frozen=True)
+class _Graph:
+    """A session of ONNX Runtime, and the names of what it reads and gives."""
+
+    session: Any
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+    @classmethod
+    def of(cls, session: Any) -> _Graph:
+        inputs = [entry.name for entry in session.get_inputs()]
+        return cls(session, inputs, [entry.name for entry in session.get_outputs()])
+
+
+def _graph(
     inputs: Sequence[Tensor],
     given: Sequence[Weight],
     equations: Sequence[Equation],
     wanted: Sequence[Tensor],
     finite: Set[Tensor] = frozenset(),
-) -> Any:
+) -> _Graph:
     import onnxruntime
     from onnx import TensorProto, helper
 
@@ -366,6 +378,7 @@ def _session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if multiply_accumulates(equations) < FEW_PRODUCTS:
         options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(
+    session = onnxruntime.InferenceSession(
         proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+    return _Graph.of(session)
