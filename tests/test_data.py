@@ -109,6 +109,15 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert "16 bits (0 .. 65527) made 8" in sample.note
 
 
+def test_bytes_in_32_bits_stay_what_they_are(tmp_path: Path) -> None:
+    values = np.arange(24, dtype=np.int32).reshape(4, 6) * 11
+    Image.fromarray(values).save(tmp_path / "p.tif")
+    one = Tensor("image", ("height", "width", "channel"), (4, 6, 1))
+    sample = read_input(tmp_path / "p.tif", [one])
+    assert np.array_equal(sample.inputs["image"].raw[..., 0], values)
+    assert "32 bits (0 .. 253) taken as they are" in sample.note
+
+
 def test_transparency_lies_on_white(tmp_path: Path) -> None:
     rgba = pixels(4, 6, 4)
     Image.fromarray(rgba).save(tmp_path / "p.png")

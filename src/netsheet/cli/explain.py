@@ -131,7 +131,6 @@ def _shortest(value: float) -> str:
 
 def _filled_in(found: Explanation) -> str:
     """The equation with the numbers of this element in place of its indices."""
-
     from netsheet.equations import affine, substitute, substituted
     from netsheet.write.mathematics import text
 

@@ -43,6 +43,7 @@ def open_image(path: Path) -> Image:
                 image.load()
                 turned = int(image.getexif().get(0x0112, UPRIGHT))
                 upright = ImageOps.exif_transpose(image)
+                upright.format = image.format
                 made = _eight_bits(upright)
                 made.info["changes"] = _changes(upright, turned)
                 return made
@@ -84,6 +85,8 @@ def _changes(image: Image, orientation: int) -> list[str]:
         changes.append(f"turned upright (EXIF orientation {orientation}; Keras does not turn)")
     if image.mode.startswith("I"):
         low, high = int(np.asarray(image).min()), int(np.asarray(image).max())
+        if _is_byte_wide(image):
+            return [*changes, f"32 bits ({low} .. {high}) taken as they are"]
         cut = ", what is above as well" if high > MOST_16 else ""
         changes.append(f"16 bits ({low} .. {high}) made 8, 65535 as 255{cut} (Keras keeps them)")
     if image.mode == "F":
@@ -93,8 +96,18 @@ def _changes(image: Image, orientation: int) -> list[str]:
     return changes
 
 
+def _is_byte_wide(image: Image) -> bool:
+    """True for integers of 32 bits that all lie in 0 .. 255: no grey of 16 bits is meant."""
+    wide = np.asarray(image)
+    whole = image.mode == "I" and image.format == "TIFF"  # an old Pillow opens 16 bits so, too
+    return whole and bool(0 <= wide.min() <= wide.max() <= 255)
+
+
 def _eight_bits(image: Image) -> Image:
     from PIL import Image as Pillow
+
+    if _is_byte_wide(image):
+        return Pillow.fromarray(np.asarray(image).astype(np.uint8))
 
     if image.mode.startswith("I"):  # 16 bits of grey: 65535 becomes 255
         wide = np.asarray(image).astype(np.int64)
