@@ -42,21 +42,18 @@ def picture(
             pixels = pixels.transpose(order) if len(axes) == 3 else pixels[..., 0]
         return pixels.reshape(shape), f"{done} (as the pictures that it was trained with)"
     if {"height", "width"} <= set(axes) and set(axes) <= {"height", "width", "channel"}:
-        size = dict(zip(axes, shape, strict=True))
-        channels = size.get("channel", 1)
-        pixels, done = image_array(path, size["height"], size["width"], channels)
-        if "channel" not in size:
+        channels = dict(zip(axes, shape, strict=True)).get("channel", 1)
+        pixels, done = image_array(path, *taken_size(tensor), channels)
+        if "channel" not in axes:
             return pixels[..., 0].transpose(_order(("height", "width"), axes)), done
         return pixels.transpose(_order(("height", "width", "channel"), axes)), done
     if len(shape) == 2 and 1 not in shape:
         pixels, done = image_array(path, *shape, 1)
         return pixels[..., 0], done
-    count = math.prod(size or 0 for size in shape)
-    for channels in (1, 3):
-        side = math.isqrt(count // channels)
-        if count and side * side * channels == count:
-            pixels, done = image_array(path, side, side, channels)
-            return pixels.reshape(shape), f"{done}, flattened"
+    if (square := _square(tensor)) is not None:
+        side, channels = square
+        pixels, done = image_array(path, side, side, channels)
+        return pixels.reshape(shape), f"{done}, flattened"
     raise NetsheetError(
         f"{path}: input {tensor.name!r} has the shape {text(shape)}, which no picture has; "
         "give its values as .npy, .npz or .csv."
@@ -71,12 +68,18 @@ def taken_size(tensor: Tensor) -> tuple[int | None, int | None]:
         return size["height"], size["width"]
     if len(shape) == 2 and 1 not in shape:
         return shape[0], shape[1]
-    count = math.prod(size or 0 for size in shape)
+    square = _square(tensor)
+    return (None, None) if square is None else (square[0], square[0])
+
+
+def _square(tensor: Tensor) -> tuple[int, int] | None:
+    """Side and channels of the square grey or RGB picture that has as many values."""
+    count = math.prod(size or 0 for size in tensor.shape)
     for channels in (1, 3):
         side = math.isqrt(count // channels)
-        if side * side * channels == count:
-            return side, side
-    return None, None
+        if count and side * side * channels == count:
+            return side, channels
+    return None
 
 
 def shaped(array: Array, tensor: Tensor, where: str) -> Array:

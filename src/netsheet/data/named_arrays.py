@@ -56,17 +56,8 @@ def named_arrays(
         if one not in names or (one == FIRST and x is None and set(names) - {FIRST, SECOND}):
             continue
         target = TARGETS.get(one, one.replace("x", "y").replace("X", "y"))
-        also = (
-            target,
-            target.replace("y", "Y"),
-            "y",
-            "Y",
-            "labels",
-            "label",
-            "target",
-            "targets",
-            "outputs",
-        )
+        also = (target, target.replace("y", "Y"), "y", "Y", "labels", "label", "target", "targets",
+                "outputs")  # fmt: skip
         y = next((name for name in also if name in names and name != one), None)
         own = next((part for part in ("test", "train", "valid", "val") if part in one), "")
         weights = [f"{name}_{own}" for name in WEIGHTS] if own else []
