@@ -256,14 +256,16 @@ def test_layers_of_the_users_own_from_the_command_line(
         run(command)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "mixed_float16", "mixed_bfloat16", "bfloat16"])
-def test_half_precision_is_said(dtype: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "dtype", ["float16", "mixed_float16", "mixed_bfloat16", "bfloat16", "float64"]
+)
+def test_other_precision_is_said(dtype: str, tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     inputs = keras.Input((3,))
     keras.Model(inputs, keras.layers.Dense(2, dtype=dtype)(inputs)).save(tmp_path / "m.keras")
     keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "whole.keras")
     network = netsheet.load(tmp_path / "m.keras")
-    size = "1e-2" if "bfloat16" in dtype else "1e-3"
+    size = {"bfloat16": "1e-2", "float64": "1e-7"}.get(dtype.removeprefix("mixed_"), "1e-3")
     (note,) = network.notes
     assert f"asks for {dtype};" in note and f"about {size}." in note
     assert not netsheet.load(tmp_path / "whole.keras").notes

@@ -23,7 +23,13 @@ from netsheet.read.keras.graph import (
     class_of,
     parse_graph,
 )
-from netsheet.read.keras.inputs import batch_size, half_precision, shape_read_by, sources
+from netsheet.read.keras.inputs import (
+    PRECISIONS,
+    batch_size,
+    other_precision,
+    shape_read_by,
+    sources,
+)
 from netsheet.read.keras.masks import LostMasks, carries_masks
 from netsheet.read.keras.old_configs import modern
 from netsheet.read.keras.order import ends, ordered_calls
@@ -214,11 +220,10 @@ class Assembly:
         else:
             self.sources = inputs
             results = self.inline(graph, "", "", [ValueRef(source.name) for source in inputs])
-        if half := half_precision(graph):
-            size = "1e-2" if "bfloat16" in half else "1e-3"  # 8 or 11 bits of a number
+        if precision := other_precision(graph):
             notes.append(
-                f"The file asks for {half}; netsheet computes in float32, so that Keras's own "
-                f"outputs differ by about {size}."
+                f"The file asks for {precision}; netsheet computes in float32, so that Keras's own "
+                f"outputs differ by about {PRECISIONS[precision]}."
             )
         called = {call.layer.name for call in self.calls}
         return Network(

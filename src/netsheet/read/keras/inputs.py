@@ -88,14 +88,16 @@ def shape_read_by(layer: Layer) -> tuple[int | None, ...] | None:
     return (channels, *space) if layer.channels_first else (*space, channels)
 
 
-_HALF = ("mixed_float16", "mixed_bfloat16", "bfloat16", "float16")
+# Other types than float32 to compute in, and by how much results differ: by the bits of a number.
+PRECISIONS = {"mixed_float16": "1e-3", "float16": "1e-3", "mixed_bfloat16": "1e-2",
+              "bfloat16": "1e-2", "float64": "1e-7"}  # fmt: skip
 
 
-def half_precision(graph: GraphConfig) -> str | None:
-    """The type of half precision that a layer is to compute in, if any is."""
+def other_precision(graph: GraphConfig) -> str | None:
+    """The type other than float32 that a layer is to compute in, if any is."""
     for layer in graph.layers:
         if layer.graph is not None:
-            found = half_precision(layer.graph)
+            found = other_precision(layer.graph)
         else:
             found = _policy(layer.config.get("dtype"))
         if found:
@@ -108,4 +110,4 @@ def _policy(dtype: Any) -> str | None:
     while isinstance(dtype, Mapping):
         inner = dtype.get("config")
         dtype = inner.get("name") if isinstance(inner, Mapping) else None
-    return dtype if dtype in _HALF else None
+    return dtype if dtype in PRECISIONS else None
